@@ -1,14 +1,14 @@
 """What holds for every test: 64-bit numbers, no silent broadcasting, checked shapes and types."""
 
 import importlib.util
+import os
 
 import jax
-import matplotlib
 import pytest
 
+os.environ.setdefault("MPLBACKEND", "Agg")  # read when matplotlib is imported; subprocesses inherit it
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
-matplotlib.use("Agg")
 
 if importlib.util.find_spec("beartype") is not None:
     from jaxtyping import install_import_hook
