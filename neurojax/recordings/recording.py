@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import xarray
 
 
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, init=False)
 class Series:
     """A named stimulus or behaviour beside a recording, on its own clock.
 
@@ -36,24 +36,23 @@ class Series:
 
     times: Float64[np.ndarray, " k"]
     values: np.ndarray
-    unit: str = ""
-    kind: str = "behaviour"
+    unit: str
+    kind: str
 
-    def __post_init__(self):
-        times = _clock("times of a series", self.times, strictly=False)
-        values = _numbers("values of a series", self.values)
+    def __init__(self, times: Any, values: Any, unit: str = "", kind: str = "behaviour"):
+        times = _clock("times of a series", times, strictly=False)
+        values = _numbers("values of a series", values)
         if values.ndim not in (1, 2) or len(values) != len(times):
             raise RecordingError(
                 f"values of a series must have shape ({len(times)},) or ({len(times)}, d), one row "
                 f"for each of its times, but the shape is {values.shape}"
             )
-        if self.kind not in ("behaviour", "stimulus"):
+        if kind not in ("behaviour", "stimulus"):
             raise RecordingError(
-                f"kind of a series must be 'behaviour' or 'stimulus', but is {self.kind!r}"
+                f"kind of a series must be 'behaviour' or 'stimulus', but is {kind!r}"
             )
-        _text("unit of a series", self.unit)
-        object.__setattr__(self, "times", times)
-        object.__setattr__(self, "values", _frozen(values))
+        _text("unit of a series", unit)
+        _put(self, times=times, values=_frozen(values), unit=unit, kind=kind)
 
     def between(self, start: float | None = None, stop: float | None = None) -> "Series":
         """The part with `start <= t < stop`, in seconds; `None` leaves an end open."""
@@ -65,7 +64,7 @@ class Series:
         return f"Series({self.kind}, shape {self.values.shape}{unit})"
 
 
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, init=False)
 class Recording:
     """The activity of several neurons of one animal, on the host, checked, read-only.
 
@@ -110,18 +109,30 @@ class Recording:
 
     times: Float64[np.ndarray, " time"]
     values: Float[np.ndarray, "time neuron"]
-    labels: tuple[str, ...] = None  # type: ignore[assignment]  # None: all unidentified
-    mask: Bool[np.ndarray, "time neuron"] = None  # type: ignore[assignment]  # None: where finite
-    series: dict[str, Series] = dataclasses.field(default_factory=dict)
-    unit: str = ""
-    name: str = ""
-    metadata: dict[str, str] = dataclasses.field(default_factory=dict)
-    spikes: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    label_confidence: Float64[np.ndarray, " neuron"] = None  # type: ignore[assignment]
+    labels: tuple[str, ...]
+    mask: Bool[np.ndarray, "time neuron"]
+    series: dict[str, Series]
+    unit: str
+    name: str
+    metadata: dict[str, str]
+    spikes: dict[str, np.ndarray]
+    label_confidence: Float64[np.ndarray, " neuron"]
 
-    def __post_init__(self):
-        times = _clock("times", self.times)
-        values = _numbers("values", self.values)
+    def __init__(
+        self,
+        times: Any,
+        values: Any,
+        labels: Iterable[str] | None = None,
+        mask: Any = None,
+        series: Mapping[str, Series] | None = None,
+        unit: str = "",
+        name: str = "",
+        metadata: Mapping[str, str] | None = None,
+        spikes: Mapping[str, Any] | None = None,
+        label_confidence: Any = None,
+    ):
+        times = _clock("times", times)
+        values = _numbers("values", values)
         if values.ndim != 2 or len(values) != len(times):
             hint = "; give one trace as values[:, None]" if values.ndim == 1 else ""
             if values.ndim == 2 and values.shape[1] == len(times):
@@ -132,21 +143,25 @@ class Recording:
             )
         if values.dtype != np.float32:
             values = values.astype(np.float32 if values.dtype == np.float16 else np.float64)
-        mask = _checked_mask(self.mask, values)
+        mask = _checked_mask(mask, values)
         values = np.where(mask, values, values.dtype.type(np.nan))
-        labels = _checked_labels(self.labels, values.shape[1])
-        confidence = _checked_confidence(self.label_confidence, values.shape[1])
-        _text("unit", self.unit)
-        _text("name", self.name)
-        put = object.__setattr__  # the dataclass is frozen; this is its constructor
-        put(self, "times", times)
-        put(self, "values", _frozen(values))
-        put(self, "labels", labels)
-        put(self, "mask", _frozen(mask))
-        put(self, "series", _checked_series(self.series))
-        put(self, "metadata", _checked_metadata(self.metadata))
-        put(self, "spikes", _checked_spikes(self.spikes))
-        put(self, "label_confidence", _frozen(confidence))
+        labels = _checked_labels(labels, values.shape[1])
+        confidence = _checked_confidence(label_confidence, values.shape[1])
+        _text("unit", unit)
+        _text("name", name)
+        _put(
+            self,
+            times=times,
+            values=_frozen(values),
+            labels=labels,
+            mask=_frozen(mask),
+            series=_checked_series(series or {}),
+            unit=unit,
+            name=name,
+            metadata=_checked_metadata(metadata or {}),
+            spikes=_checked_spikes(spikes or {}),
+            label_confidence=_frozen(confidence),
+        )
 
     # --- who and when ---------------------------------------------------------------------
 
@@ -163,10 +178,10 @@ class Recording:
         return float(np.median(np.diff(self.times)))
 
     def column(self, label: str) -> int:
-        """The column of a neuron that is identified for certain.
+        """The number of the column with this label.
 
         Raises:
-            RecordingError: the label is unknown, unsure or occurs twice.
+            RecordingError: the label is unknown, empty or occurs twice.
         """
         found = [i for i, k in enumerate(self.labels) if k == label]
         if len(found) == 1 and label:
@@ -427,6 +442,12 @@ def frames_in(fraction: float, frames: int) -> int:
 def _checked_fraction(fraction: Any) -> None:
     if not isinstance(fraction, (int, float, np.number)) or not 0 <= fraction <= 1:
         raise RecordingError(f"fraction must be a number from 0 to 1, but is {fraction!r}")
+
+
+def _put(self: Any, **fields: Any) -> None:
+    """Set the fields of a frozen dataclass: for its constructor only."""
+    for name, value in fields.items():
+        object.__setattr__(self, name, value)
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:
