@@ -1,0 +1,116 @@
+"""neurojax: functional brain dynamics on JAX.
+
+A model is a pytree of parameters with pure state transitions; `simulate` moves it through time,
+`fit` fits it to recordings, and everything between is plain JAX. This file is the list of what is
+public; subpackages are imported when they are first used.
+"""
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+
+from ._version import __version__
+from .core import (
+    AbstractCoupling,
+    Block,
+    Clock,
+    ContinuousDynamics,
+    Dynamics,
+    NonFiniteError,
+    Output,
+    Parameter,
+    SimState,
+    Simulation,
+    SpikeOutput,
+    SpikeRecord,
+    Spikes,
+    Stats,
+    Trace,
+    UnknownNameError,
+    adjoints,
+    bounded,
+    frozen,
+    inputs,
+    load,
+    parameter,
+    positive,
+    random,
+    save,
+    simulate,
+    solvers,
+    unwrap,
+)
+
+if TYPE_CHECKING:
+    from . import (
+        circuits,
+        connectomes,
+        fitting,
+        interop,
+        observations,
+        plotting,
+        recordings,
+        reports,
+        synapses,
+    )
+    from .fitting import fit
+    from .reports import report
+
+_PACKAGES = frozenset(
+    "circuits connectomes fitting interop observations plotting recordings reports synapses".split()
+)
+_FROM = {"fit": ".fitting", "report": ".reports"}
+
+__all__ = [
+    "AbstractCoupling",
+    "Block",
+    "Clock",
+    "ContinuousDynamics",
+    "Dynamics",
+    "NonFiniteError",
+    "Output",
+    "Parameter",
+    "SimState",
+    "Simulation",
+    "SpikeOutput",
+    "SpikeRecord",
+    "Spikes",
+    "Stats",
+    "Trace",
+    "UnknownNameError",
+    "__version__",
+    "adjoints",
+    "bounded",
+    "circuits",
+    "connectomes",
+    "fit",
+    "fitting",
+    "frozen",
+    "inputs",
+    "interop",
+    "load",
+    "observations",
+    "parameter",
+    "plotting",
+    "positive",
+    "random",
+    "recordings",
+    "report",
+    "reports",
+    "save",
+    "simulate",
+    "solvers",
+    "synapses",
+    "unwrap",
+]
+
+
+def __getattr__(name: str):
+    if name in _PACKAGES:
+        return _import_module(f".{name}", __name__)
+    if name in _FROM:
+        return getattr(_import_module(_FROM[name], __name__), name)
+    raise AttributeError(f"module 'neurojax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,44 @@
+"""The contract, the engines, solvers, recorders and inputs that everything else builds on."""
+
+from . import adjoints, inputs, random, solvers
+from .block import AbstractCoupling, Block
+from .clock import Clock
+from .dynamics import ContinuousDynamics, Dynamics, Output
+from .errors import NonFiniteError, UnknownNameError
+from .parameters import Parameter, bounded, frozen, parameter, positive, unwrap
+from .recorders import Spikes, Trace
+from .saving import load, save
+from .simulate import simulate
+from .simulation import SimState, Simulation, Stats
+from .spikes import SpikeOutput, SpikeRecord
+
+__all__ = [
+    "AbstractCoupling",
+    "Block",
+    "Clock",
+    "ContinuousDynamics",
+    "Dynamics",
+    "NonFiniteError",
+    "Output",
+    "Parameter",
+    "SimState",
+    "Simulation",
+    "SpikeOutput",
+    "SpikeRecord",
+    "Spikes",
+    "Stats",
+    "Trace",
+    "UnknownNameError",
+    "adjoints",
+    "bounded",
+    "frozen",
+    "inputs",
+    "load",
+    "parameter",
+    "positive",
+    "random",
+    "save",
+    "simulate",
+    "solvers",
+    "unwrap",
+]

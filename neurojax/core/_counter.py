@@ -1,0 +1,51 @@
+"""A counter-based hash generator: random numbers as a pure function of (key, index)."""
+
+import math
+
+import jax.numpy as jnp
+from jaxtyping import Array, UInt32
+
+_GOLDEN = 0x9E3779B9
+
+
+def _mix(x):
+    """An invertible 32-bit finaliser with low bias (xorshift and multiply, three rounds)."""
+    x = x ^ (x >> 16)
+    x = x * jnp.uint32(0x7FEB352D)
+    x = x ^ (x >> 15)
+    x = x * jnp.uint32(0x846CA68B)
+    return x ^ (x >> 16)
+
+
+def fold(words: UInt32[Array, "2"], value) -> UInt32[Array, "2"]:
+    """Two new key words from two key words and an integer."""
+    value = jnp.asarray(value).astype(jnp.uint32)
+    first = _mix(words[0] ^ _mix(value + jnp.uint32(_GOLDEN)))
+    second = _mix(words[1] + first + value * jnp.uint32(_GOLDEN))
+    return jnp.stack([first, second])
+
+
+def _bits(words, shape, lane: int):
+    index = jnp.arange(math.prod(shape), dtype=jnp.uint32).reshape(shape)
+    # two rounds with different key words: neighbouring counters share no structure
+    return _mix(_mix(index * jnp.uint32(2) + jnp.uint32(lane) + words[0]) ^ words[1])
+
+
+def _byte_sum(bits):
+    pairs = (bits & jnp.uint32(0x00FF00FF)) + ((bits >> 8) & jnp.uint32(0x00FF00FF))
+    return pairs
+
+
+def normal(words, shape, dtype) -> Array:
+    """The standardised sum of eight hashed bytes."""
+    pairs = _byte_sum(_bits(words, shape, 0)) + _byte_sum(_bits(words, shape, 1))
+    total = (pairs & jnp.uint32(0xFFFF)) + (pairs >> 16)
+    mean = 8 * 127.5
+    scale = 1.0 / math.sqrt(8 * (256**2 - 1) / 12)
+    return (total.astype(dtype) - jnp.asarray(mean, dtype)) * jnp.asarray(scale, dtype)
+
+
+def uniform(words, shape, dtype) -> Array:
+    """24 hashed bits as a fraction in [0, 1)."""
+    bits = _bits(words, shape, 0) >> 8
+    return bits.astype(dtype) * jnp.asarray(2.0**-24, dtype)

@@ -1,0 +1,42 @@
+"""How the fixed-step engine is differentiated."""
+
+import equinox as eqx
+
+
+class Plain(eqx.Module):
+    """Reverse mode that keeps every intermediate value: fastest for tiny states."""
+
+
+class CheckpointSteps(eqx.Module):
+    """Keep the state of every step and recompute inside it: half the time of `Plain` in networks."""
+
+
+class CheckpointBlocks(eqx.Module):
+    r"""Keep the state every $\sqrt{T}$ steps: memory grows with $\sqrt{T}$, one more forward run."""
+
+
+class Forward(eqx.Module):
+    """One forward pass per differentiated number, all at once: best for a handful of parameters."""
+
+
+class Auto(eqx.Module):
+    """Choose by the sizes that are known when a run is traced; what `adjoint="auto"` means.
+
+    - at most `forward_limit` numbers are differentiated: `Forward`;
+    - a state of at most `tiny` bytes: `Plain`;
+    - the states of all steps fit into `budget` bytes: `CheckpointSteps`;
+    - otherwise `CheckpointBlocks`.
+    """
+
+    forward_limit: int = eqx.field(static=True, default=4)
+    tiny: int = eqx.field(static=True, default=512)
+    budget: int = eqx.field(static=True, default=1 << 30)
+
+    def reverse(self, steps: int, state_bytes: int) -> "Plain | CheckpointSteps | CheckpointBlocks":
+        """The reverse mode for a run of this many steps and bytes of state."""
+        if state_bytes * steps > self.budget:
+            return CheckpointBlocks()
+        return Plain() if state_bytes <= self.tiny else CheckpointSteps()
+
+
+Adjoint = Plain | CheckpointSteps | CheckpointBlocks | Forward | Auto

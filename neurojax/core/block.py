@@ -1,0 +1,133 @@
+"""Parts that are coupled without spikes and without delay, stepped jointly."""
+
+from abc import abstractmethod
+from typing import Any
+
+import equinox as eqx
+
+from .clock import Clock
+from .dynamics import ContinuousDynamics, Output
+from .errors import suggestion
+from .solvers import AbstractStepper, Heun
+
+
+class AbstractCoupling(eqx.Module):
+    """Graded coupling from one part of a `Block` to another.
+
+    Attributes:
+        source: name of the part that is read.
+        target: name of the part that is driven.
+        port: name of the target's input that receives the sum.
+    """
+
+    source: eqx.AbstractVar[str]
+    target: eqx.AbstractVar[str]
+    port: eqx.AbstractVar[str]
+
+    @abstractmethod
+    def current(self, source, target):
+        """What arrives at the target's input, from the visible states of both parts."""
+
+    def prepare(self) -> "AbstractCoupling":
+        """What can be computed once per run; by default nothing."""
+        return self
+
+
+class Block(ContinuousDynamics):
+    """Parts joined by graded coupling, one vector field, advanced as a whole.
+
+    Stepping each part alone with the others frozen would be first order whatever the solver.
+
+    Arguments:
+        parts: `ContinuousDynamics` by name; the state is a dictionary with the same names.
+        couplings: graded synapses and gap junctions between the parts.
+        solver: advances the whole block (default `Heun`).
+
+    Raises:
+        ValueError: if a coupling names a part that is not there.
+        TypeError: if a part has no vector field.
+
+    Example:
+        >>> import neurojax as nj
+        >>> circuit = nj.circuits.ConnectomeCircuit(nj.connectomes.varshney2011())
+        >>> block = nj.Block({"worm": circuit, "twin": circuit}, [])
+        >>> sorted(block.init_state())
+        ['twin', 'worm']
+    """
+
+    parts: dict[str, ContinuousDynamics]
+    couplings: tuple[AbstractCoupling, ...]
+    solver: AbstractStepper
+
+    def __init__(self, parts, couplings=(), solver: AbstractStepper | None = None):
+        for name, part in parts.items():
+            if not isinstance(part, ContinuousDynamics):
+                raise TypeError(
+                    f"part {name!r} is a {type(part).__name__} without a vector field; "
+                    "a Block joins ContinuousDynamics"
+                )
+        for coupling in couplings:
+            for role in ("source", "target"):
+                name = getattr(coupling, role)
+                if name not in parts:
+                    raise ValueError(
+                        f"coupling {role} {name!r} is not a part of this block."
+                        + suggestion(name, parts)
+                    )
+        self.parts = dict(parts)
+        self.couplings = tuple(couplings)
+        self.solver = Heun() if solver is None else solver
+
+    def init_state(self, *, key=None):
+        """The initial states of the parts by name, each with a key of its own."""
+        clock = Clock(0, 1.0, key)
+        return {name: p.init_state(key=clock.child(name).key) for name, p in self.parts.items()}
+
+    def visible(self, state):
+        """The visible states of the parts."""
+        return {name: part.visible(state[name]) for name, part in self.parts.items()}
+
+    def prepare(self) -> "Block":
+        """Prepare every part and coupling."""
+        parts = {name: part.prepare() for name, part in self.parts.items()}
+        return Block(parts, tuple(c.prepare() for c in self.couplings), self.solver)
+
+    def drift(self, t, state, inputs):
+        """The drifts of the parts, with the couplings' currents added to their inputs."""
+        inputs = self._driven(state, inputs)
+        return {n: part.drift(t, state[n], inputs[n]) for n, part in self.parts.items()}
+
+    def diffusion(self, t, state, inputs):
+        """The noise of the parts, `None` where none has any."""
+        inputs = self._driven(state, inputs)
+        noise = {n: part.diffusion(t, state[n], inputs[n]) for n, part in self.parts.items()}
+        return None if all(x is None for x in noise.values()) else noise
+
+    def begin(self, state, clock: Clock):
+        """Each part's own beginning."""
+        return {n: part.begin(state[n], clock.child(n)) for n, part in self.parts.items()}
+
+    def propagate(self, state, h):
+        """Each part's own exact flow."""
+        exact = {n: part.propagate(state[n], h) for n, part in self.parts.items()}
+        return None if all(x is None for x in exact.values()) else exact
+
+    def receive(self, state, inputs):
+        """Each part's own impulses."""
+        return {n: p.receive(state[n], (inputs or {}).get(n, {})) for n, p in self.parts.items()}
+
+    def emit(self, state, clock: Clock) -> Output:
+        """The outputs of the parts."""
+        return Output(
+            parts={n: part.emit(state[n], clock.child(n)) for n, part in self.parts.items()}
+        )
+
+    def _driven(self, state, inputs) -> dict[str, dict[str, Any]]:
+        inputs = inputs or {}
+        driven = {name: dict(inputs.get(name) or {}) for name in self.parts}
+        seen = self.visible(state)
+        for c in self.couplings:
+            current = c.current(seen[c.source], seen[c.target])
+            port = driven[c.target]
+            port[c.port] = port[c.port] + current if c.port in port else current
+        return driven

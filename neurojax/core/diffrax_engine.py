@@ -1,0 +1,280 @@
+"""The diffrax engine: the same drift, with adaptive and stiff solvers."""
+
+import math
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from . import inputs as signals
+from .block import Block
+from .clock import Clock
+from .dynamics import ContinuousDynamics, Dynamics
+from .errors import NonFiniteError
+from .parameters import arrays_only, unwrap
+from .paths import get, leaf_names, unknown
+from .recorders import Spikes, Trace
+from .simulation import SimState, Simulation, Stats
+from .solvers import AbstractStepper, Euler, EulerMaruyama, Heun, Midpoint, Ralston
+from .vector_field import VectorField, advanced_leaves
+
+_MAX_STEPS = 1 << 20
+_BUDGET = 1 << 30  # bytes of states that the default adjoint may keep
+_FINAL = (
+    " final"  # no record can have this name: names come from Python identifiers or users' words
+)
+
+
+class _Settings(eqx.Module):
+    solver: Any
+    controller: Any
+    adjoint: Any
+    duration: float = eqx.field(static=True)
+    steps: int | None = eqx.field(static=True)  # known for constant steps only
+
+
+def run_diffrax(
+    dynamics, duration, dt, t0, inputs, solver, controller, recorders, adjoint, key, state, throw
+) -> Simulation:
+    """`simulate` with a stepsize controller: `diffrax.diffeqsolve` on the model's drift."""
+    import diffrax
+
+    dynamics = arrays_only(dynamics)
+    model = as_continuous(unwrap(dynamics))
+    t0, start = _begin(model, state, key, t0, dt)
+    t1 = t0 + duration
+    _refuse_noise_inputs(inputs)
+    given = {name: _times(name, r, t0, t1, duration, dt) for name, r in recorders.items()}
+    if adjoint != "auto" and not isinstance(adjoint, diffrax.AbstractAdjoint):
+        raise TypeError(
+            f"with stepsize_controller= the adjoint is 'auto' or a diffrax adjoint, got {adjoint!r}"
+        )
+    constant = isinstance(controller, diffrax.ConstantStepSize)
+    if constant and dt is None:
+        raise ValueError("diffrax.ConstantStepSize() needs dt= (ms)")
+    if not constant:
+        edges = _edges(inputs, t0, t1)
+        if edges:
+            controller = diffrax.ClipStepSizeController(controller, jump_ts=jnp.asarray(edges))
+    settings = _Settings(
+        solver, controller, None if adjoint == "auto" else adjoint, float(duration),
+        math.ceil(duration / dt - 1e-6) if constant else None,
+    )  # fmt: skip
+    ys, final, steps, code, where, leaf = _solve(
+        dynamics, start, inputs, jnp.asarray(t0, jnp.result_type(float)),
+        None if dt is None else jnp.asarray(float(dt)), key, recorders,
+        {name: jnp.asarray(ts) for name, ts in given.items()}, settings,
+    )  # fmt: skip
+    if throw and not isinstance(steps, jax.core.Tracer):
+        _raise_trouble(model, start, diffrax.is_successful(code), code, where, leaf)
+    stats = Stats(steps, {}, where, leaf, jnp.asarray(False), leaf_names(start))
+    return Simulation(ys, _sim_state(final, t1, dt), stats, given)
+
+
+def as_continuous(model: Dynamics) -> ContinuousDynamics:
+    """The model as one vector field, or an error that says why it has none."""
+    whole = getattr(model, "as_continuous", None)
+    if whole is not None:
+        return whole()
+    if not isinstance(model, ContinuousDynamics):
+        raise ValueError(
+            f"{type(model).__name__} moves in discrete steps, so diffrax cannot integrate it; "
+            "leave stepsize_controller= out"
+        )
+    for name, part in _parts(model):
+        if type(part).begin is not ContinuousDynamics.begin and not isinstance(part, Block):
+            raise ValueError(
+                f"{name} ({type(part).__name__}) changes its state at the beginning of a step (a "
+                "reset, a refractory period), which diffrax cannot do; leave "
+                "stepsize_controller= out"
+            )
+    return model
+
+
+def _parts(model, name: str = "the model"):
+    yield name, model
+    if isinstance(model, Block):
+        for part_name, part in model.parts.items():
+            yield from _parts(part, part_name)
+
+
+def _begin(model, state, key, t0, dt):
+    """The time and state at which the run begins."""
+    if isinstance(state, SimState):
+        if t0 != 0.0:
+            raise ValueError("give either t0= or state= of an earlier run, which has its own time")
+        unit = dt if state.dt is None else state.dt
+        if unit is None:
+            raise ValueError("state= has no dt of its own: give dt= so that its time is known")
+        t = state.step * unit
+        return (t if isinstance(t, jax.core.Tracer) else float(t)), arrays_only(state.state)
+    if state is None:
+        child = None if key is None else Clock(0, 1.0, key).child("init_state").key
+        state = model.init_state(key=child)
+    return t0, jax.tree.map(jnp.asarray, arrays_only(state))
+
+
+def _sim_state(final, t1, dt) -> SimState:
+    known = not isinstance(t1, jax.core.Tracer)
+    if known and dt is not None and abs(t1 / dt - round(t1 / dt)) < 1e-6 * max(1.0, t1 / dt) ** 0.5:
+        return SimState(final, np.asarray(round(t1 / dt)), np.asarray(float(dt)))
+    # no step divides the end time: count it as one long step
+    return SimState(final, np.asarray(1), t1 if not known else np.asarray(float(t1)))
+
+
+def _refuse_noise_inputs(inputs) -> None:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(inputs, is_leaf=signals.is_input)
+    for path, x in leaves:
+        if isinstance(x, signals.AbstractStochasticInput):
+            raise ValueError(
+                f"the input {jax.tree_util.keystr(path)} is a {type(x).__name__}, drawn once per "
+                "fixed step; leave stepsize_controller= out, or give the model a diffusion"
+            )
+
+
+def _times(name: str, recorder, t0, t1, duration: float, dt):
+    """The times at which a record is kept."""
+    if isinstance(recorder, Spikes):
+        raise ValueError(
+            f"record {name!r}: spikes need fixed steps; leave stepsize_controller= out"
+        )
+    if recorder.at is not None:
+        times = np.asarray(recorder.at)
+        if not isinstance(t0, jax.core.Tracer) and (times[0] < t0 or times[-1] > t1):
+            raise ValueError(
+                f"record {name!r}: at= has times outside the run from {t0:g} to {t1:g} ms"
+            )
+        return times
+    if dt is None:
+        raise ValueError(
+            f"record {name!r}: give its times, nj.Trace(..., at=times), or dt= as the unit of every="
+        )
+    stride = recorder.every * dt
+    count = math.floor(duration / stride + 1e-6)
+    if isinstance(t0, jax.core.Tracer):
+        return t0 + stride * np.arange(1, count + 1)
+    first = math.floor(t0 / stride + 1e-6) + 1
+    labels = np.arange(first, math.floor(t1 / stride + 1e-6) + 1)
+    return np.minimum(labels * stride, t1)
+
+
+def _edges(inputs, t0, t1) -> list[Any]:
+    """Jumps of the inputs inside the run, at which an adaptive step must end."""
+    leaves = jax.tree.leaves(inputs, is_leaf=signals.is_input)
+    edges = [e for x in leaves if isinstance(x, signals.AbstractInput) for e in x.edges()]
+    known = not any(isinstance(e, jax.core.Tracer) for e in [*edges, t0, t1])
+    if not known:
+        return edges
+    return sorted({float(e) for e in edges if t0 < float(e) < t1})
+
+
+def _raise_trouble(model, start, successful, code, where, leaf) -> None:
+    import diffrax
+
+    if not bool(successful):
+        raise NonFiniteError(
+            f"diffrax gave up on {type(model).__name__}: {diffrax.RESULTS[code]} Loosen the "
+            "controller's tolerances, take a stiff solver (diffrax.Kvaerno5()), or look for NaN "
+            "in parameters and inputs; throw=False returns what was computed"
+        )
+    if int(where) >= 0:
+        raise NonFiniteError(
+            f"the state leaf {leaf_names(start)[int(leaf)] or 'state'!r} of "
+            f"{type(model).__name__} is not finite at the end of the run; is dt too long? Look "
+            "for NaN in parameters and inputs; throw=False returns what was computed"
+        )
+
+
+@eqx.filter_jit
+def _solve(dynamics, state, inputs, t0, dt, key, recorders, given, settings: _Settings):
+    import diffrax
+
+    model = as_continuous(unwrap(dynamics)).prepare()
+    inputs = signals.prepare_inputs(inputs)
+    moving, rest = advanced_leaves(state, None)
+    t1 = t0 + settings.duration
+    field = VectorField(model, rest, Clock(0, 1.0, key))
+    noise = jax.eval_shape(lambda y: field.diffusion(t0, y, inputs), moving)
+    noisy = bool(jax.tree.leaves(noise))
+    if noisy and key is None:
+        raise ValueError(
+            f"{type(model).__name__} has noise: give key=jax.random.key(0) to simulate"
+        )
+    solver = _as_diffrax(settings.solver, noisy)
+    terms: Any = diffrax.ODETerm(lambda t, y, args: field(t, y, args))
+    if noisy:
+        tol = settings.duration / 4096 if dt is None else 0.5 * dt
+        terms = diffrax.MultiTerm(terms, _brownian(field, solver, moving, t0, t1, tol, key))
+    subs = {
+        name: diffrax.SubSaveAt(ts=ts, fn=_reader(model, name, recorders[name], state, rest))
+        for name, ts in given.items()
+    }
+    subs[_FINAL] = diffrax.SubSaveAt(t1=True)
+    solution = diffrax.diffeqsolve(
+        terms, solver, t0, t1, dt, moving, inputs,
+        saveat=diffrax.SaveAt(subs=subs), stepsize_controller=settings.controller,
+        adjoint=_adjoint(settings, moving),
+        max_steps=_MAX_STEPS if settings.steps is None else settings.steps + 2, throw=False,
+    )  # fmt: skip
+    ys = dict(solution.ys)  # pyright: ignore[reportArgumentType]
+    last = jax.tree.map(lambda x: x[-1], ys.pop(_FINAL))
+    bad = jnp.stack([~jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(last)])
+    steps = solution.stats["num_steps"]
+    where = jnp.where(jnp.any(bad), steps, -1)
+    leaf = jnp.where(jnp.any(bad), jnp.argmax(bad), -1)
+    return ys, eqx.combine(last, rest), steps, solution.result, where, leaf
+
+
+def _as_diffrax(solver, noisy: bool):
+    """The diffrax solver: the user's, or the twin of one of ours; default Tsit5, or Heun for noise."""
+    import diffrax
+
+    if solver is None:
+        return diffrax.Heun() if noisy else diffrax.Tsit5()
+    if isinstance(solver, diffrax.AbstractSolver):
+        return solver
+    twins = {Euler: diffrax.Euler, EulerMaruyama: diffrax.Euler, Heun: diffrax.Heun,
+             Midpoint: diffrax.Midpoint, Ralston: diffrax.Ralston}  # fmt: skip
+    if type(solver) in twins:
+        return twins[type(solver)]()
+    kind = type(solver).__name__
+    if isinstance(solver, AbstractStepper):
+        raise ValueError(
+            f"{kind} steps with fixed dt; with stepsize_controller= give a diffrax solver "
+            "(diffrax.Tsit5(), diffrax.Kvaerno5())"
+        )
+    raise TypeError(f"solver must be a diffrax solver here, got {solver!r}")
+
+
+def _brownian(field: VectorField, solver, moving, t0, t1, tol, key):
+    import diffrax
+    import lineax
+
+    shape = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), moving)
+    path = diffrax.VirtualBrownianTree(
+        t0, t1, tol, shape, Clock(0, 1.0, key).child("diffusion").key,
+        levy_area=getattr(solver, "minimal_levy_area", diffrax.BrownianIncrement),
+    )  # fmt: skip
+    amplitude = lambda t, y, args: lineax.DiagonalLinearOperator(field.diffusion(t, y, args))
+    return diffrax.ControlTerm(amplitude, path)
+
+
+def _reader(model, name: str, recorder: Trace, state, rest):
+    visible = jax.eval_shape(model.visible, state)
+    if isinstance(recorder.what, str) and get(visible, recorder.what) is None:
+        raise unknown(recorder.what, visible, what="record")
+    return lambda t, y, args: recorder.read(model.visible(eqx.combine(y, rest)))
+
+
+def _adjoint(settings: _Settings, moving):
+    """Keep every step of a constant-step run where it fits; diffrax's own default otherwise."""
+    import diffrax
+
+    if settings.adjoint is not None:
+        return settings.adjoint
+    size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(moving))
+    if settings.steps is not None and (settings.steps + 2) * size < _BUDGET:
+        return diffrax.RecursiveCheckpointAdjoint(checkpoints=settings.steps + 2)
+    return diffrax.RecursiveCheckpointAdjoint()

@@ -1,0 +1,153 @@
+"""The contract: what every neuron, circuit and network is."""
+
+from abc import abstractmethod
+from typing import Any
+
+import equinox as eqx
+import jax
+from jaxtyping import Array
+
+from .clock import Clock
+from .inputs import held, resolve
+from .solvers.base import AbstractStepper
+from .spikes import SpikeOutput
+from .vector_field import VectorField, advanced_leaves
+
+State = Any  # a pytree of arrays; most models use a dictionary with NEST's names
+
+
+class Output(eqx.Module):
+    """What one step emits, apart from the state.
+
+    Arguments:
+        spikes: a `SpikeOutput`, or `None` for parts that do not spike.
+        values: named read-outs of the step (a rate, the value of a readout).
+        parts: the outputs of named parts, in a network.
+    """
+
+    spikes: SpikeOutput | None = None
+    values: dict[str, Array] = eqx.field(default_factory=dict)
+    parts: dict[str, "Output"] = eqx.field(default_factory=dict)
+
+
+class Dynamics(eqx.Module):
+    """Anything whose state moves in time; a pytree of parameters with pure transitions.
+
+    A model in discrete time implements `init_state` and `step`; a model with a vector field
+    is a `ContinuousDynamics`.
+    """
+
+    @abstractmethod
+    def init_state(self, *, key=None) -> State:
+        """The state before the first step, a pytree of arrays."""
+
+    @abstractmethod
+    def step(self, state: State, inputs, clock: Clock) -> tuple[State, Output]:
+        """One transition over `clock.dt` ms.
+
+        Arguments:
+            state: the state at `clock.t`.
+            inputs: a dictionary of arrays, as `read_inputs` makes it.
+            clock: the time of the step; `clock.normal(name, shape)` draws its noise.
+
+        Returns:
+            The state at `clock.t + clock.dt` and what the step emits.
+        """
+
+    def visible(self, state: State) -> State:
+        """What recorders and graded coupling see: the state with pending jumps applied."""
+        return state
+
+    def prepare(self) -> "Dynamics":
+        """The same model with everything derived from its parameters computed.
+
+        `simulate` and `fit` call it once per run, outside the loop over time: a circuit turns
+        its list of synapses into a matrix here. The state must keep its structure.
+        """
+        return self
+
+    def read_inputs(self, inputs, clock: Clock):
+        """The inputs as `step` wants them: here every input object becomes its mean over the step."""
+        return resolve(inputs, clock)
+
+
+class ContinuousDynamics(Dynamics):
+    r"""Dynamics with a vector field, $dy/dt = f(t, y, u)$; `step` is derived from it.
+
+    A model gives `init_state`, `drift` and a `solver` field; everything else has a default.
+    One step is
+
+    1. `begin`: apply the pending reset, count the refractory steps down;
+    2. the solver advances what `drift` describes, with the parts that `propagate` moves
+       exactly (receptors) held at half a step;
+    3. `propagate` moves those parts over the whole step, `receive` adds the impulses that
+       arrived at their ports;
+    4. `emit` reads spikes or rates from the new state.
+    """
+
+    solver: eqx.AbstractVar[AbstractStepper]
+
+    @abstractmethod
+    def drift(self, t, state: State, inputs) -> State:
+        """The rate of change of the state per ms, shaped like it; `None` for integer leaves.
+
+        Arguments:
+            t: time in ms.
+            state: the state.
+            inputs: a dictionary of arrays.
+        """
+
+    def diffusion(self, t, state: State, inputs) -> State | None:
+        r"""Amplitude $\sigma$ of independent white noise per leaf, in units per $\sqrt{ms}$.
+
+        `None` (the default), or `None` for a leaf, means no noise.
+        """
+        return None
+
+    def decay(self, t, state: State, inputs) -> State | None:
+        r"""The rates $-\partial f_i / \partial y_i$ per ms, for exponential integrators.
+
+        A coupled circuit gives it in closed form. A cell whose drift is elementwise needs
+        nothing: the rates are then found by differentiation.
+        """
+        return None
+
+    def begin(self, state: State, clock: Clock) -> State:
+        """What happens to the state before it is integrated; by default nothing."""
+        return state
+
+    def propagate(self, state: State, h) -> State | None:
+        """The leaves with an exact flow of their own, advanced by `h` ms; `None` elsewhere."""
+        return None
+
+    def receive(self, state: State, inputs) -> State:
+        """Add the impulses that arrived in this step; by default there are no ports."""
+        return state
+
+    def emit(self, state: State, clock: Clock) -> Output:
+        """What the new state emits; by default nothing."""
+        return Output()
+
+    def read_inputs(self, inputs, clock: Clock):
+        """Smooth inputs stay functions of time (the solver's stages read them), others are held."""
+        return held(inputs, clock)
+
+    def step(self, state: State, inputs, clock: Clock) -> tuple[State, Output]:
+        """Begin, advance, propagate and receive, emit: see the class. Never overridden."""
+        inputs = resolve(inputs, clock) if self.solver.holds_inputs else held(inputs, clock)
+        state = self.begin(state, clock)
+        exact = self.propagate(state, clock.dt)
+        moving, rest = advanced_leaves(state, exact)
+        if exact is not None:
+            half = self.propagate(state, 0.5 * clock.dt)
+            rest = eqx.combine(half, rest)
+        field = VectorField(self, rest, clock)
+        moved = self.solver.advance(field, clock.t, clock.dt, moving, inputs)
+        if exact is None:
+            state = eqx.combine(moved, rest)
+        else:
+            state = eqx.combine(moved, exact, rest)
+            # without it XLA updates the receptors before the membrane has read them, by copies
+            state = jax.lax.optimization_barrier(state)
+        state = self.receive(state, resolve(inputs, clock))
+        return state, self.emit(state, clock)

@@ -1,0 +1,62 @@
+"""Recording at given times with fixed steps: keep the neighbours, interpolate between them."""
+
+import jax
+import numpy as np
+
+from .recorders import Trace
+
+
+class GivenTimes:
+    """Given times: which steps must be kept, and how to interpolate between them."""
+
+    def __init__(self, name: str, recorder: Trace, first_step, steps: int, dt: float):
+        if first_step is None:
+            raise ValueError(
+                f"record {name!r}: at= needs a run whose start is known; inside jit begin at t0 "
+                "or use every="
+            )
+        self.times = np.asarray(recorder.at)
+        position = self.times / dt - first_step  # in steps since the start of the run
+        near = np.round(position)
+        position = np.where(
+            np.abs(position - near) < 1e-6 * np.maximum(1, near) ** 0.5, near, position
+        )
+        if position[0] < 0 or position[-1] > steps:
+            lo, hi = first_step * dt, (first_step + steps) * dt
+            raise ValueError(
+                f"record {name!r}: at= has times outside the run from {lo:g} to {hi:g} ms "
+                f"({self.times[0]:g} to {self.times[-1]:g})"
+            )
+        self.low = np.floor(position).astype(int)
+        self.high = np.ceil(position).astype(int)
+        self.weight = position - self.low
+        self.kept = np.unique(np.concatenate([self.low, self.high, [0]]))
+        # a sample sits on absolute multiples of the stride
+        self.stride = int(np.gcd.reduce(np.append(self.kept[1:] + first_step, first_step))) or 1
+        self.first_step, self.steps = first_step, steps
+
+    def rows(self, done: int, steps: int) -> np.ndarray:
+        """Rows of a stretch's samples that are needed."""
+        labels = self.kept[(self.kept > done) & (self.kept <= done + steps)]
+        before = (self.first_step + done) // self.stride
+        return (self.first_step + labels) // self.stride - before - 1
+
+    def all_rows(self):
+        """Rows of low and high neighbours among the start and all samples of a whole run."""
+        before = self.first_step // self.stride
+        row = lambda label: (self.first_step + label) // self.stride - before
+        return row(self.low), row(self.high)
+
+    def kept_rows(self):
+        """Rows of low and high neighbours among the kept samples."""
+        return np.searchsorted(self.kept, self.low), np.searchsorted(self.kept, self.high)
+
+    def interpolate(self, samples, rows):
+        """Values at the given times."""
+        low, high = rows
+
+        def between(x):
+            w = self.weight.reshape(-1, *(1,) * (x.ndim - 1)).astype(x.dtype)
+            return x[low] * (1 - w) + x[high] * w
+
+        return jax.tree.map(between, samples)

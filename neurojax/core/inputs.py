@@ -1,0 +1,421 @@
+"""Inputs: what drives a simulation from outside, as functions of time.
+
+A leaf of `inputs` is an array (constant in time) or one of these objects. They are pytrees, so
+amplitudes and frequencies can be trained or vmapped.
+"""
+
+from abc import abstractmethod
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .clock import Clock
+
+
+class AbstractInput(eqx.Module):
+    """An external signal: `at(clock)` is its mean over a step, calling it gives its value at t."""
+
+    @property
+    def smooth(self) -> bool:
+        """Whether a solver may read the signal at its stages; jumps and kinks are averaged."""
+        return False
+
+    def prepare(self) -> "AbstractInput":
+        """What can be computed once per run; by default nothing."""
+        return self
+
+    @abstractmethod
+    def at(self, clock: Clock) -> Array:
+        """The mean over the step that begins at `clock.t`."""
+
+    @abstractmethod
+    def __call__(self, t) -> Array:
+        """The value at time t (ms)."""
+
+    def edges(self) -> tuple[Any, ...]:
+        """Times (ms) at which the signal jumps, for adaptive solvers."""
+        return ()
+
+    def __add__(self, other) -> "Sum":
+        """The sum of two inputs, or of an input and a constant."""
+        return Sum(self, other)
+
+    def __radd__(self, other) -> "Sum":
+        """See `__add__`."""
+        return Sum(self, other)
+
+
+class AbstractStochasticInput(eqx.Module):
+    """A signal with a state of its own, advanced once per step by the fixed-step engine."""
+
+    @abstractmethod
+    def init_state(self, clock: Clock, name: str) -> Array:
+        """The value at the first step."""
+
+    @abstractmethod
+    def advance(self, state: Array, clock: Clock, name: str) -> Array:
+        """The value one step later."""
+
+
+def _mean_indicator(t, dt, start, stop):
+    """The fraction of the step [t, t + dt] that lies in [start, stop]."""
+    overlap = jnp.minimum(t + dt, stop) - jnp.maximum(t, start)
+    return jnp.clip(overlap / dt, 0.0, 1.0)
+
+
+def _float(x) -> Array:
+    x = jnp.asarray(x)
+    return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(float)
+
+
+class Step(AbstractInput):
+    """`amplitude` between `start` and `stop` (ms), zero elsewhere.
+
+    Arguments:
+        amplitude: scalar or shaped like the target, in the target's unit (pA for `I_e`).
+        start: ms; default 0.
+        stop: ms; default never.
+
+    Example:
+        >>> import neurojax as nj
+        >>> pulse = nj.inputs.Step(200.0, start=10.0, stop=20.0)
+        >>> float(pulse(15.0)), float(pulse(25.0))
+        (200.0, 0.0)
+    """
+
+    amplitude: Float[Array, "..."]
+    start: Float[Array, ""]
+    stop: Float[Array, ""]
+
+    def __init__(self, amplitude, start=0.0, stop=np.inf):
+        self.amplitude, self.start, self.stop = _float(amplitude), _float(start), _float(stop)
+
+    def at(self, clock: Clock) -> Array:
+        """The mean over the step: the charge of a pulse is exact on any grid."""
+        return self.amplitude * _mean_indicator(clock.t, clock.dt, self.start, self.stop)
+
+    def __call__(self, t) -> Array:
+        """The value at time t (ms)."""
+        return jnp.where((t >= self.start) & (t < self.stop), self.amplitude, 0.0)
+
+    def edges(self) -> tuple[Any, ...]:
+        """The two ends of the pulse."""
+        return (self.start, self.stop)
+
+
+class Ramp(AbstractInput):
+    """From `first` to `last` between `start` and `stop` (ms), constant before and after.
+
+    Arguments:
+        first: value until `start`.
+        last: value from `stop` on.
+        start: ms.
+        stop: ms, after `start`.
+
+    Example:
+        >>> import neurojax as nj
+        >>> float(nj.inputs.Ramp(0.0, 100.0, start=0.0, stop=10.0)(2.5))
+        25.0
+    """
+
+    first: Float[Array, "..."]
+    last: Float[Array, "..."]
+    start: Float[Array, ""]
+    stop: Float[Array, ""]
+
+    def __init__(self, first, last, start, stop):
+        if _known(start, stop) and not float(start) < float(stop):
+            raise ValueError(f"Ramp needs start < stop, got start={start} and stop={stop}")
+        self.first, self.last = _float(first), _float(last)
+        self.start, self.stop = _float(start), _float(stop)
+
+    def _rise(self, t):
+        """The integral of the unit ramp from `start` to t, divided by its length."""
+        length = self.stop - self.start
+        s = jnp.clip(t - self.start, 0.0, length)
+        return 0.5 * s * s / length + jnp.maximum(t - self.stop, 0.0)
+
+    def at(self, clock: Clock) -> Array:
+        """The exact mean over the step."""
+        mean = (self._rise(clock.t + clock.dt) - self._rise(clock.t)) / clock.dt
+        return self.first + (self.last - self.first) * mean
+
+    def __call__(self, t) -> Array:
+        """The value at time t (ms)."""
+        fraction = jnp.clip((t - self.start) / (self.stop - self.start), 0.0, 1.0)
+        return self.first + (self.last - self.first) * fraction
+
+    def edges(self) -> tuple[Any, ...]:
+        """The two kinks."""
+        return (self.start, self.stop)
+
+
+class Sine(AbstractInput):
+    r"""$\mathrm{offset} + \mathrm{amplitude}\,\sin(2\pi f t + \phi)$.
+
+    Arguments:
+        amplitude: scalar or shaped like the target.
+        frequency: Hz.
+        phase: radians.
+        offset: added to the sine.
+
+    Example:
+        >>> import neurojax as nj
+        >>> round(float(nj.inputs.Sine(2.0, frequency=10.0)(25.0)), 5)
+        2.0
+    """
+
+    amplitude: Float[Array, "..."]
+    frequency: Float[Array, "..."]
+    phase: Float[Array, "..."]
+    offset: Float[Array, "..."]
+
+    def __init__(self, amplitude, frequency, phase=0.0, offset=0.0):
+        self.amplitude, self.frequency = _float(amplitude), _float(frequency)
+        self.phase, self.offset = _float(phase), _float(offset)
+
+    @property
+    def smooth(self) -> bool:
+        """True."""
+        return True
+
+    def _angle(self, t):
+        return 2 * jnp.pi * MS_HZ * self.frequency * t + self.phase
+
+    def at(self, clock: Clock) -> Array:
+        """The exact mean over the step."""
+        middle = self._angle(clock.t + 0.5 * clock.dt)
+        half = jnp.pi * MS_HZ * self.frequency * clock.dt
+        return self.offset + self.amplitude * jnp.sin(middle) * jnp.sinc(half / jnp.pi)
+
+    def __call__(self, t) -> Array:
+        """The value at time t (ms)."""
+        return self.offset + self.amplitude * jnp.sin(self._angle(t))
+
+
+class Sampled(AbstractInput):
+    """An array over time: `values[k]` holds from `t0 + k dt` to `t0 + (k+1) dt`.
+
+    Arguments:
+        values: shape (time, ...), the first axis is time.
+        dt: ms per sample; independent of the simulation's step.
+        t0: time of the first sample in ms.
+
+    Raises:
+        ValueError: if dt is not positive or `values` has no time axis. A run that reaches beyond
+            the array is refused by `simulate`; inside jit the last sample holds.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> stimulus = nj.inputs.Sampled(jnp.array([0.0, 1.0, 4.0]), dt=10.0)
+        >>> float(stimulus(15.0))
+        1.0
+    """
+
+    values: Float[Array, "time ..."]
+    dt: Float[Array, ""]
+    t0: Float[Array, ""]
+    totals: Float[Array, "time ..."] | None = None
+
+    def __init__(self, values, dt, t0=0.0):
+        values = _float(values)
+        if values.ndim == 0 or values.shape[0] == 0:
+            raise ValueError(
+                f"Sampled values need a first axis over time, got shape {values.shape}"
+            )
+        if _known(dt) and not float(dt) > 0:
+            raise ValueError(f"Sampled dt must be positive (ms per sample), got {dt}")
+        self.values, self.dt, self.t0 = values, _float(dt), _float(t0)
+        self.totals = None
+
+    def prepare(self) -> "Sampled":
+        """Sum the samples up, for steps that are longer than a sample."""
+        totals = jnp.cumsum(self.values, axis=0)
+        return eqx.tree_at(lambda s: s.totals, self, totals, is_leaf=lambda x: x is None)
+
+    def _index(self, t):
+        # half a thousandth of a sample absorbs the rounding of t = step * dt
+        return jnp.floor((t - self.t0) / self.dt + 5e-4).astype(jnp.int32)
+
+    def _take(self, i):
+        return self.values[jnp.clip(i, 0, self.values.shape[0] - 1)]
+
+    def _integral(self, x):
+        """The integral of the samples from 0 to x samples (held beyond both ends)."""
+        total = jnp.cumsum(self.values, axis=0) if self.totals is None else self.totals
+        i = jnp.clip(jnp.floor(x).astype(jnp.int32), 0, self.values.shape[0] - 1)
+        before = jnp.where(i > 0, total[jnp.maximum(i - 1, 0)], 0.0)
+        return before + (x - i) * self.values[i]
+
+    def at(self, clock: Clock) -> Array:
+        """The mean over the step, also where it straddles samples."""
+        i, j = self._index(clock.t), self._index(clock.t + clock.dt * 0.999)
+        # at most two samples meet in a step no longer than a sample: weigh them
+        edge = self.t0 + self.dt * j.astype(self.dt.dtype)
+        late = jnp.where(j > i, jnp.clip((clock.t + clock.dt - edge) / clock.dt, 0.0, 1.0), 0.0)
+        near = self._take(i) * (1.0 - late) + self._take(j) * late
+        lo = (clock.t - self.t0) / self.dt
+        hi = lo + clock.dt / self.dt
+        far = lambda: (self._integral(hi) - self._integral(lo)) / (hi - lo)
+        return jax.lax.cond(j - i <= 1, lambda: near, far)
+
+    def __call__(self, t) -> Array:
+        """The value at time t (ms)."""
+        return self._take(self._index(t))
+
+    def edges(self) -> tuple[Any, ...]:
+        """Every change of sample."""
+        return tuple(self.t0 + self.dt * k for k in range(self.values.shape[0] + 1))
+
+
+class OrnsteinUhlenbeck(AbstractStochasticInput):
+    r"""Coloured noise, $dx = (\mu - x)\,dt/\tau + \sigma\sqrt{2/\tau}\,dW$, exact at any step.
+
+    Mean, standard deviation and correlation time are those of the continuous process for every
+    `dt`; within a step the value is held. It starts from its stationary law. Fixed-step engine
+    only.
+
+    Arguments:
+        mean: stationary mean, in the target's unit.
+        sd: stationary standard deviation.
+        tau: correlation time in ms.
+        shape: shape of the signal, `(n,)` for independent noise per neuron; default one signal
+            for all.
+
+    Example:
+        >>> import neurojax as nj
+        >>> noise = nj.inputs.OrnsteinUhlenbeck(mean=0.0, sd=50.0, tau=5.0, shape=(100,))
+        >>> noise.init_state(nj.Clock(0, 0.1, jax.random.key(0)), "I_e").shape
+        (100,)
+    """
+
+    mean: Float[Array, "..."]
+    sd: Float[Array, "..."]
+    tau: Float[Array, "..."]
+    shape: tuple[int, ...] = eqx.field(static=True)
+
+    def __init__(self, mean, sd, tau, shape: tuple[int, ...] | None = None):
+        self.mean, self.sd, self.tau = _float(mean), _float(sd), _float(tau)
+        if _known(tau) and not np.all(np.asarray(tau) > 0):
+            raise ValueError(f"OrnsteinUhlenbeck tau must be positive (ms), got {tau}")
+        own = jnp.broadcast_shapes(self.mean.shape, self.sd.shape, self.tau.shape)
+        shape = own if shape is None else tuple(shape)
+        self.shape = jnp.broadcast_shapes(own, shape)
+
+    def _draw(self, clock: Clock, name: str) -> Array:
+        return clock.normal(f"ornstein-uhlenbeck {name}", self.shape, self.mean.dtype)
+
+    def init_state(self, clock: Clock, name: str) -> Array:
+        """A draw from the stationary law."""
+        start = clock.child("start")
+        return self.mean + self.sd * self._draw(start, name)
+
+    def advance(self, state: Array, clock: Clock, name: str) -> Array:
+        """The exact transition over one step."""
+        keep = jnp.exp(-clock.dt / self.tau)
+        spread = self.sd * jnp.sqrt(-jnp.expm1(-2.0 * clock.dt / self.tau))
+        return self.mean + (state - self.mean) * keep + spread * self._draw(clock, name)
+
+
+class Sum(AbstractInput):
+    """The sum of two inputs; made by `a + b`."""
+
+    first: Any
+    second: Any
+
+    def __init__(self, first, second):
+        for part in (first, second):
+            if isinstance(part, AbstractStochasticInput):
+                raise TypeError("noise cannot be added to another input; give it a port of its own")
+        as_input = lambda x: x if isinstance(x, AbstractInput) else _float(x)
+        self.first, self.second = as_input(first), as_input(second)
+
+    @property
+    def smooth(self) -> bool:
+        """True where both parts are."""
+        return all(x.smooth for x in self._parts() if isinstance(x, AbstractInput))
+
+    def prepare(self) -> "Sum":
+        """Prepare both parts."""
+        return Sum(*(x.prepare() if isinstance(x, AbstractInput) else x for x in self._parts()))
+
+    def at(self, clock: Clock) -> Array:
+        """The sum of the means."""
+        return sum(x.at(clock) if isinstance(x, AbstractInput) else x for x in self._parts())
+
+    def __call__(self, t) -> Array:
+        """The sum at time t (ms)."""
+        return sum(x(t) if isinstance(x, AbstractInput) else x for x in self._parts())
+
+    def edges(self) -> tuple[Any, ...]:
+        """The jumps of both."""
+        return tuple(e for x in self._parts() if isinstance(x, AbstractInput) for e in x.edges())
+
+    def _parts(self):
+        return (self.first, self.second)
+
+
+MS_HZ = 1e-3  # a frequency in Hz times a time in ms
+
+
+def is_input(x) -> bool:
+    """Whether a leaf of `inputs` is a signal rather than an array."""
+    return isinstance(x, AbstractInput | AbstractStochasticInput)
+
+
+def _known(*values) -> bool:
+    return not any(isinstance(v, jax.core.Tracer) for v in values)
+
+
+def resolve(inputs, clock: Clock):
+    """Every signal as its mean over the step."""
+    read = lambda x: x.at(clock) if isinstance(x, AbstractInput) else x
+    return jax.tree.map(read, inputs, is_leaf=is_input)
+
+
+def held(inputs, clock: Clock):
+    """Signals that jump as their mean over the step; smooth ones stay functions of time."""
+    read = lambda x: x.at(clock) if isinstance(x, AbstractInput) and not x.smooth else x
+    return jax.tree.map(read, inputs, is_leaf=is_input)
+
+
+def at_time(inputs, t):
+    """Every signal at time t."""
+    read = lambda x: x(t) if isinstance(x, AbstractInput) else x
+    return jax.tree.map(read, inputs, is_leaf=is_input)
+
+
+def prepare_inputs(inputs):
+    """Every signal prepared for a run."""
+    ready = lambda x: x.prepare() if isinstance(x, AbstractInput) else x
+    return jax.tree.map(ready, inputs, is_leaf=is_input)
+
+
+def _stochastic(x) -> bool:
+    return isinstance(x, AbstractStochasticInput)
+
+
+def begin_noise(inputs, clock: Clock):
+    """The states of the stochastic inputs at the first step; `None` for all others."""
+    start = lambda path, x: (
+        x.init_state(clock, jax.tree_util.keystr(path)) if _stochastic(x) else None
+    )
+    return jax.tree_util.tree_map_with_path(start, inputs, is_leaf=is_input)
+
+
+def advance_noise(inputs, states, clock: Clock):
+    """The states of the stochastic inputs one step later."""
+    move = lambda path, x, s: (
+        x.advance(s, clock, jax.tree_util.keystr(path)) if _stochastic(x) else None
+    )
+    return jax.tree_util.tree_map_with_path(move, inputs, states, is_leaf=is_input)
+
+
+def with_noise(inputs, states):
+    """The inputs with each stochastic one replaced by its present value."""
+    pick = lambda x, s: s if _stochastic(x) else x
+    return jax.tree.map(pick, inputs, states, is_leaf=is_input)

@@ -1,0 +1,112 @@
+"""Parameters with bounds, signs or frozen values: declared with paramax, unwrapped at the doors."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import paramax
+
+
+def unwrap(model):
+    """The model with every paramax wrapper replaced by the array it stands for.
+
+    `simulate`, `fit` and `save` do this once at entry; do it yourself before you call `step`.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> float(nj.unwrap(nj.positive(2.0)))
+        2.0
+    """
+    return paramax.unwrap(model)
+
+
+def positive(value) -> Any:
+    """A parameter that stays positive under gradient steps: trained as its logarithm.
+
+    Raises:
+        ValueError: if the start value is not positive.
+    """
+    value = _start(value)
+    if not _traced(value) and not np.all(np.asarray(value) > 0):
+        raise ValueError(f"a positive parameter must start above 0, got {value}")
+    return paramax.Parameterize(jnp.exp, jnp.log(value))
+
+
+def bounded(value, low, high) -> Any:
+    """A parameter that stays between `low` and `high`: trained as the logit of its place.
+
+    Raises:
+        ValueError: if the start value is not strictly inside.
+    """
+    value, low, high = _start(value), _start(low), _start(high)
+    if not _traced(value) and not np.all((np.asarray(value) > low) & (np.asarray(value) < high)):
+        raise ValueError(f"a bounded parameter must start between {low} and {high}, got {value}")
+    logit = jnp.log(value - low) - jnp.log(high - value)
+    return paramax.Parameterize(
+        _between,
+        logit,
+        paramax.non_trainable(low),
+        paramax.non_trainable(high),
+    )
+
+
+def _between(x, low, high):
+    return low + (high - low) * jax.nn.sigmoid(x)
+
+
+def frozen(value) -> Any:
+    """A parameter (or a whole part of a model) that training leaves as it is."""
+    return paramax.non_trainable(value)
+
+
+Parameter = Any  # an array, or a paramax wrapper that stands for one
+
+
+def parameter(default=None, *, required: bool = False) -> Any:
+    """A field of a model: a number or array that becomes a floating-point array.
+
+    It may also be given as `nj.positive(...)`, `nj.bounded(...)` or `nj.frozen(...)`.
+
+    Example:
+        >>> import neurojax as nj
+        >>> class Leak(nj.ContinuousDynamics):
+        ...     g_L: nj.Parameter = nj.parameter(10.0)
+        ...     solver: nj.solvers.AbstractStepper = nj.solvers.Euler()
+        ...
+        ...     def init_state(self, *, key=None): ...
+        ...     def drift(self, t, state, inputs): ...
+        >>> Leak(g_L=3).g_L.dtype.kind
+        'f'
+    """
+    if required:
+        return eqx.field(converter=as_parameter)
+    return eqx.field(converter=as_parameter, default=default)
+
+
+def as_parameter(value):
+    """A floating-point array of the default precision; wrappers and `None` stay what they are."""
+    wrapped = lambda x: isinstance(x, paramax.AbstractUnwrappable)
+    if value is None or wrapped(value):
+        return value
+    return jax.tree.map(_start, value, is_leaf=wrapped)
+
+
+def _start(value):
+    return jnp.asarray(value, jnp.result_type(float))
+
+
+def _traced(value) -> bool:
+    return isinstance(value, jax.core.Tracer)
+
+
+def arrays_only(tree):
+    """Python floats as arrays, so that changing one does not recompile."""
+    convert = lambda x: jnp.asarray(x) if isinstance(x, float | complex | np.floating) else x
+    return jax.tree.map(convert, tree)
+
+
+def float_leaves(tree):
+    """The floating-point leaves of a tree and the rest."""
+    return eqx.partition(tree, eqx.is_inexact_array)

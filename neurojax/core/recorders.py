@@ -1,0 +1,147 @@
+"""What a simulation keeps: recorders."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from . import paths
+from .errors import UnknownNameError, suggestion
+
+
+class Trace(eqx.Module):
+    """Record a part of the visible state (or of the output) over time.
+
+    A sample bears the label of the end of its step, so a run of n steps gives n samples, at
+    dt, 2 dt, ..., n dt. With `every=k` these are the samples whose step number is a multiple of
+    k. With `at=` these are the values at the given times, linearly interpolated between steps.
+
+    Arguments:
+        what: dotted path (`"V_m"`, `"E.V_m"`) or a function of the visible state.
+        index: which elements along the neuron axis: a slice, an integer or an index array.
+        every: keep every k-th step.
+        at: times in ms (concrete, increasing) instead of `every`.
+
+    Raises:
+        ValueError: if `every` is not a positive integer or `at` is not increasing.
+
+    Example:
+        >>> import neurojax as nj
+        >>> nj.Trace("E.V_m", slice(10), every=10).every
+        10
+    """
+
+    what: str | Callable = eqx.field(static=True)
+    index: Any = None
+    every: int = eqx.field(static=True, default=1)
+    at: tuple[float, ...] | None = eqx.field(static=True, default=None)
+
+    def __init__(self, what, index=None, *, every: int = 1, at=None):
+        if not (isinstance(what, str) or callable(what)):
+            raise TypeError(
+                f"Trace wants a path like 'V_m' or a function of the state, got {what!r}"
+            )
+        if isinstance(every, bool) or not isinstance(every, int | np.integer) or every < 1:
+            raise ValueError(f"every must be a positive whole number of steps, got {every!r}")
+        if at is not None:
+            if every != 1:
+                raise ValueError("give either every= or at=, not both")
+            at = np.atleast_1d(np.asarray(at, float))
+            if at.ndim != 1 or at.size == 0 or not np.all(np.isfinite(at)):
+                raise ValueError(f"at must be a list of finite times in ms, got shape {at.shape}")
+            if np.any(np.diff(at) <= 0):
+                raise ValueError("at must be strictly increasing times in ms")
+            at = tuple(at.tolist())
+        self.what, self.every, self.at = what, int(every), at
+        # slices are not hashable before Python 3.12
+        self.index = _Slice(index) if isinstance(index, slice) else index
+
+    def read(self, state):
+        """The recorded part of a visible state."""
+        value = self.what(state) if callable(self.what) else paths.get(state, self.what)
+        if self.index is None:
+            return value
+        index = self.index.as_slice() if isinstance(self.index, _Slice) else self.index
+        return jax.tree.map(lambda x: x[index], value)
+
+
+class _Slice(eqx.Module):
+    start: int | None = eqx.field(static=True)
+    stop: int | None = eqx.field(static=True)
+    step: int | None = eqx.field(static=True)
+
+    def __init__(self, index: slice):
+        self.start, self.stop, self.step = index.start, index.stop, index.step
+
+    def as_slice(self) -> slice:
+        return slice(self.start, self.stop, self.step)
+
+
+class Spikes(eqx.Module):
+    """Record every spike of the named populations, or of the model itself without a name.
+
+    Gives a `SpikeRecord`, or a dictionary of them for several names.
+
+    Example:
+        >>> import neurojax as nj
+        >>> nj.Spikes("E", "I").names
+        ('E', 'I')
+    """
+
+    names: tuple[str, ...] = eqx.field(static=True)
+
+    def __init__(self, *names: str):
+        self.names = names
+
+    def read(self, output) -> dict[str, Any]:
+        """Packed spikes of one step by population."""
+        return {name: part.spikes.packed() for name, part in self.parts(output).items()}
+
+    def parts(self, output) -> dict[str, Any]:
+        """The outputs of the named populations."""
+        parts = {}
+        for name in self.names or ("",):
+            part = output
+            for piece in name.split(".") if name else ():
+                part = part.parts.get(piece) if part is not None else None
+            if part is None or part.spikes is None:
+                known = [n for n, p in _outputs(output).items() if p.spikes is not None]
+                label = f"Spikes({name!r})" if name else "Spikes()"
+                raise UnknownNameError(
+                    f"{label}: no such population emits spikes.{suggestion(name, known)}"
+                )
+            parts[name] = part
+        return parts
+
+
+def _outputs(output, prefix: str = "") -> dict[str, Any]:
+    """All outputs of a nested model by dotted name; the model itself has the empty name."""
+    found = {prefix: output}
+    for name, part in output.parts.items():
+        found |= _outputs(part, f"{prefix}.{name}" if prefix else name)
+    return found
+
+
+def as_recorders(record) -> dict[str, Trace | Spikes]:
+    """The `record=` argument of `simulate` as named recorders."""
+    if record is None:
+        return {}
+    if not isinstance(record, dict):
+        raise TypeError(
+            f"record must be a dictionary of recorders, for example {{'v': nj.Trace('V_m')}}, "
+            f"got {type(record).__name__}"
+        )
+    recorders = {}
+    for name, recorder in record.items():
+        if isinstance(recorder, Trace | Spikes):
+            recorders[str(name)] = recorder
+        elif isinstance(recorder, str) or callable(recorder):
+            recorders[str(name)] = Trace(recorder)
+        else:
+            raise TypeError(
+                f"record[{name!r}] must be nj.Trace, nj.Spikes, a path or a function of the "
+                f"state, got {recorder!r}"
+            )
+    return recorders

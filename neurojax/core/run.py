@@ -1,0 +1,237 @@
+"""A fixed-step run: in one piece inside a transform, in chunks that move to the host outside."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from . import inputs as signals
+from .clock import Clock
+from .errors import NonFiniteError
+from .fixed_step import Result, Setup, emitted, run_steps
+from .given_times import GivenTimes
+from .parameters import unwrap
+from .paths import get, leaf_names
+from .progress import ProgressBar
+from .recorders import Spikes, Trace
+from .simulation import SimState, Simulation, Stats
+from .spikes import SpikeRecord
+from .store import Store
+
+_CHUNK_BYTES = 1 << 27  # samples that may wait on the device before they move to the host
+
+
+class FixedStepRun:
+    """A fixed-step run, in one piece inside a transform, in chunks outside of it."""
+
+    def __init__(
+        self, dynamics, inputs, recorders, steps, first_step, step0, dt, key, noise, adjoint
+    ):
+        self.dynamics, self.inputs, self.recorders = dynamics, inputs, recorders
+        self.steps, self.first_step, self.step0, self.dt = steps, first_step, step0, dt
+        self.key, self.noise, self.adjoint = key, noise, adjoint
+        self.wanted = {
+            name: GivenTimes(name, r, first_step, steps, dt)
+            for name, r in recorders.items()
+            if isinstance(r, Trace) and r.at is not None
+        }
+        self.engine_recorders = {
+            n: Trace(r.what, _index(r), every=self.wanted[n].stride) if n in self.wanted else r
+            for n, r in recorders.items()
+        }
+        strides = [r.every for r in self.engine_recorders.values() if isinstance(r, Trace)]
+        self.period = math.lcm(*strides) if strides else 1
+
+    def _run(self, state, waiting, done: int, steps: int, locate: bool) -> Result:
+        first = 0 if self.first_step is None else self.first_step
+        setup = Setup(steps, (first + done) % self.period, self.noise, self.adjoint, locate)
+        step = jnp.asarray(self.step0) + done
+        return run_steps(
+            self.dynamics, state, waiting, self.inputs, step, jnp.asarray(self.dt), self.key,
+            self.engine_recorders, setup,
+        )  # fmt: skip
+
+    # -- inside a transform: one piece, everything stays a tracer ---------------------------
+
+    def inside(self, state, waiting) -> Simulation:
+        result = self._run(state, waiting, 0, self.steps, True)
+        step0 = jnp.asarray(self.step0)
+        records, times = {}, {}
+        for name, recorder in self.recorders.items():
+            samples = result.samples[name]
+            if isinstance(recorder, Spikes):
+                labels = step0 + 1 + jnp.arange(self.steps)
+                parts = recorder.parts(jax.eval_shape(self._output, state))
+                found = {
+                    p: SpikeRecord(
+                        labels, samples[p], jnp.asarray(self.dt), part.spikes.value.shape[0]
+                    )
+                    for p, part in parts.items()
+                }
+                records[name] = found if len(recorder.names) > 1 else next(iter(found.values()))
+                continue
+            if name in self.wanted:
+                wanted = self.wanted[name]
+                start = recorder.read(unwrap(self.dynamics).visible(state))
+                samples = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), start, samples)
+                records[name] = wanted.interpolate(samples, wanted.all_rows())
+                times[name] = jnp.asarray(wanted.times)
+                continue
+            labels = self._labels(recorder.every, 0, self.steps)
+            records[name], times[name] = samples, (step0 + labels) * jnp.asarray(self.dt)
+        step, leaf = result.trouble
+        final = SimState(result.state, step0 + self.steps, jnp.asarray(self.dt), result.noise)
+        stats = Stats(
+            jnp.asarray(self.steps), result.spikes, step, leaf, jnp.asarray(False),
+            leaf_names(result.state),
+        )  # fmt: skip
+        return Simulation(records, final, stats, times)
+
+    def _labels(self, every: int, done: int, steps: int) -> np.ndarray:
+        """End labels, relative to the start of the run, of the samples taken in a stretch."""
+        first = 0 if self.first_step is None else self.first_step
+        labels = np.arange(done + 1, done + steps + 1)
+        return labels[(first + labels) % every == 0]
+
+    def _output(self, state):
+        clock = Clock(0, self.dt, self.key, self.noise)
+        inputs = signals.prepare_inputs(self.inputs)
+        now = signals.with_noise(inputs, signals.begin_noise(inputs, clock))
+        dynamics = unwrap(self.dynamics).prepare()
+        return dynamics.step(state, dynamics.read_inputs(now, clock), clock)[1]
+
+    # -- outside: chunks whose samples move to the host -------------------------------------
+
+    def _chunk_steps(self, state, progress: bool, stream: bool) -> int:
+        per_step = 0.0
+        for name, r in self.engine_recorders.items():
+            if isinstance(r, Spikes):
+                per_step += 4096
+            else:
+                shape = jax.eval_shape(lambda s, r=r: _readable(self, r, s), state)
+                size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(shape))
+                keep = 1 if name in self.wanted else r.every
+                per_step += size / keep
+        chunk = self.steps if per_step == 0 else max(1, int(_CHUNK_BYTES / per_step))
+        if progress:
+            chunk = min(chunk, max(1, self.steps // 50))
+        if stream:
+            chunk = min(chunk, max(1, self.steps // 4))
+        if chunk < self.steps:
+            chunk = max(self.period, chunk // self.period * self.period)
+        return min(chunk, self.steps)
+
+    def outside(self, state, waiting, stream_to, progress: bool, throw: bool) -> Simulation:
+        chunk = self._chunk_steps(state, progress, stream_to is not None)
+        store = Store(stream_to)
+        bar = ProgressBar(self.steps, "simulate") if progress else None
+        spikes: dict[str, int] = {}
+        trouble, done, start_state = (-1, -1), 0, state
+        one_piece = chunk >= self.steps
+        try:
+            while done < self.steps:
+                steps = min(chunk, self.steps - done)
+                result = self._run(state, waiting, done, steps, False)
+                if not bool(result.finite):
+                    again = self._run(state, waiting, done, steps, True)
+                    trouble = (int(again.trouble[0]), int(again.trouble[1]))
+                self._collect(store, result, start_state, done, steps, one_piece)
+                for name, count in result.spikes.items():
+                    spikes[name] = spikes.get(name, 0) + int(count)
+                state, waiting, done = result.state, result.noise, done + steps
+                if bar is not None:
+                    bar.advance(steps)
+                if trouble[0] >= 0:
+                    break
+        finally:
+            if bar is not None:
+                bar.close()
+        names = leaf_names(state)
+        if trouble[0] >= 0 and throw:
+            store.discard()
+            raise NonFiniteError(self._advice(trouble, names))
+        records, times = self._finish(store, start_state)
+        step = int(self.step0) + done
+        final = SimState(state, np.asarray(step), np.asarray(self.dt), waiting)
+        stats = Stats(
+            np.asarray(done), {n: np.asarray(c) for n, c in spikes.items()},
+            np.asarray(trouble[0]), np.asarray(trouble[1]), np.asarray(False), names,
+        )  # fmt: skip
+        return Simulation(records, final, stats, times)
+
+    def _advice(self, trouble, names) -> str:
+        step, leaf = trouble
+        return (
+            f"the state leaf {names[leaf] or 'state'!r} of {type(unwrap(self.dynamics)).__name__} "
+            f"became NaN or infinite in step {step} (t = {step * self.dt:g} ms). Is dt={self.dt:g} "
+            "ms too long for this model? Try half of it, or "
+            "solver=nj.solvers.ExponentialEuler(); look for NaN in parameters and inputs; "
+            "throw=False returns what was computed"
+        )
+
+    def _collect(self, store, result: Result, start, done: int, steps: int, one_piece: bool):
+        for name, recorder in self.recorders.items():
+            samples = result.samples[name]
+            if isinstance(recorder, Spikes):
+                for part, words in samples.items():
+                    words = np.asarray(words)
+                    rows = np.flatnonzero(words.any(axis=1))
+                    labels = int(self.step0) + done + 1 + rows
+                    store.append(f"{name}/{part}/steps", labels)
+                    store.append(f"{name}/{part}/words", words[rows])
+            elif name in self.wanted:
+                wanted = self.wanted[name]
+                if done == 0:
+                    first = recorder.read(unwrap(self.dynamics).visible(start))
+                    store.append_tree(name, jax.tree.map(lambda x: np.asarray(x)[None], first))
+                rows = wanted.rows(done, steps)
+                store.append_tree(name, jax.tree.map(lambda x: np.asarray(x)[rows], samples))
+            elif one_piece and store.folder is None:
+                store.keep(name, samples)
+            else:
+                store.append_tree(name, jax.tree.map(np.asarray, samples))
+
+    def _finish(self, store, start):
+        sizes = jax.eval_shape(self._output, start) if self._spiking() else None
+        records, times = {}, {}
+        store.close()
+        for name, recorder in self.recorders.items():
+            if isinstance(recorder, Spikes):
+                parts = recorder.parts(sizes)
+                found = {
+                    p: SpikeRecord(
+                        store.get(f"{name}/{p}/steps"),
+                        store.get(f"{name}/{p}/words"),
+                        np.asarray(self.dt),
+                        part.spikes.value.shape[0],
+                    )  # fmt: skip
+                    for p, part in parts.items()
+                }
+                records[name] = found if len(recorder.names) > 1 else next(iter(found.values()))
+            elif name in self.wanted:
+                wanted = self.wanted[name]
+                records[name] = wanted.interpolate(store.get_tree(name), wanted.kept_rows())
+                times[name] = np.asarray(wanted.times)
+            else:
+                records[name] = store.get_tree(name)
+                labels = int(self.step0) + self._labels(recorder.every, 0, self.steps)
+                length = len(jax.tree.leaves(records[name])[0])
+                times[name] = labels[:length] * self.dt
+        return records, times
+
+    def _spiking(self) -> bool:
+        return any(isinstance(r, Spikes) for r in self.recorders.values())
+
+
+def _index(recorder: Trace):
+    index = recorder.index
+    return index.as_slice() if hasattr(index, "as_slice") else index
+
+
+def _readable(run: FixedStepRun, recorder: Trace, state):
+    """The recorded value for its size; an output is sized by a step."""
+    visible = unwrap(run.dynamics).visible(state)
+    if isinstance(recorder.what, str) and get(visible, recorder.what) is None:
+        return emitted(run._output(state), recorder.what)
+    return recorder.read(visible)

@@ -1,0 +1,87 @@
+"""What a run returns."""
+
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Array, Bool, Int
+
+from .errors import UnknownNameError, suggestion
+from .spikes import SpikeRecord
+
+
+class SimState(eqx.Module):
+    """A state together with the time it belongs to, `step * dt`; give it back to go on.
+
+    Arguments:
+        state: the state of the dynamics.
+        step: number of steps since time zero.
+        dt: the step length in ms that `step` counts.
+        inputs: values of the stochastic inputs, `None` where there are none.
+    """
+
+    state: Any
+    step: Any
+    dt: Any = None
+    inputs: Any = None
+
+
+class Stats(eqx.Module):
+    """Counters of a run and its troubles.
+
+    Arguments:
+        steps: number of steps taken.
+        spikes: number of spikes by population (`""` for the model itself).
+        nonfinite_step: the first step after which the state was not finite, or -1. The state
+            is looked at in blocks of steps and the step is then located exactly; an infinity
+            that a reset removed within its block is not seen.
+        nonfinite_leaf: index into `leaves` of the first leaf that was not finite, or -1.
+        overflow: whether a buffer of fixed size was too small.
+        leaves: names of the leaves of the state.
+    """
+
+    steps: Int[Any, "*batch"]
+    spikes: dict[str, Int[Any, "*batch"]]
+    nonfinite_step: Int[Any, "*batch"]
+    nonfinite_leaf: Int[Any, "*batch"]
+    overflow: Bool[Any, "*batch"]
+    leaves: tuple[str, ...] = eqx.field(static=True, default=())
+
+    @property
+    def trouble(self) -> str | None:
+        """The non-finite leaf and step in words, or `None`; for a run outside jit and vmap."""
+        if int(self.nonfinite_step) < 0:
+            return None
+        leaf = self.leaves[int(self.nonfinite_leaf)] or "state"
+        return f"{leaf!r} is not finite after step {int(self.nonfinite_step)}"
+
+
+class Simulation(eqx.Module):
+    """The result of `simulate`: a pytree.
+
+    Arguments:
+        records: what `record=` asked for, by name; arrays have time as first axis.
+        final_state: pass it back as `state=` to go on.
+        stats: counters and troubles.
+        sample_times: times of the samples in ms by name of record.
+    """
+
+    records: dict[str, Any]
+    final_state: SimState
+    stats: Stats
+    sample_times: dict[str, Array | np.ndarray]
+
+    def __getitem__(self, name: str):
+        """A record by name."""
+        if name not in self.records:
+            raise UnknownNameError(f"no record {name!r}.{suggestion(name, self.records)}")
+        return self.records[name]
+
+    def times(self, name: str) -> Array | np.ndarray:
+        """Times in ms of a record: of its samples, or of its spikes."""
+        record = self[name]
+        if isinstance(record, SpikeRecord):
+            return record.times
+        if isinstance(record, dict) and name not in self.sample_times:
+            raise ValueError(f"{name!r} holds several populations: use sim[{name!r}]['E'].times")
+        return self.sample_times[name]

@@ -1,0 +1,51 @@
+"""The contract of a fixed-step solver."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+
+class AbstractStepper(eqx.Module):
+    """One step of fixed length: `advance(f, t, dt, y, args) -> y`.
+
+    A stepper has no state and writes its stages out in Python. `f(t, y, args)` gives dy/dt;
+    in a simulation it is a `VectorField`, which also offers `decay`, `diffusion` and `normals`.
+    """
+
+    order: ClassVar[int]  # of the error at a fixed end time, for smooth dynamics without noise
+    calculus: ClassVar[str | None] = None  # "ito" or "stratonovich"; None: refuses noise
+    holds_inputs: ClassVar[bool] = False  # reads inputs as their mean over the step
+
+    @abstractmethod
+    def advance(self, f, t, dt, y, args):
+        """The state one step after `y`.
+
+        Arguments:
+            f: the vector field, called as `f(t, y, args)`.
+            t: time in ms at which the step begins.
+            dt: step length in ms.
+            y: a pytree of floating-point arrays.
+            args: passed to `f`; in a simulation the inputs.
+        """
+
+    def prepare(self, f, t, dt, y, args) -> "AbstractStepper":
+        """What can be computed once per run, outside the loop over time; by default nothing."""
+        return self
+
+
+def plus(y, scale, k):
+    """y + scale * k, leaf by leaf, in the precision of y's own leaves where that is exact."""
+    return jax.tree.map(lambda a, b: a + jnp.asarray(scale, jnp.result_type(a, b)) * b, y, k)
+
+
+def noise_increment(f, t, dt, y, args):
+    """sigma(t, y) * sqrt(dt) * N(0, 1), shaped like `y`; `None` for a noiseless field."""
+    diffusion = getattr(f, "diffusion", None)
+    amplitude = None if diffusion is None else diffusion(t, y, args)
+    if amplitude is None:
+        return None, None
+    normals = f.normals(y)
+    return amplitude, jax.tree.map(lambda z: jnp.sqrt(jnp.asarray(dt, z.dtype)) * z, normals)

@@ -1,0 +1,131 @@
+"""Spikes of one step, as a function of the state rather than an array."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, UInt32
+
+from .surrogate import AbstractSurrogate, Triangle
+
+_BITS = 32
+
+
+class SpikeOutput(eqx.Module):
+    r"""Neurons with `value > threshold` (and `armed`, where given) spike in this step.
+
+    The value is kept, not a float array of spikes: counting, packing to bits and surrogate
+    gradients each read it once.
+
+    Arguments:
+        value: the membrane variable before its reset, shape (n,).
+        threshold: scalar or (n,).
+        armed: for models that do not reset: whether the neuron was below threshold before
+            the step, shape (n,); keep it in the state with `begin`.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> int(nj.SpikeOutput(jnp.array([-60.0, -49.0]), -50.0).count())
+        1
+    """
+
+    value: Float[Array, " n"]
+    threshold: Float[Array, "..."]
+    armed: Bool[Array, " n"] | None = None
+
+    def __init__(self, value, threshold, armed=None):
+        self.value = value
+        self.threshold = jnp.asarray(threshold, value.dtype)
+        self.armed = armed
+
+    def fired(self) -> Bool[Array, " n"]:
+        """One boolean per neuron."""
+        above = self.value > self.threshold
+        return above if self.armed is None else above & self.armed
+
+    def count(self) -> Int[Array, ""]:
+        """How many neurons spike."""
+        return jnp.sum(self.fired(), dtype=jnp.int32)
+
+    def packed(self) -> UInt32[Array, " words"]:
+        """One bit per neuron: neuron i is bit i // words of word i % words, words = ceil(n/32).
+
+        Slices of the membrane variable are compared and shifted, so it is read once.
+        """
+        n = self.value.shape[0]
+        words = -(-n // _BITS)
+        packed = jnp.zeros(words, jnp.uint32)
+        for bit in range(_BITS):
+            lo, hi = bit * words, min((bit + 1) * words, n)
+            if lo >= hi:
+                break
+            threshold = self.threshold if self.threshold.ndim == 0 else self.threshold[lo:hi]
+            fired = self.value[lo:hi] > threshold
+            if self.armed is not None:
+                fired = fired & self.armed[lo:hi]
+            bits = fired.astype(jnp.uint32) << bit
+            packed = packed | jnp.pad(bits, (0, words - (hi - lo)))
+        return packed
+
+    def values(self, surrogate: AbstractSurrogate | None = None) -> Float[Array, " n"]:
+        """Spikes as 0 and 1 with the surrogate's derivative (default `Triangle`)."""
+        surrogate = Triangle() if surrogate is None else surrogate
+        spikes = surrogate(self.value - self.threshold)
+        return spikes if self.armed is None else jnp.where(self.armed, spikes, 0.0)
+
+
+def unpack(words: np.ndarray, n: int) -> np.ndarray:
+    """Booleans [..., neuron] from packed words [..., word]."""
+    shifts = np.arange(_BITS, dtype=np.uint32)
+    bits = (np.asarray(words)[..., None, :] >> shifts[:, None]) & np.uint32(1)
+    return bits.reshape(*words.shape[:-1], -1)[..., :n].astype(bool)
+
+
+class SpikeRecord(eqx.Module):
+    """All spikes of one population, no matter how many: nothing overflows, nothing is dropped.
+
+    Arguments:
+        steps: the recorded steps' end labels (integers); outside jit only steps with spikes.
+        words: packed spikes of each recorded step, see `SpikeOutput.packed`.
+        dt: step length in ms.
+        n: number of neurons.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> fired = nj.SpikeOutput(jnp.array([-60.0, -49.0]), -50.0).packed()
+        >>> record = nj.SpikeRecord(jnp.array([7]), fired[None], jnp.array(0.5), 2)
+        >>> record.times, record.neurons
+        (array([3.5]), array([1]))
+    """
+
+    steps: Int[Array | np.ndarray, "*batch time"]
+    words: UInt32[Array | np.ndarray, "*batch time words"]
+    dt: Float[Array | np.ndarray, "*batch"]
+    n: int = eqx.field(static=True)
+
+    def _events(self):
+        if np.ndim(self.steps) != 1:
+            raise ValueError(
+                "this record holds a batch of runs (vmap); pick one first, for example "
+                "jax.tree.map(lambda x: x[0], sim)"
+            )
+        row, neuron = np.nonzero(unpack(np.asarray(self.words), self.n))
+        return np.asarray(self.steps)[row], neuron
+
+    @property
+    def times(self) -> np.ndarray:
+        """Spike times in ms, in order of time; host-side."""
+        return self._events()[0] * float(self.dt)
+
+    @property
+    def neurons(self) -> np.ndarray:
+        """The neuron of each entry of `times`."""
+        return self._events()[1]
+
+    def train(self, neuron: int) -> np.ndarray:
+        """Spike times of one neuron in ms."""
+        steps, neurons = self._events()
+        return steps[neurons == neuron] * float(self.dt)
+
+    def counts(self) -> np.ndarray:
+        """Number of spikes of each neuron, shape (n,)."""
+        return np.bincount(self._events()[1], minlength=self.n)

@@ -1,0 +1,101 @@
+"""What a solver sees of a model: a function f(t, y, inputs) with optional decay and noise."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .clock import Clock
+from .inputs import at_time
+
+
+def _is_none(x) -> bool:
+    return x is None
+
+
+def is_float(x) -> bool:
+    """Whether a leaf is a floating-point array: what a solver can advance."""
+    return isinstance(x, jax.Array | np.ndarray) and bool(jnp.issubdtype(x.dtype, jnp.inexact))
+
+
+def advanced_leaves(state, exact):
+    """Split a state into the leaves that the solver advances and the rest, each with `None` holes.
+
+    `exact` holds the leaves that move by their own flow, or is `None`.
+    """
+    floats, rest = eqx.partition(state, is_float)
+    if exact is None:
+        return floats, rest
+    takes = jax.tree.map(_is_none, exact, is_leaf=_is_none)
+    takes = jax.tree.map(lambda take, sub: jax.tree.map(lambda _: take, sub), takes, state)
+    moving = jax.tree.map(
+        lambda take, leaf: leaf if take else None, takes, floats, is_leaf=_is_none
+    )
+    frozen = jax.tree.map(
+        lambda take, leaf: None if take else leaf, takes, floats, is_leaf=_is_none
+    )
+    return moving, eqx.combine(frozen, rest)
+
+
+def restrict(rates, like):
+    """The leaves of `rates` at the places where `like` has one."""
+    return jax.tree.map(
+        lambda leaf, rate: None if leaf is None else rate, like, rates, is_leaf=_is_none
+    )
+
+
+class VectorField(eqx.Module):
+    """The drift of `dynamics` with the leaves in `rest` held fixed, as solvers call it."""
+
+    dynamics: Any
+    rest: Any
+    clock: Clock
+
+    def _arguments(self, t, y, inputs):
+        state = eqx.combine(y, self.rest)
+        return t, state, at_time(inputs, t)
+
+    def __call__(self, t, y, inputs):
+        """dy/dt at time `t` (ms)."""
+        return restrict(self.dynamics.drift(*self._arguments(t, y, inputs)), y)
+
+    def decay(self, t, y, inputs):
+        """The model's own rates -df_i/dy_i, or `None`."""
+        rates = self.dynamics.decay(*self._arguments(t, y, inputs))
+        return None if rates is None else restrict(rates, y)
+
+    def diffusion(self, t, y, inputs):
+        """Noise amplitudes shaped like `y` (zero where the model has none), or `None`."""
+        amplitude = self.dynamics.diffusion(*self._arguments(t, y, inputs))
+        if amplitude is None:
+            return None
+        fill = lambda leaf, a: (
+            jnp.zeros_like(leaf)
+            if a is None
+            else jnp.broadcast_to(jnp.asarray(a, leaf.dtype), leaf.shape)
+        )
+        return jax.tree.map(
+            lambda leaf, a: None if leaf is None else fill(leaf, a),
+            y,
+            _expand_none(amplitude, y),
+            is_leaf=_is_none,
+        )
+
+    def normals(self, y):
+        """Standard normal numbers shaped like `y`, one stream per leaf, named by its path."""
+        draw = lambda path, leaf: self.clock.normal(
+            "diffusion" + jax.tree_util.keystr(path), leaf.shape, leaf.dtype
+        )
+        return jax.tree_util.tree_map_with_path(draw, y)
+
+
+def _expand_none(tree, like):
+    """Let a `None` stand for a whole subtree of `like`."""
+    return jax.tree.map(
+        lambda a, sub: jax.tree.map(lambda _: None, sub) if a is None else a,
+        tree,
+        like,
+        is_leaf=_is_none,
+    )
