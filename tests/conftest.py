@@ -6,7 +6,9 @@ import os
 import jax
 import pytest
 
-os.environ.setdefault("MPLBACKEND", "Agg")  # read when matplotlib is imported; subprocesses inherit it
+os.environ.setdefault(
+    "MPLBACKEND", "Agg"
+)  # read when matplotlib is imported; subprocesses inherit it
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

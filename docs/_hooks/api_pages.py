@@ -62,10 +62,9 @@ def _packages(source: Path) -> dict[str, list[str]]:
 
 
 def _page(path: str, names: list[str]) -> str:
-    head = [
-        f"# {path}",
-        f"::: {path}\n    options:\n      members: false\n      show_root_heading: false",
-    ]
+    options = ("members", "show_root_heading", "show_root_toc_entry")
+    docstring = "\n".join([f"::: {path}", "    options:", *(f"      {o}: false" for o in options)])
+    head = [f"# {path}", docstring]
     return "\n\n".join([*head, *(f"::: {path}.{name}" for name in names)]) + "\n"
 
 

@@ -53,7 +53,10 @@ def _init(class_):
 
 
 def _is_field(attribute) -> bool:
-    if attribute.annotation is None or "property" in attribute.labels:
+    labels = attribute.labels
+    if attribute.annotation is None or "property" in labels:
+        return False
+    if "class-attribute" in labels and "instance-attribute" not in labels:  # ClassVar, taken off
         return False
     return not re.search(r"\b(ClassVar|AbstractVar|AbstractClassVar)\b", str(attribute.annotation))
 

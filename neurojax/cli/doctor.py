@@ -141,7 +141,8 @@ def advise(facts: Mapping[str, Any]) -> list[str]:
         _on_debugging(facts),
         _on_hidden_gpu(facts),
         _on_old_jax(facts),
-        _on_xla_flags(facts),
+        _on_removed_runtime(facts),
+        _on_fake_devices(facts),
         _on_core_quota(facts),
         _on_double_precision(facts),
         _on_compilation_cache(facts),
@@ -255,20 +256,31 @@ def _on_old_jax(facts: Mapping[str, Any]) -> str | None:
     )
 
 
-def _on_xla_flags(facts: Mapping[str, Any]) -> str | None:
-    flags = facts["environment"].get("XLA_FLAGS", "").split()
-    for flag in flags:
+def _on_removed_runtime(facts: Mapping[str, Any]) -> str | None:
+    value = _xla_flag(facts, "--xla_cpu_use_thunk_runtime")
+    if value is None:
+        return None
+    return (
+        f"XLA_FLAGS has --xla_cpu_use_thunk_runtime={value}: XLA no longer supports it, and a"
+        " program that needs it may fail. Take it out."
+    )
+
+
+def _on_fake_devices(facts: Mapping[str, Any]) -> str | None:
+    number = _xla_flag(facts, "--xla_force_host_platform_device_count")
+    if number in (None, "", "1"):
+        return None
+    return (
+        f"XLA_FLAGS splits the CPU into {number} devices, which share its cores: good for testing"
+        " a mesh, of no use for speed."
+    )
+
+
+def _xla_flag(facts: Mapping[str, Any], wanted: str) -> str | None:
+    for flag in facts["environment"].get("XLA_FLAGS", "").split():
         name, _, value = flag.partition("=")
-        if name == "--xla_cpu_use_thunk_runtime":
-            return (
-                f"XLA_FLAGS has {flag}: XLA no longer supports it, and a program that"
-                " needs it may fail. Take it out."
-            )
-        if name == "--xla_force_host_platform_device_count" and value not in ("", "1"):
-            return (
-                f"XLA_FLAGS splits the CPU into {value} devices, which share its cores: good for"
-                " testing a mesh, of no use for speed."
-            )
+        if name == wanted:
+            return value
     return None
 
 
