@@ -1,9 +1,9 @@
 """What was measured: traces over time, who they belong to, and what happened beside them."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import xarray
 
 
+@final
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, init=False)
 class Series:
     """A named stimulus or behaviour beside a recording, on its own clock.
@@ -64,6 +65,7 @@ class Series:
         return f"Series({self.kind}, shape {self.values.shape}{unit})"
 
 
+@final
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, init=False)
 class Recording:
     """The activity of several neurons of one animal, on the host, checked, read-only.
@@ -346,85 +348,6 @@ class Recording:
             f"Recording({self.name!r}, {time} frames x {neuron} neurons "
             f"({len(self.exact)} identified), {span}, unit {self.unit!r}{extra})"
         )
-
-
-class Recordings(Sequence[Recording]):
-    """Several animals or sessions, in order, found by position, slice or name.
-
-    Arguments:
-        recordings: `Recording`s. Names must differ; one without a name gets `"recording 0"`,
-            numbered by its position.
-
-    Raises:
-        RecordingError: two have the same name, or something is not a `Recording`.
-
-    Example:
-        >>> a = Recording([0.0], [[1.0, 2.0]], labels=["AVAL", "AVAR"], name="a")
-        >>> b = Recording([0.0], [[1.0, 2.0]], labels=["RIS", "AVAL"], name="b")
-        >>> worms = Recordings([a, b])
-        >>> worms.labels
-        ('AVAL', 'AVAR', 'RIS')
-        >>> worms["b"].labels
-        ('RIS', 'AVAL')
-    """
-
-    def __init__(self, recordings: Iterable[Recording]):
-        if isinstance(recordings, Recording):
-            recordings = [recordings]
-        items = []
-        for i, recording in enumerate(recordings):
-            if not isinstance(recording, Recording):
-                raise RecordingError(
-                    f"recordings must hold Recording objects, but item {i} is a "
-                    f"{type(recording).__name__}"
-                )
-            if not recording.name:
-                recording = dataclasses.replace(recording, name=f"recording {i}")
-            items.append(recording)
-        names = [r.name for r in items]
-        for name in names:
-            if names.count(name) > 1:
-                raise RecordingError(
-                    f"two recordings are named {name!r}; rename one by "
-                    "dataclasses.replace(recording, name=...)"
-                )
-        self._items = tuple(items)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """One name per recording, in order."""
-        return tuple(r.name for r in self._items)
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Sorted union of the labels that are certain in at least one recording."""
-        return tuple(sorted({r.labels[i] for r in self._items for i in r.exact}))
-
-    def map(self, function: Callable[[Recording], Recording]) -> "Recordings":
-        """`function` of each recording: `worms.map(nj.recordings.detrend)`."""
-        return Recordings([function(r) for r in self._items])
-
-    @overload
-    def __getitem__(self, index: int | str) -> Recording: ...
-    @overload
-    def __getitem__(self, index: slice) -> "Recordings": ...
-    def __getitem__(self, index: int | str | slice) -> "Recording | Recordings":
-        if isinstance(index, str):
-            if index not in self.names:
-                raise KeyError(f"no recording {index!r}" + did_you_mean(index, self.names))
-            return self._items[self.names.index(index)]
-        if isinstance(index, slice):
-            return Recordings(self._items[index])
-        return self._items[index]
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __iter__(self) -> Iterator[Recording]:
-        return iter(self._items)
-
-    def __repr__(self) -> str:
-        return "Recordings([" + "".join(f"\n    {r!r}," for r in self._items) + "\n])"
 
 
 # --- checks at the door ---------------------------------------------------------------------
