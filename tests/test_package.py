@@ -60,32 +60,36 @@ def modules() -> list[types.ModuleType]:
     return [neurojax, *(importlib.import_module(n) for n in names if not n.endswith("__main__"))]
 
 
-def public_packages() -> list[types.ModuleType]:
-    """The top and what lies one level below it: the places where users find names."""
+def public_places() -> list[types.ModuleType]:
+    """Where users find names: the top, each public package below it, and its public modules."""
     names = [m.name for m in pkgutil.iter_modules(neurojax.__path__)]
-    return [
-        neurojax,
-        *(importlib.import_module(f"neurojax.{n}") for n in names if not n.startswith("_")),
+    below = [importlib.import_module(f"neurojax.{n}") for n in names if not n.startswith("_")]
+    modules = [
+        value
+        for package in below
+        for name in public_names(package)
+        if isinstance(value := getattr(package, name), types.ModuleType)
     ]
+    return [neurojax, *(place for place in [*below, *modules] if public_names(place))]
 
 
-def public_names(package: types.ModuleType) -> list[str]:
-    """`__all__`, or else every name that is no module and has no leading underscore."""
-    if hasattr(package, "__all__"):
-        return list(package.__all__)
+def public_names(place: types.ModuleType) -> list[str]:
+    """`__all__`; for a module without one, the classes and functions that it defines."""
+    if hasattr(place, "__all__"):
+        return list(place.__all__)
     return [
         name
-        for name, value in vars(package).items()
-        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+        for name, value in vars(place).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == place.__name__
     ]
 
 
 def public_objects() -> dict[str, object]:
     """Every public class and function of the package by its full name."""
     found = {
-        f"{package.__name__}.{name}": getattr(package, name)
-        for package in public_packages()
-        for name in public_names(package)
+        f"{place.__name__}.{name}": getattr(place, name)
+        for place in public_places()
+        for name in public_names(place)
     }
     return {
         name: value
@@ -121,21 +125,27 @@ def test_import_leaves_heavy_packages_alone(tmp_path):
     assert loaded & LAZY == set()
 
 
+def test_every_package_lists_what_is_public():
+    names = [m.name for m in pkgutil.iter_modules(neurojax.__path__) if m.ispkg]
+    packages = [importlib.import_module(f"neurojax.{name}") for name in names]
+    assert [p.__name__ for p in packages if not hasattr(p, "__all__")] == []
+
+
 def test_every_public_name_resolves():
     missing = [
-        f"{package.__name__}.{name}"
-        for package in public_packages()
-        for name in public_names(package)
-        if not hasattr(package, name)
+        f"{place.__name__}.{name}"
+        for place in public_places()
+        for name in public_names(place)
+        if not hasattr(place, name)
     ]
     assert missing == []
 
 
 def test_no_public_name_is_listed_twice():
     twice = {
-        package.__name__: names
-        for package in public_packages()
-        if len(names := public_names(package)) != len(set(names))
+        place.__name__: names
+        for place in public_places()
+        if len(names := public_names(place)) != len(set(names))
     }
     assert twice == {}
 
@@ -208,17 +218,15 @@ def test_api_pages_cover_every_public_name():
     api_pages = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(api_pages)
     pages = api_pages.pages(SOURCE)
-    top, *below = public_packages()
-    for package in below:
-        name = package.__name__.rpartition(".")[2]
-        described = re.findall(r"^::: (\S+)$", pages.get(f"api/{name}.md", ""), re.MULTILINE)
-        assert set(described) - {package.__name__} == {
-            f"{package.__name__}.{public}" for public in public_names(package)
-        }
-    for name in public_names(top):
-        value = getattr(top, name)
-        if not isinstance(value, types.ModuleType) and not name.startswith("__"):
-            assert re.search(rf"`nj\.{name}`|^::: neurojax\.{name}$", pages["api/index.md"], re.M)
+    top, *below = public_places()
+    for place in below:
+        path = place.__name__
+        page = pages[f"api/{path.removeprefix('neurojax.')}.md"]
+        described = set(re.findall(r"^::: (\S+)$", page, re.MULTILINE))
+        linked = set(re.findall(r"^- \[(\S+)\]", page, re.MULTILINE))
+        assert described | linked == {path, *(f"{path}.{n}" for n in public_names(place))}
+    listed = re.findall(r"^- \[`nj\.(\w+)`\]", pages["api/index.md"], re.MULTILINE)
+    assert set(listed) == {name for name in public_names(top) if not name.startswith("__")}
 
 
 def tracked_files() -> list[Path]:

@@ -1,7 +1,7 @@
-"""Writes one API page for each public package of neurojax, from its `__init__.py`.
+"""Writes one API page for each public package and module of neurojax, from the source.
 
-A new public name appears by itself: the pages are made from the source at every build, without
-importing it. `pages` is tested against the imported package.
+A new public name appears by itself: the pages are made at every build, without importing anything.
+`pages` is tested against the imported package.
 """
 
 import ast
@@ -17,7 +17,7 @@ def on_config(config):
     """Puts the pages below the entry `API` of the navigation."""
     for entry in config.nav:
         if entry.get("API") == INDEX:
-            entry["API"] = [{Path(uri).stem: uri} if uri != INDEX else uri for uri in pages()]
+            entry["API"] = [INDEX, *({name: _uri(name)} for name in _places(SOURCE))]
     return config
 
 
@@ -29,62 +29,85 @@ def on_files(files, config):
 
 
 def pages(source: Path = SOURCE) -> dict[str, str]:
-    """The pages by their place in the site: `api/index.md` and `api/<package>.md`."""
-    packages = {name: names for name, names in _packages(source).items() if names}
-    result = {INDEX: _index(source, packages)}
-    for name, public in packages.items():
-        result[f"api/{name}.md"] = _page(f"{source.name}.{name}", public)
+    """The pages by their place in the site: `api/index.md` and `api/<name>.md`."""
+    places = _places(source)
+    result = {INDEX: _index(source, places)}
+    for name, file in places.items():
+        result[_uri(name)] = _page(f"{source.name}.{name}", file)
     return result
 
 
-def public_names(file: Path) -> list[str]:
-    """The public names of a Python file, read without running it.
+def _places(source: Path) -> dict[str, Path]:
+    """Where users find names: each public package below the top, and its public modules."""
+    places = {}
+    for file in source.glob("*/__init__.py"):
+        name = file.parent.name
+        if not name.startswith("_") and _public_names(file):
+            places[name] = file
+            places |= {f"{name}.{m}": _module(file.parent, m) for m in _public_modules(file)}
+    return dict(sorted(places.items()))
 
-    They are those in `__all__`; without one, those imported under their own name (`A as A`).
-    """
-    names = []
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+
+def _module(folder: Path, name: str) -> Path:
+    package = folder / name / "__init__.py"
+    return package if package.exists() else folder / f"{name}.py"
+
+
+def _public_modules(file: Path) -> list[str]:
+    """The modules among the public names: those that `from . import name` brings."""
+    imported = {
+        alias.asname or alias.name
+        for node in _tree(file).body
+        if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module is None
+        for alias in node.names
+    }
+    return [name for name in _public_names(file) if name in imported]
+
+
+def _public_names(file: Path) -> list[str]:
+    """`__all__`; for a module without one, the classes and functions that it defines."""
+    defined = []
+    for node in _tree(file).body:
         match node:
             case ast.Assign(targets=[ast.Name(id="__all__")], value=value):
                 return list(ast.literal_eval(value))
-            case ast.ImportFrom(names=aliases):
-                names += [a.name for a in aliases if a.asname == a.name]
-    return names
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                defined.append(name)
+    return [name for name in defined if not name.startswith("_")]
 
 
-def _packages(source: Path) -> dict[str, list[str]]:
-    """Each public package or module one level below the top, with its public names."""
-    files = {file.parent.name: file for file in source.glob("*/__init__.py")}
-    files |= {file.stem: file for file in source.glob("*.py")}
-    return {
-        name: public_names(file) for name, file in sorted(files.items()) if not name.startswith("_")
-    }
-
-
-def _page(path: str, names: list[str]) -> str:
+def _page(path: str, file: Path) -> str:
     options = ("members", "show_root_heading", "show_root_toc_entry")
     docstring = "\n".join([f"::: {path}", "    options:", *(f"      {o}: false" for o in options)])
-    head = [f"# {path}", docstring]
-    return "\n\n".join([*head, *(f"::: {path}.{name}" for name in names)]) + "\n"
+    modules = _public_modules(file)
+    links = [f"- [{path}.{m}]({path.rpartition('.')[2]}.{m}.md)" for m in modules]
+    names = [f"::: {path}.{name}" for name in _public_names(file) if name not in modules]
+    return "\n\n".join([f"# {path}", docstring, "\n".join(links), *names]) + "\n"
 
 
-def _index(source: Path, packages: dict[str, list[str]]) -> str:
-    lines = ["# API", "", "| package | what it holds |", "| --- | --- |"]
-    lines += [f"| [{name}]({name}.md) | {_summary(source, name)} |" for name in packages]
-    top = [name for name in public_names(source / "__init__.py") if name not in packages]
-    homes = {name: home for home, names in packages.items() for name in names}
-    known = sorted((name for name in top if name in homes), key=str.lower)
-    if known:
-        lines += ["", "## Names at the top", "", f"After `import {source.name} as nj`:", ""]
-        lines += [f"- [`nj.{name}`][{source.name}.{homes[name]}.{name}]" for name in known]
-    orphans = [name for name in top if name not in homes and not name.startswith("__")]
-    for name in orphans:
-        lines += ["", f"::: {source.name}.{name}"]
+def _index(source: Path, places: dict[str, Path]) -> str:
+    lines = ["# API", "", "| package or module | what it holds |", "| --- | --- |"]
+    lines += [f"| [{name}]({name}.md) | {_summary(file)} |" for name, file in places.items()]
+    homes = {name: place for place, file in places.items() for name in _public_names(file)}
+    modules = {place.rpartition(".")[2] for place in places}
+    top = [n for n in _public_names(source / "__init__.py") if not n.startswith("__")]
+    lines += ["", "## Names at the top", "", f"After `import {source.name} as nj`:", ""]
+    for name in sorted(top, key=str.lower):
+        if name in modules:
+            place = next(p for p in places if p.rpartition(".")[2] == name)
+            lines.append(f"- [`nj.{name}`]({place}.md)")
+        elif name in homes:
+            lines.append(f"- [`nj.{name}`][{source.name}.{homes[name]}.{name}]")
     return "\n".join(lines) + "\n"
 
 
-def _summary(source: Path, name: str) -> str:
-    folder = source / name
-    file = folder / "__init__.py" if folder.is_dir() else source / f"{name}.py"
-    docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
-    return docstring.partition("\n")[0]
+def _summary(file: Path) -> str:
+    return (ast.get_docstring(_tree(file)) or "").partition("\n")[0]
+
+
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def _uri(name: str) -> str:
+    return f"api/{name}.md"

@@ -17,7 +17,7 @@ class SingularExample(griffe.Extension):
 
 
 class ModuleSignature(griffe.Extension):
-    """Gives a module class of Equinox without an `__init__` the one that its fields stand for."""
+    """Gives a module of Equinox and a named tuple the `__init__` that their fields stand for."""
 
     def on_package(self, *, pkg, **kwargs):
         """Visits every class of the package."""
@@ -29,14 +29,15 @@ class ModuleSignature(griffe.Extension):
                 continue
             if member.is_module:
                 self._visit(member)
-            elif member.is_class and "__init__" not in member.members and _is_module(member):
+            elif member.is_class and "__init__" not in member.members and _has_fields(member):
                 member.set_member("__init__", _init(member))
 
 
-def _is_module(class_) -> bool:
-    return any(
-        getattr(base, "canonical_path", str(base)) == "equinox.Module" for base in class_.bases
-    ) or any(_is_module(base) for base in class_.resolved_bases if base.is_class)
+def _has_fields(class_) -> bool:
+    roots = {"equinox.Module", "typing.NamedTuple"}
+    return any(getattr(base, "canonical_path", str(base)) in roots for base in class_.bases) or any(
+        _has_fields(base) for base in class_.resolved_bases if base.is_class
+    )
 
 
 def _init(class_):
