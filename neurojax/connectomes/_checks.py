@@ -1,13 +1,13 @@
 """What a `Connectome` demands of what it is given."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 
-def labels(argument: str, given: Sequence[str], n: int | None = None) -> tuple[str, ...]:
+def labels(argument: str, given: Iterable[str], n: int | None = None) -> tuple[str, ...]:
     """A tuple of strings: n of them, or, where n is `None`, different non-empty ones."""
     if isinstance(given, str):
         raise ValueError(f"{argument} must be a sequence of strings, not one string {given!r}")

@@ -4,11 +4,11 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from os import PathLike, fspath
-from typing import IO
+from typing import Any
 
 import numpy as np
 
-_LIMIT = 2**28  # bytes of one array, 15 times the largest in the published atlas
+_LIMIT = 2**28  # bytes of one array; the largest of the published atlas has less than 10^6
 
 
 def read_npz(path: str | PathLike[str], names: set[str]) -> dict[str, np.ndarray]:
@@ -69,11 +69,11 @@ def read_hdf5(path: str | PathLike[str], names: Mapping[str, str]) -> dict[str, 
             for name, place in names.items():
                 parts = place.split("/")
                 above = ["/".join(parts[: k + 1]) for k in range(len(parts))]
-                if place not in file:
+                if any(p not in file for p in above):
                     continue
-                dataset = file[place]
                 if any(not isinstance(file.get(p, getlink=True), h5py.HardLink) for p in above):
                     raise ValueError(f"{place!r} is a link")
+                dataset = file[place]
                 if not isinstance(dataset, h5py.Dataset):
                     raise ValueError(f"{place!r} is not a dataset")
                 if dataset.is_virtual or dataset.external:
@@ -88,7 +88,7 @@ def read_hdf5(path: str | PathLike[str], names: Mapping[str, str]) -> dict[str, 
     return arrays
 
 
-def _read_npy(stream: IO[bytes], name: str, size: int) -> np.ndarray:
+def _read_npy(stream: Any, name: str, size: int) -> np.ndarray:
     """One array, after a look at what its header promises."""
     version = np.lib.format.read_magic(stream)
     if version == (1, 0):

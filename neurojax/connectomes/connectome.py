@@ -1,7 +1,7 @@
 """`Connectome`: who is wired to whom."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
@@ -60,13 +60,13 @@ class Connectome:
 
     def __init__(
         self,
-        names: Sequence[str],
+        names: Iterable[str],
         chemical: Any,
         gap: Any,
         signs: Any = None,
-        classes: Sequence[str] | None = None,
-        types: Sequence[str] | None = None,
-        transmitters: Sequence[str] | None = None,
+        classes: Iterable[str] | None = None,
+        types: Iterable[str] | None = None,
+        transmitters: Iterable[str] | None = None,
         positions: Any = None,
     ):
         """Checks and keeps what is given.
