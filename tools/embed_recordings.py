@@ -32,7 +32,7 @@ _METADATA = {
 _BEHAVIOUR = {
     "velocity": "mm/s",
     "angular_velocity": "",
-    "head_angle": "rad",
+    "head_angle": "",
     "worm_curvature": "",
     "body_angle": "rad",
     "reversal": "",
