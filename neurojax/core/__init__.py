@@ -5,7 +5,7 @@ from .block import AbstractCoupling, Block
 from .clock import Clock
 from .dynamics import ContinuousDynamics, Dynamics, Output
 from .errors import NonFiniteError, UnknownNameError
-from .parameters import Parameter, bounded, frozen, parameter, positive, unwrap
+from .parameters import Parameter, as_parameter, bounded, frozen, parameter, positive, unwrap
 from .recorders import Spikes, Trace
 from .saving import load, save
 from .simulate import simulate
@@ -30,6 +30,7 @@ __all__ = [
     "Trace",
     "UnknownNameError",
     "adjoints",
+    "as_parameter",
     "bounded",
     "frozen",
     "inputs",
