@@ -33,6 +33,7 @@ def from_pynapple(data: Any, *, unit: str = "", name: str = "") -> Recording:
 
     Example:
         >>> from types import SimpleNamespace
+        >>> from neurojax.interop import from_pynapple
         >>> frame = SimpleNamespace(t=[0.0, 0.1], d=[[1.0, 2.0], [3.0, 4.0]], columns=["a", "b"])
         >>> from_pynapple(frame).trace("b")
         array([2., 4.])

@@ -36,6 +36,8 @@ def to_xarray(recording: Recording) -> "xarray.Dataset":
         ImportError: xarray is not installed.
 
     Example:
+        >>> from neurojax.interop import from_xarray, to_xarray
+        >>> from neurojax.recordings import Recording
         >>> recording = Recording([0.0, 0.5], [[1.0, 2.0], [3.0, 4.0]], labels=["AVAL", "AVAR"])
         >>> data = to_xarray(recording)
         >>> float(data["values"].sel(time=0.5)[data.label == "AVAR"].item())
@@ -85,6 +87,7 @@ def from_xarray(data: "xarray.Dataset | xarray.DataArray") -> Recording:
 
     Example:
         >>> import xarray as xr
+        >>> from neurojax.interop import from_xarray
         >>> traces = xr.DataArray(
         ...     [[1.0, 2.0]],
         ...     dims=("neuron", "time"),

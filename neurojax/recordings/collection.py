@@ -23,6 +23,7 @@ class Recordings(Sequence[Recording]):
         RecordingError: two have the same name, or something is not a `Recording`.
 
     Example:
+        >>> from neurojax.recordings import Recording, Recordings
         >>> a = Recording([0.0], [[1.0, 2.0]], labels=["AVAL", "AVAR"], name="a")
         >>> b = Recording([0.0], [[1.0, 2.0]], labels=["RIS", "AVAL"], name="b")
         >>> worms = Recordings([a, b])
@@ -32,7 +33,7 @@ class Recordings(Sequence[Recording]):
         ('RIS', 'AVAL')
     """
 
-    def __init__(self, recordings: Iterable[Recording]):
+    def __init__(self, recordings: Recording | Iterable[Recording]):
         if isinstance(recordings, Recording):
             recordings = [recordings]
         items = []
@@ -114,6 +115,7 @@ def concatenate(recordings: Iterable[Recording], gap: float | None = None) -> Re
             differ in unit, kind or width.
 
     Example:
+        >>> from neurojax.recordings import Recording, concatenate
         >>> a = Recording([0.0, 1.0], [[1.0, 2.0], [3.0, 4.0]], labels=["AVAL", "RIS"])
         >>> b = Recording([0.0, 1.0], [[5.0, 6.0], [7.0, 8.0]], labels=["RIS", "AVAR"])
         >>> both = concatenate([a, b], gap=10.0)

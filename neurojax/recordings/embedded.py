@@ -28,6 +28,7 @@ def available() -> dict[str, str]:
     Source, citation and licence of each recording are in its `metadata`.
 
     Example:
+        >>> from neurojax.recordings import available
         >>> sorted(available())
         ['dag2023']
     """
@@ -50,6 +51,7 @@ def load(name_or_path: str | PathLike[str]) -> Recordings:
             no recording.
 
     Example:
+        >>> from neurojax.recordings import load
         >>> worms = load("dag2023")
         >>> len(worms), len(worms.labels)
         (5, 129)

@@ -17,6 +17,7 @@ def exact_columns(labels: Sequence[str]) -> tuple[int, ...]:
         The positions of labels that are not empty, carry no `?` and occur once.
 
     Example:
+        >>> from neurojax.recordings.labels import exact_columns
         >>> exact_columns(["AVAL", "", "RMF?", "SIBVL", "SIBVL"])
         (0,)
     """
@@ -30,6 +31,7 @@ def tidy_label(label: str) -> str:
     Some sources write `VA01` for `VA1`. A number that ends in a zero (`AS10`) stays.
 
     Example:
+        >>> from neurojax.recordings import tidy_label
         >>> tidy_label("VA01"), tidy_label("as10"), tidy_label("IL2DL"), tidy_label("DB03?")
         ('VA1', 'AS10', 'IL2DL', 'DB3?')
     """
@@ -44,6 +46,7 @@ def mirrored_label(label: str) -> str | None:
     unpaired neurons (`AVL`, `RIR`) end in these letters too.
 
     Example:
+        >>> from neurojax.recordings import mirrored_label
         >>> mirrored_label("RMDDL"), mirrored_label("AWCON"), mirrored_label("DVA")
         ('RMDDR', 'AWCOFF', None)
     """

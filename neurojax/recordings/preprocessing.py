@@ -38,6 +38,7 @@ def detrend(recording: Recording, window: float = 60.0, warm_up: int = 20) -> Re
         RecordingError: `window` or `warm_up` is not positive.
 
     Example:
+        >>> from neurojax.recordings import Recording, detrend
         >>> recording = Recording([0.0, 30.0], [[1.0], [3.0]])
         >>> detrend(recording, window=60.0, warm_up=1).values[:, 0]
         array([0., 1.])
@@ -90,6 +91,7 @@ def standardise(recording: Recording, train: Any = 0.6) -> Recording:
         RecordingError: `train` is neither, or leaves no frame.
 
     Example:
+        >>> from neurojax.recordings import Recording, standardise
         >>> recording = Recording([0.0, 1.0, 2.0, 3.0], [[1.0], [3.0], [9.0], [2.0]])
         >>> standardise(recording, train=0.5).values[:, 0]
         array([-1.,  1.,  7.,  0.])
@@ -151,6 +153,7 @@ def smooth(
         RecordingError: `how` is unknown, or an argument is out of range or of another filter.
 
     Example:
+        >>> from neurojax.recordings import Recording, smooth
         >>> recording = Recording([0.0, 1.0, 2.0], [[0.0], [4.0], [0.0]])
         >>> smooth(recording, "causal", window=2).values[:, 0]
         array([0., 2., 2.])
@@ -233,6 +236,7 @@ def derivative(recording: Recording) -> Recording:
         RecordingError: there are fewer than two frames.
 
     Example:
+        >>> from neurojax.recordings import Recording, derivative
         >>> recording = Recording([0.0, 1.0, 3.0, 4.0], [[0.0], [1.0], [9.0], [16.0]])
         >>> derivative(recording).values[:, 0]
         array([1., 2., 6., 7.])

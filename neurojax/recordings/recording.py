@@ -30,6 +30,7 @@ class Series:
         RecordingError: a shape, a type or an order is wrong; the message says which.
 
     Example:
+        >>> from neurojax.recordings import Series
         >>> light = Series([0.0, 1.0, 2.0], [0.0, 1.0, 0.0], unit="mW", kind="stimulus")
         >>> light.between(0.5, 1.5).values
         array([1.])
@@ -95,6 +96,7 @@ class Recording:
 
     Example:
         >>> import numpy as np
+        >>> from neurojax.recordings import Recording
         >>> recording = Recording(
         ...     times=np.arange(4) * 0.5,
         ...     values=[[1.0, 5.0], [2.0, np.nan], [3.0, 7.0], [4.0, 8.0]],
@@ -211,6 +213,7 @@ class Recording:
         `label` itself need not be in the recording.
 
         Example:
+            >>> from neurojax.recordings import Recording
             >>> pair = Recording([0.0], [[1.0, 2.0]], labels=["IL2DL", "IL2DR"])
             >>> pair.homologue("IL2DL"), pair.homologue("RMDDL")
             ('IL2DR', None)
@@ -246,6 +249,7 @@ class Recording:
         `head(f)` and `tail(1 - f)` share no frame and leave none out.
 
         Example:
+            >>> from neurojax.recordings import Recording
             >>> recording = Recording([0.0, 1.0, 2.0, 3.0, 4.0], [[1.0]] * 5)
             >>> recording.head(0.6).times, recording.tail(0.4).times
             (array([0., 1., 2.]), array([3., 4.]))

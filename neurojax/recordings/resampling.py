@@ -38,6 +38,7 @@ def resample(
         RecordingError: an argument is wrong, or the result would have over 2^31 samples.
 
     Example:
+        >>> from neurojax.recordings import Recording, resample
         >>> recording = Recording([0.0, 1.0, 3.0], [[0.0], [1.0], [3.0]])
         >>> resample(recording, 0.75).values[:, 0]
         array([0.  , 0.75, 1.5 , 2.25, 3.  ])

@@ -50,6 +50,7 @@ def to_slots(
         RecordingError: names repeat, or there are more unknown neurons than free slots.
 
     Example:
+        >>> from neurojax.recordings import Recording, to_slots
         >>> recording = Recording([0.0], [[1.0, 2.0, 3.0]], labels=["AVAR", "", "AVAL"])
         >>> slots = to_slots(recording, names=["AVAL", "AVAR", "RIS"])
         >>> slots.recording.values, slots.named

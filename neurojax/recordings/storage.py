@@ -196,6 +196,8 @@ def _header(raw: np.ndarray) -> dict[str, Any]:
     for key in ("labels", "spikes"):
         if not all(isinstance(text, str) for text in header[key]):
             raise RecordingError(f"entry {key!r} of its header is not a list of texts")
+    if not all(isinstance(text, str) for text in header["metadata"].values()):
+        raise RecordingError("entry 'metadata' of its header is not a table of texts")
     return header
 
 
