@@ -2,26 +2,16 @@
 
 from dataclasses import dataclass
 from os import PathLike, fspath
-from pathlib import Path
 from typing import final
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from neurojax.connectomes._checks import labels
-from neurojax.connectomes._foreign_files import read_hdf5, read_npz
+from neurojax.connectomes._foreign_npz import read_npz
 
 _TABLES = ("dFF", "q", "q_eq", "occ")
 _TRIALS = ("dFF_all_value", "dFF_all_i", "dFF_all_j")
-# Where the tables are in the file of the Python package wormneuroatlas.
-_IN_HDF5 = {
-    "names": "neuron_ids",
-    "dFF": "wt/dFF",
-    "q": "wt/q",
-    "q_eq": "wt/q_eq",
-    "occ": "wt/occ1",
-    "dFF_all": "wt/dFF_all",
-}
 
 
 @final
@@ -67,15 +57,16 @@ class FunctionalAtlas:
 def read_funatlas(path: str | PathLike[str]) -> FunctionalAtlas:
     """Read the wild-type signal propagation atlas of Randi et al. 2023 from a file.
 
-    The atlas is not part of this package. Two kinds of file are read: `funatlas.h5` as found in
-    the Python package wormneuroatlas (needs h5py), and an `.npz` with the same tables: `names`;
-    `dFF`, `q`, `q_eq`, `occ` as [responding, stimulated]; `dFF_all_value` with `dFF_all_i`
-    (responding) and `dFF_all_j` (stimulated). The truncated name `AWCOF` becomes `AWCOFF`.
+    The atlas is not part of this package. The file is an `.npz` with `names`; `dFF`, `q`, `q_eq`
+    and `occ` as tables [responding, stimulated]; and every single response in `dFF_all_value`
+    with `dFF_all_i` (responding) and `dFF_all_j` (stimulated). `tools/convert_funatlas.py` in the
+    repository makes it from the `funatlas.h5` that comes with the Python package wormneuroatlas.
+    The truncated name `AWCOF` in it becomes `AWCOFF`.
 
     Source: Randi, Sharma, Dvali, Leifer 2023 *Nature* 623:406.
 
     Arguments:
-        path: the file; its first bytes tell the kind.
+        path: the file.
 
     Returns:
         The atlas, turned to [stimulated, responding].
@@ -84,7 +75,6 @@ def read_funatlas(path: str | PathLike[str]) -> FunctionalAtlas:
         FileNotFoundError: there is no such file.
         ValueError: the file is of another kind, damaged, or its tables are missing or do not fit
             together.
-        ImportError: an HDF5 file, but h5py is not installed.
 
     Example:
         >>> import tempfile
@@ -106,16 +96,7 @@ def read_funatlas(path: str | PathLike[str]) -> FunctionalAtlas:
         >>> float(atlas.response[atlas.names.index("AVBL"), atlas.names.index("AVAL")])
         0.5
     """
-    with Path(path).open("rb") as stream:
-        start = stream.read(8)
-    if start.startswith(b"PK"):
-        arrays = read_npz(path, {"names", *_TABLES, *_TRIALS})
-    elif start == b"\x89HDF\r\n\x1a\n":
-        arrays = read_hdf5(path, _IN_HDF5)
-        if "dFF_all" in arrays:
-            arrays |= _trials(arrays.pop("dFF_all"), fspath(path))
-    else:
-        raise ValueError(f"{fspath(path)!r} is neither an .npz nor an HDF5 file")
+    arrays = read_npz(path, {"names", *_TABLES, *_TRIALS})
     try:
         return _atlas(arrays)
     except ValueError as error:
@@ -173,16 +154,3 @@ def _table(key: str, given: np.ndarray, n: int) -> np.ndarray:
     if key in ("q", "q_eq") and ((table < 0) | (table > 1)).any():
         raise ValueError(f"{key}, a probability, lies outside [0, 1] somewhere")
     return table
-
-
-def _trials(ragged: np.ndarray, path: str) -> dict[str, np.ndarray]:
-    """A table whose entries are lists, as three flat lists."""
-    try:
-        lists = [np.asarray(entry, dtype=np.float64).ravel() for entry in ragged.ravel()]
-        i, j = np.indices(ragged.shape).reshape(2, -1)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path!r}: dFF_all is not a table of lists of numbers") from error
-    counts = [len(entry) for entry in lists]
-    values = np.concatenate([np.zeros(0), *lists])
-    index = (np.repeat(axis, counts) for axis in (i, j))
-    return dict(zip(_TRIALS, (values, *index), strict=True))

@@ -1,8 +1,7 @@
-"""Reading `.npz` and HDF5 files of unknown origin: sizes are checked before anything is loaded."""
+"""Reading `.npz` files of unknown origin: sizes are checked before anything is loaded."""
 
 import zipfile
 import zlib
-from collections.abc import Mapping
 from os import PathLike, fspath
 from typing import Any
 
@@ -46,45 +45,6 @@ def read_npz(path: str | PathLike[str], names: set[str]) -> dict[str, np.ndarray
         MemoryError,
     ) as error:
         raise ValueError(f"cannot read {fspath(path)!r} as an .npz file: {error}") from error
-    return arrays
-
-
-def read_hdf5(path: str | PathLike[str], names: Mapping[str, str]) -> dict[str, np.ndarray]:
-    """The datasets `names` = {ours: path in the file} of an HDF5 file, as far as they are there.
-
-    Raises:
-        ImportError: h5py is not installed.
-        ValueError: the file is damaged, a dataset is larger than 256 MB, or lies in another file.
-    """
-    try:
-        import h5py
-    except ImportError as error:
-        raise ImportError(
-            "reading HDF5 files needs h5py; install it with: "
-            "pip install 'neurojax-dynamics[recordings]'"
-        ) from error
-    arrays = {}
-    try:
-        with h5py.File(path, "r") as file:
-            for name, place in names.items():
-                parts = place.split("/")
-                above = ["/".join(parts[: k + 1]) for k in range(len(parts))]
-                if any(p not in file for p in above):
-                    continue
-                if any(not isinstance(file.get(p, getlink=True), h5py.HardLink) for p in above):
-                    raise ValueError(f"{place!r} is a link")
-                dataset = file[place]
-                if not isinstance(dataset, h5py.Dataset):
-                    raise ValueError(f"{place!r} is not a dataset")
-                if dataset.is_virtual or dataset.external:
-                    raise ValueError(f"{place!r} has its data in another file")
-                if dataset.nbytes > _LIMIT:
-                    raise ValueError(f"{place!r} claims {dataset.nbytes:,} bytes")
-                arrays[name] = np.asarray(dataset[()])
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # h5py lets errors of many kinds through
-        raise ValueError(f"cannot read {fspath(path)!r} as an HDF5 file: {error}") from error
     return arrays
 
 
