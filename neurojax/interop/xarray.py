@@ -1,6 +1,6 @@
 """Recordings as `xarray` data sets and back."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -98,7 +98,7 @@ def from_xarray(data: "xarray.Dataset | xarray.DataArray") -> Recording:
     """
     xr = _import_xarray()
     if isinstance(data, xr.DataArray):
-        return _from_array(data)
+        return _from_array(cast("xarray.DataArray", data))
     if not isinstance(data, xr.Dataset):
         raise RecordingError(
             f"data must be an xarray Dataset or DataArray, but is a {type(data).__name__}"
