@@ -32,6 +32,11 @@ class ExtrasynapticNetwork:
         names: names of the neurons.
         adjacency: [sender, receiver]: 1 for a monoamine that one releases and the other has a
             receptor for; for peptides the number of pairs of a peptide and its receptor.
+
+    Example:
+        >>> network = extrasynaptic("tyramine").subset(["RIML", "AVBL", "AVAL"])
+        >>> network.names, network.adjacency[2]
+        (('AVAL', 'AVBL', 'RIML'), array([0, 1, 0], dtype=uint8))
     """
 
     kind: str

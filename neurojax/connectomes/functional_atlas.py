@@ -32,6 +32,21 @@ class FunctionalAtlas:
         trial_response: amplitude of every single response.
         trial_stimulated: index into `names` of the neuron stimulated in that trial.
         trial_responding: index of the neuron whose response it is.
+
+    Example:
+        >>> table = np.array([[np.nan, 0.5], [np.nan, np.nan]])
+        >>> none, once = np.zeros(1, dtype=int), np.ones(1, dtype=int)
+        >>> FunctionalAtlas(
+        ...     ("AVBL", "AVAL"),
+        ...     table,
+        ...     table,
+        ...     table,
+        ...     np.array([[0, 1], [0, 0]]),
+        ...     np.array([0.5]),
+        ...     trial_stimulated=none,
+        ...     trial_responding=once,
+        ... )
+        FunctionalAtlas(2 neurons, 1 observed pairs, 1 trials)
     """
 
     names: tuple[str, ...]

@@ -73,8 +73,9 @@ def test_varshney_leaves_out_the_pharynx_and_three_more():
 def test_signs_are_predicted_or_free():
     signs = fenyves2020_signs()
     assert Counter(signs.ravel().tolist()) == {1: 1327, -1: 425, 0: 302**2 - 1327 - 425}
+    all_names = neurons().names
     for c in (cook2019(), varshney2011(), witvliet2021(3)):
-        order = [neurons().names.index(n) for n in c.names]
+        order = [all_names.index(n) for n in c.names]
         expected = np.where(c.chemical > 0, signs[np.ix_(order, order)], 0)
         np.testing.assert_array_equal(c.signs, expected)
     assert np.count_nonzero(cook2019(self_edges=True).signs) == 1705
