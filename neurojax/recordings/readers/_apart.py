@@ -1,9 +1,9 @@
 """Read a file in a process of its own, so that a damaged one cannot take this one with it.
 
-The HDF5 library dies by a segmentation fault on about one in a thousand NWB files with a few
-wrong bytes, and there are files on which it never returns. Python cannot catch either. A short
-child process (`_child`, no jax, about a third of a second) reads the file under limits of
-processor time and memory, and sends plain arrays back.
+On about one in a thousand NWB files with a few wrong bytes, the HDF5 library (2.0) dies by a
+segmentation fault or never returns. Python can catch neither. A short child process (`_child`,
+no jax, about a third of a second) reads the file under limits of processor time and memory, and
+sends plain arrays back.
 """
 
 import json
@@ -24,7 +24,7 @@ _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from _child.main import main; main()"
 )
 
-_SECONDS = 30  # of processor time, and more for large files:
+_SECONDS = 20  # of processor time, and more for large files:
 _BYTES_PER_SECOND = 20_000_000
 _WALL_FACTOR = 10  # a busy machine or a slow disk is no reason to give up
 
@@ -57,15 +57,24 @@ def read_apart(format: str, path: str, max_bytes: int, **options: Any) -> list[d
             does not name the file; the caller does.
     """
     size = os.path.getsize(path)
-    seconds = _SECONDS + size // _BYTES_PER_SECOND
     request = {
         "format": format,
         "path": os.path.abspath(path),
         "options": options,
         "max_bytes": max_bytes,
-        "seconds": seconds,
+        "seconds": _SECONDS + size // _BYTES_PER_SECOND,
         "address_space": _ADDRESS_SPACE + 4 * min(max_bytes, _BEST_COMPRESSION * size),
     }
+    answer = _ask_child(request)
+    if "error" in answer:
+        near = did_you_mean(answer["unknown"], answer["known"]) if answer["unknown"] else ""
+        raise RecordingError(answer["error"] + near)
+    return answer["recordings"]
+
+
+def _ask_child(request: dict[str, Any]) -> dict[str, Any]:
+    """Start a child process, wait for its end, and return what it answered."""
+    seconds = request["seconds"]
     where = json.dumps([*sys.path, str(Path(__file__).parent)])
     try:
         child = subprocess.run(
@@ -80,13 +89,7 @@ def read_apart(format: str, path: str, max_bytes: int, **options: Any) -> list[d
         raise RecordingError(f"reading it did not end within {_WALL_FACTOR * seconds} s") from None
     if child.returncode != 0:
         raise RecordingError(_cause_of_death(child.returncode, child.stderr, seconds))
-    answer = _read_answer(child.stdout)
-    if "error" in answer:
-        message = answer["error"]
-        if answer["unknown"]:
-            message += did_you_mean(answer["unknown"], answer["known"])
-        raise RecordingError(message)
-    return answer["recordings"]
+    return _read_answer(child.stdout)
 
 
 def _cause_of_death(code: int, stderr: bytes, seconds: int) -> str:

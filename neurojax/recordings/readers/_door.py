@@ -1,6 +1,7 @@
 """What every reader does first and last: look at the path, and name the file in each error."""
 
 import contextlib
+import dataclasses
 import importlib.util
 import os
 import stat
@@ -23,7 +24,7 @@ def naming(path: str | PathLike[str]) -> Iterator[str]:
     try:
         yield _checked_path(path)
     except RecordingError as error:
-        raise RecordingError(f"cannot read {os.fspath(path)!r}: {error}") from error
+        raise RecordingError(f"cannot read {os.fspath(path)!r}: {error}") from None
 
 
 def require(package: str) -> None:
@@ -40,6 +41,12 @@ def checked_max_bytes(max_bytes: int) -> int:
     if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes <= 0:
         raise ValueError(f"max_bytes must be a positive whole number, but is {max_bytes!r}")
     return max_bytes
+
+
+def check_text(argument: str, value: Any) -> None:
+    """Raises `TypeError` unless the value of an argument is a text or `None`."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{argument} must be a str or None, but is {value!r}")
 
 
 def check_hdf5_signature(path: str) -> None:
@@ -68,13 +75,15 @@ def check_parquet_signature(path: str) -> None:
 def as_recording(parts: Mapping[str, Any]) -> Recording:
     """A `Recording` from what a child process sent."""
     parts = dict(parts)
+    beside = parts.pop("series", {})
+    recording = Recording(**parts)  # first, since its own clock is often that of the series
     series = {}
-    for name, item in parts.pop("series", {}).items():
+    for name, item in beside.items():
         try:
             series[name] = Series(**item)
         except RecordingError as error:
             raise RecordingError(f"in series {name!r}: {error}") from error
-    return Recording(**parts, series=series)
+    return dataclasses.replace(recording, series=series) if series else recording
 
 
 def _checked_path(path: str | PathLike[str]) -> str:

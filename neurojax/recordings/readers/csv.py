@@ -55,11 +55,11 @@ def read_csv(
             twice, times do not increase ...; the message names the file and the line.
 
     Example:
-        >>> import os, tempfile
-        >>> path = os.path.join(tempfile.mkdtemp(), "worm.csv")
-        >>> with open(path, "w") as file:
-        ...     _ = file.write("time,AVAL,AVAR\\n0.0,1.5,2.0\\n0.6,,2.5\\n")
-        >>> worm = read_csv(path, unit="F/F0")
+        >>> from pathlib import Path
+        >>> from neurojax.recordings import read_csv
+        >>> text = "time,AVAL,AVAR\\n0.0,1.5,2.0\\n0.6,,2.5\\n"
+        >>> characters = Path("worm.csv").write_text(text)
+        >>> worm = read_csv("worm.csv", unit="F/F0")
         >>> worm.labels, worm.trace("AVAL")
         (('AVAL', 'AVAR'), array([1.5, nan]))
     """
@@ -75,7 +75,7 @@ def read_csv(
                 header, numbers = _table(lines, delimiter)
         except UnicodeDecodeError as error:
             raise RecordingError(f"it is not UTF-8 text ({error})") from error
-        clock = _clock_column(header, time_column, delimiter)
+        clock = _clock_column(header, time_column)
         labels = [k for i, k in enumerate(header) if i != clock]
         _check_repeats(labels)
         return Recording(
@@ -99,8 +99,7 @@ def _table(lines: Iterable[str], delimiter: str) -> tuple[list[str], np.ndarray]
                 continue
             if not header:
                 header = [cell.strip() for cell in row]
-                if all(_NUMBER.fullmatch(cell) for cell in header):
-                    raise RecordingError("the first row must name the columns, but has numbers")
+                _check_header(header, delimiter)
                 continue
             if len(row) != len(header):
                 raise RecordingError(
@@ -114,6 +113,18 @@ def _table(lines: Iterable[str], delimiter: str) -> tuple[list[str], np.ndarray]
     return header, np.frombuffer(numbers, np.float64).reshape(-1, len(header))
 
 
+def _check_header(header: list[str], delimiter: str) -> None:
+    if all(_NUMBER.fullmatch(cell) for cell in header):
+        raise RecordingError("the first row must name the columns, but has numbers")
+    if len(header) < 2:
+        other = next((d for d in ",;\t" if d != delimiter and d in header[0]), None)
+        hint = f"; is the delimiter {other!r}?" if other else ""
+        raise RecordingError(
+            f"it has one column, {header[0][:40]!r}, but times and at least one neuron are "
+            f"needed{hint}"
+        )
+
+
 def _number(cell: str, line: int) -> float:
     cell = cell.strip()
     if _NUMBER.fullmatch(cell):
@@ -125,14 +136,7 @@ def _number(cell: str, line: int) -> float:
     raise RecordingError(f"line {line} has {cell[:40]!r} where a finite number must be")
 
 
-def _clock_column(header: list[str], time_column: str | int | None, delimiter: str) -> int:
-    if len(header) < 2:
-        other = next((d for d in ",;\t" if d != delimiter and d in header[0]), None)
-        hint = f"; is the delimiter {other!r}?" if other else ""
-        raise RecordingError(
-            f"it has one column, {header[0][:40]!r}, but times and at least one neuron are "
-            f"needed{hint}"
-        )
+def _clock_column(header: list[str], time_column: str | int | None) -> int:
     if isinstance(time_column, int):
         if not 0 <= time_column < len(header):
             raise RecordingError(

@@ -10,6 +10,7 @@ from neurojax.recordings.readers._door import (
     MAX_BYTES,
     as_recording,
     check_hdf5_signature,
+    check_text,
     checked_max_bytes,
     naming,
     require,
@@ -57,19 +58,20 @@ def read_hdf5(
         ImportError: h5py is not installed (`pip install 'neurojax-dynamics[recordings]'`).
 
     Example:
-        >>> import os, tempfile
-        >>> import h5py, numpy as np
-        >>> path = os.path.join(tempfile.mkdtemp(), "worm-data.h5")
-        >>> with h5py.File(path, "w") as file:
+        >>> import h5py
+        >>> import numpy as np
+        >>> from neurojax.recordings import read_hdf5
+        >>> with h5py.File("worm-data.h5", "w") as file:
         ...     file["gcamp/traces_array_F_F20"] = np.ones((5, 3))
         ...     file["timing/timestamp_confocal"] = 0.6 * np.arange(5)
         ...     file["behavior/velocity"] = np.zeros(5)
-        >>> worm = read_hdf5(path, labels={0: "AVAL", 2: "AVAR"})
+        >>> worm = read_hdf5("worm-data.h5", labels={0: "AVAL", 2: "AVAR"})
         >>> worm.name, worm.labels, worm.series
         ('worm', ('AVAL', '', 'AVAR'), {'velocity': Series(behaviour, shape (5,), 'mm/s')})
     """
     require("h5py")
     max_bytes = checked_max_bytes(max_bytes)
+    check_text("traces", traces)
     with naming(path) as file:
         check_hdf5_signature(file)
         [parts] = read_apart("lab_hdf5", file, max_bytes, traces=traces)

@@ -8,6 +8,7 @@ from neurojax.recordings.readers._door import (
     MAX_BYTES,
     as_recording,
     check_hdf5_signature,
+    check_text,
     checked_max_bytes,
     naming,
     require,
@@ -57,21 +58,24 @@ def read_nwb(
         ImportError: h5py is not installed (`pip install 'neurojax-dynamics[recordings]'`).
 
     Example:
-        >>> import datetime, os, tempfile
-        >>> import numpy as np, pynwb
+        >>> import datetime
+        >>> import numpy as np
+        >>> import pynwb
+        >>> from neurojax.recordings import read_nwb
         >>> session = pynwb.NWBFile("a test", "worm 1", datetime.datetime.now(datetime.UTC))
         >>> voltage = pynwb.TimeSeries(
         ...     name="voltage", data=np.ones((4, 2)), unit="V", rate=10.0, conversion=1e-3
         ... )
         >>> session.add_acquisition(voltage)
-        >>> path = os.path.join(tempfile.mkdtemp(), "worm.nwb")
-        >>> with pynwb.NWBHDF5IO(path, "w") as io:
+        >>> with pynwb.NWBHDF5IO("worm.nwb", "w") as io:
         ...     io.write(session)
-        >>> read_nwb(path)
+        >>> read_nwb("worm.nwb")
         Recording('worm 1', 4 frames x 2 neurons (0 identified), 0 to 0.3 s, unit 'V')
     """
     require("h5py")
     max_bytes = checked_max_bytes(max_bytes)
+    check_text("series", series)
+    check_text("label_column", label_column)
     with naming(path) as file:
         check_hdf5_signature(file)
         [parts] = read_apart("nwb", file, max_bytes, series=series, label_column=label_column)

@@ -49,9 +49,9 @@ def read_parquet(
         ImportError: pyarrow is not installed (`pip install 'neurojax-dynamics[recordings]'`).
 
     Example:
-        >>> import os, tempfile
-        >>> import pyarrow as pa, pyarrow.parquet as pq
-        >>> path = os.path.join(tempfile.mkdtemp(), "worms.parquet")
+        >>> import pyarrow as pa
+        >>> import pyarrow.parquet as pq
+        >>> from neurojax.recordings import read_parquet
         >>> table = {
         ...     "source_dataset": ["Kato2015", "Kato2015"],
         ...     "worm": ["worm0", "worm0"],
@@ -60,8 +60,8 @@ def read_parquet(
         ...     "calcium_data": [[0.1, 0.2, 0.3]] * 2,
         ...     "time_in_seconds": [[0.0, 0.333, 0.666]] * 2,
         ... }
-        >>> pq.write_table(pa.table(table), path)
-        >>> read_parquet(path)["Kato2015/worm0"].labels
+        >>> pq.write_table(pa.table(table), "worms.parquet")
+        >>> read_parquet("worms.parquet")["Kato2015/worm0"].labels
         ('AVAL', '')
     """
     require("pyarrow")

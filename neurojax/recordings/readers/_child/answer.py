@@ -1,12 +1,13 @@
 """What a child process sends back: one JSON header, then the raw bytes of its arrays."""
 
+import io
 import json
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 
-def write_answer(stream: BinaryIO, answer: Any) -> None:
+def write_answer(stream: io.BufferedIOBase, answer: Any) -> None:
     """Write nested lists and dictionaries whose leaves are numbers, texts or arrays.
 
     An array is replaced by `{"array": number}`; the arrays follow the header in that order, as

@@ -17,8 +17,8 @@ _MAX_CHILDREN = 100_000
 Node = h5py.Group | h5py.Dataset
 
 
-class Elsewhere(Refused):
-    """The path leads into another file, which is never opened."""
+class Unreachable(Refused):
+    """The path leads into another file, which is never opened, or in a circle."""
 
 
 @contextlib.contextmanager
@@ -46,7 +46,7 @@ def child(group: h5py.Group, name: str, hops: int = 0) -> Node | None:
     name by name.
 
     Raises:
-        Elsewhere: a link points into another file.
+        Unreachable: a link points into another file or in a circle.
     """
     link = group.get(name, default=None, getlink=True)
     if link is None:
@@ -56,9 +56,9 @@ def child(group: h5py.Group, name: str, hops: int = 0) -> Node | None:
         return node if isinstance(node, h5py.Group | h5py.Dataset) else None
     where = f"{group.name}/{name}".replace("//", "/")
     if not isinstance(link, h5py.SoftLink):
-        raise Elsewhere(f"{where} is a link into another file; such links are not followed")
+        raise Unreachable(f"{where} is a link into another file; such links are not followed")
     if hops >= _MAX_HOPS:
-        raise Refused(f"{where} is a link that leads in a circle")
+        raise Unreachable(f"{where} is a link that leads in a circle")
     start = h5py.Group(group.file.id) if link.path.startswith("/") else group
     return descend(start, link.path, hops + 1)
 
@@ -106,7 +106,7 @@ def read_numbers(dataset: h5py.Dataset, budget: Budget) -> np.ndarray:
     array = np.asarray(_read(dataset, what))
     if array.dtype.kind == "b" or array.dtype == np.float32:
         return array
-    return array.astype(np.float64)
+    return array.astype(np.float64, copy=False)
 
 
 def read_whole(dataset: h5py.Dataset, budget: Budget) -> np.ndarray:
@@ -118,7 +118,7 @@ def read_whole(dataset: h5py.Dataset, budget: Budget) -> np.ndarray:
     array = np.asarray(_read(dataset, what))
     if array.size and array.max() > np.iinfo(np.int64).max:
         raise Refused(f"{what} holds the number {array.max()}, which is no index")
-    return array.astype(np.int64)
+    return array.astype(np.int64, copy=False)
 
 
 def is_text(dataset: h5py.Dataset) -> bool:
@@ -169,7 +169,7 @@ def _checked_storage(dataset: h5py.Dataset) -> str:
     """The name of a dataset whose bytes are all in this file."""
     what = str(dataset.name)
     if dataset.is_virtual or dataset.external:
-        raise Elsewhere(f"{what} keeps its numbers in another file, which is not opened")
+        raise Unreachable(f"{what} keeps its numbers in another file, which is not opened")
     return what
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from .budget import Budget
 from .hdf5_file import (
-    Elsewhere,
+    Unreachable,
     child,
     dataset_at,
     group_at,
@@ -65,10 +65,11 @@ def _traces(file: h5py.File, traces: str | None) -> tuple[h5py.Dataset, str]:
         if dataset is None:
             raise Refused(f"there is no dataset gcamp/{traces}", traces, names(gcamp))
         return dataset, traces
-    for name in _UNITS:
+    for name in [k for k in _UNITS if k in names(gcamp)]:
         dataset = dataset_at(gcamp, name)
-        if dataset is not None:
-            return dataset, name
+        if dataset is None:
+            raise Refused(f"gcamp/{name} is no dataset")
+        return dataset, name
     raise Refused(
         f"gcamp/ has none of {', '.join(_UNITS)}; choose one of what it has with traces=: "
         + (", ".join(names(gcamp)[:12]) or "nothing")
@@ -99,7 +100,7 @@ def _behaviour(
     for name in names(group):
         try:
             node = child(group, name)
-        except Elsewhere:
+        except Unreachable:
             node = None
         if isinstance(node, h5py.Dataset) and _fits(node, len(times)):
             series[name] = {

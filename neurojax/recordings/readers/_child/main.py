@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from .answer import write_answer
@@ -21,10 +22,11 @@ def main() -> None:
     os.dup2(2, 1)
     request = json.load(sys.stdin)
     _limit(request["seconds"], request["address_space"])
-    write_answer(stream, _answer(request))
+    write_answer(stream, answer(request))
 
 
-def _answer(request: dict[str, Any]) -> dict[str, Any]:
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """The recordings that a file holds, or an error with what is wrong with it."""
     assert request["format"] in _FORMATS
     reader = importlib.import_module("." + request["format"], __package__)
     path = request["path"]
@@ -32,14 +34,18 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         budget = Budget(request["max_bytes"], os.path.getsize(path))
         return {"recordings": reader.read(path, budget, **request["options"])}
     except Refused as refused:
-        return {"error": str(refused), "unknown": refused.unknown, "known": refused.known}
+        return _error(str(refused), refused.unknown, refused.known)
     except MemoryError:
-        return {"error": "reading it needs more memory than a file of its size should"}
+        return _error("reading it needs more memory than a file of its size should")
     except RecursionError:
-        return {"error": "it is nested too deeply"}
+        return _error("it is nested too deeply")
     except Exception as error:  # h5py and pyarrow raise almost anything on a damaged file
         lines = str(error).strip().splitlines() or ["no reason given"]
-        return {"error": f"it is damaged or not of this format ({lines[0][:300]})"}
+        return _error(f"it is damaged or not of this format ({lines[0][:300]})")
+
+
+def _error(message: str, unknown: str = "", known: Sequence[str] = ()) -> dict[str, Any]:
+    return {"error": message, "unknown": unknown, "known": list(known)}
 
 
 def _limit(seconds: int, address_space: int) -> None:
@@ -48,10 +54,10 @@ def _limit(seconds: int, address_space: int) -> None:
         import resource
     except ImportError:  # Windows
         return
-    for kind, limit in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_AS, address_space),
+    for kind, soft, hard in (
+        (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_CPU, seconds, seconds + 5),  # SIGXCPU, then SIGKILL
+        (resource.RLIMIT_AS, address_space, address_space),
     ):
         with contextlib.suppress(ValueError, OSError):  # a stricter limit is already there
-            resource.setrlimit(kind, (limit, limit))
+            resource.setrlimit(kind, (soft, hard))

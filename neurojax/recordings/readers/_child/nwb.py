@@ -7,7 +7,7 @@ import numpy as np
 
 from .budget import Budget
 from .hdf5_file import (
-    Elsewhere,
+    Unreachable,
     attribute,
     dataset_at,
     group_at,
@@ -212,7 +212,7 @@ def _beside(
     for f in chosen:
         try:
             times, values, unit = _samples(f, budget)
-        except Elsewhere:
+        except Unreachable:
             unread.append(f.path)
             continue
         name = f.path if often.count(f.name) > 1 else f.name
@@ -255,7 +255,7 @@ def _metadata(file: h5py.File, budget: Budget) -> dict[str, str]:
             dataset = dataset_at(file, path)
             if dataset is not None and is_text(dataset):
                 texts[key] = "; ".join(read_texts(dataset, budget))
-        except Elsewhere:
+        except Unreachable:
             continue
     texts["nwb_version"] = str(attribute(file, "nwb_version"))
     return {k: v for k, v in texts.items() if v}

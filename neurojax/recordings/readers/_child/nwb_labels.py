@@ -5,7 +5,7 @@ import numpy as np
 
 from .budget import Budget
 from .hdf5_file import (
-    Elsewhere,
+    Unreachable,
     attribute,
     child,
     dataset_at,
@@ -85,7 +85,7 @@ def _table_rows(
     for name in ("rois", "electrodes"):
         try:
             region = dataset_at(series.group, name)
-        except Elsewhere:
+        except Unreachable:
             continue
         if region is None:
             continue
@@ -136,7 +136,7 @@ def _module_labels(
             if not isinstance(node, h5py.Group):
                 continue
             labels = dataset_at(node, "labels")
-        except Elsewhere:
+        except Unreachable:
             continue
         named = text_attribute(node, "neurodata_type") == "SegmentationLabels"
         if named and labels is not None and is_text(labels) and labels.shape == (columns,):

@@ -5,7 +5,7 @@ import dataclasses
 import h5py
 
 from .hdf5_file import (
-    Elsewhere,
+    Unreachable,
     address,
     child,
     dataset_at,
@@ -87,7 +87,7 @@ def find_series(file: h5py.File) -> list[Found]:
         for name in names(group):
             try:
                 node = child(group, name)
-            except Elsewhere:
+            except Unreachable:
                 continue
             if isinstance(node, h5py.Group):
                 walk(node, f"{path}/{name}", place, depth + 1)
@@ -101,13 +101,13 @@ def find_series(file: h5py.File) -> list[Found]:
 
 def _series(group: h5py.Group, path: str, place: str) -> Found | None:
     inside = names(group)
-    like_one = "data" in inside and ("timestamps" in inside or "starting_time" in inside)
-    if not like_one and not text_attribute(group, "neurodata_type").endswith("Series"):
+    called_one = text_attribute(group, "neurodata_type").endswith("Series")
+    if "data" not in inside or not (called_one or {"timestamps", "starting_time"} & {*inside}):
         return None
     try:
         data = dataset_at(group, "data")
-    except Elsewhere as elsewhere:
-        return Found(path, group, (), str(elsewhere), place)
+    except Unreachable as reason:
+        return Found(path, group, (), str(reason), place)
     if data is None:
         return Found(path, group, (), f"{path} has no dataset named data", place)
     # Asking for the shape of a virtual dataset opens the files that it is made of.

@@ -144,9 +144,9 @@ def _add_row(
         raise Refused(f"row {row} is {_FLAG} and {_OTHER_FLAG} alike")
     data, time = _SAMPLES[which]
     trace, clock = _numbers(table[data], i, row, data), _numbers(table[time], i, row, time)
+    budget.spend(f"row {row}", trace.shape, 8)
     if len(trace) != len(clock):
         raise Refused(f"row {row} has {len(trace)} samples in {data} for {len(clock)} in {time}")
-    budget.spend(f"row {row}", trace.shape, 8)
     # Worm ids repeat across sources, so both make the key.
     key = (source, worm)
     if key not in worms:
