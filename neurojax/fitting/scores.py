@@ -304,8 +304,8 @@ def table(rows: Sequence[Scores]) -> str:
         >>> one = np.ones(1)
         >>> row = Scores("ridge", ("worm 1",), np.zeros(1, int), np.zeros(1, int), one, one, one)
         >>> print(table([row]))
-        method  r            worm 1  median R2    MSE
-        ridge   1.000            1.000       1.00   1.00
+        method  r      worm 1  median R2   MSE
+        ridge   1.000   1.000       1.00  1.00
     """
     _alike(rows)
     header = ["method", "r", *rows[0].animals, "median R2", "MSE"]
