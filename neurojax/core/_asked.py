@@ -1,16 +1,29 @@
 """A dictionary that remembers which names a model asked for."""
 
+from .errors import UnknownNameError
+
 
 class Asked(dict):
     """Inputs as the model sees them while it is traced once; `asked` collects the names it read."""
 
     def __init__(self, inputs: dict):
-        super().__init__({k: Asked(v) if isinstance(v, dict) else v for k, v in inputs.items()})
+        watched = lambda v: Asked(v) if type(v) is dict else v
+        super().__init__({name: watched(v) for name, v in inputs.items()})
         self.asked: set[str] = set()
 
     def __getitem__(self, name):
         self.asked.add(name)
         return super().__getitem__(name)
+
+    def __missing__(self, name):
+        known = ", ".join(map(repr, super().keys())) or "none"
+        raise UnknownNameError(f"the model needs the input {name!r}; given are: {known}")
+
+    def __or__(self, other):
+        # what a coupling adds is no input of the user: remember only who reads
+        merged = Asked({**dict(super().items()), **dict(other)})
+        merged.asked = self.asked
+        return merged
 
     def get(self, name, default=None):
         self.asked.add(name)

@@ -8,11 +8,11 @@ class Plain(eqx.Module):
 
 
 class CheckpointSteps(eqx.Module):
-    """Keep the state of every step and recompute inside it: half the time of `Plain` in networks."""
+    """Keep the state of every step, recompute inside it: half the time of `Plain` in networks."""
 
 
 class CheckpointBlocks(eqx.Module):
-    r"""Keep the state every $\sqrt{T}$ steps: memory grows with $\sqrt{T}$, one more forward run."""
+    r"""Keep the state every $\sqrt{T}$ steps: memory as $\sqrt{T}$, one more forward run."""
 
 
 class Forward(eqx.Module):
@@ -31,6 +31,12 @@ class Auto(eqx.Module):
     forward_limit: int = eqx.field(static=True, default=4)
     tiny: int = eqx.field(static=True, default=512)
     budget: int = eqx.field(static=True, default=1 << 30)
+
+    def choose(
+        self, numbers: int, steps: int, state_bytes: int
+    ) -> "Plain | CheckpointSteps | CheckpointBlocks | Forward":
+        """The mode for a run whose result is differentiated by this many numbers."""
+        return Forward() if numbers <= self.forward_limit else self.reverse(steps, state_bytes)
 
     def reverse(self, steps: int, state_bytes: int) -> "Plain | CheckpointSteps | CheckpointBlocks":
         """The reverse mode for a run of this many steps and bytes of state."""

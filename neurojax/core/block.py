@@ -114,7 +114,7 @@ class Block(ContinuousDynamics):
 
     def receive(self, state, inputs):
         """Each part's own impulses."""
-        return {n: p.receive(state[n], (inputs or {}).get(n, {})) for n, p in self.parts.items()}
+        return {n: p.receive(state[n], _of(inputs, n)) for n, p in self.parts.items()}
 
     def emit(self, state, clock: Clock) -> Output:
         """The outputs of the parts."""
@@ -123,11 +123,18 @@ class Block(ContinuousDynamics):
         )
 
     def _driven(self, state, inputs) -> dict[str, dict[str, Any]]:
-        inputs = inputs or {}
-        driven = {name: dict(inputs.get(name) or {}) for name in self.parts}
+        inputs = {} if inputs is None else inputs
+        driven = {name: _of(inputs, name) for name in self.parts}
         seen = self.visible(state)
         for c in self.couplings:
             current = c.current(seen[c.source], seen[c.target])
             port = driven[c.target]
-            port[c.port] = port[c.port] + current if c.port in port else current
+            total = port[c.port] + current if c.port in port else current
+            driven[c.target] = port | {c.port: total}
         return driven
+
+
+def _of(inputs, name: str):
+    """The inputs of a part, as they are: a copy would count as reading every name."""
+    own = {} if inputs is None else inputs.get(name)
+    return {} if own is None else own

@@ -1,7 +1,7 @@
 """Time as an integer step count, and the random numbers that belong to a step."""
 
 import zlib
-from typing import Literal
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -26,6 +26,10 @@ class Clock(eqx.Module):
         noise: `"threefry"` (default) or `"counter"`, a counter hash that is several times
             faster and only approximately normal (see `neurojax.Clock.normal`).
 
+    Raises:
+        TypeError: if `key` is not a key.
+        ValueError: for an unknown kind of noise.
+
     Example:
         >>> import neurojax as nj
         >>> float(nj.Clock(step=500, dt=0.1).t)
@@ -44,8 +48,10 @@ class Clock(eqx.Module):
         dt = jnp.asarray(dt)
         self.dt = dt if jnp.issubdtype(dt.dtype, jnp.inexact) else dt.astype(float)
         self.noise = noise
+        if key is not None:
+            _check_key(key)
         if key is not None and noise == "counter" and not _is_words(key):
-            key = jax.random.key_data(key).astype(jnp.uint32)
+            key = jax.random.key_data(key).astype(jnp.uint32)[:2]
         self.key = key
 
     @property
@@ -98,20 +104,27 @@ class Clock(eqx.Module):
             return _counter.uniform(key, shape, dtype)
         return jax.random.uniform(key, shape, dtype)
 
-    def _draw_key(self, name: str):
+    def _draw_key(self, name: str) -> Any:
         if self.key is None:
             raise ValueError(
                 f"the noise source {name!r} needs random numbers, but there is no key: "
                 "give key=jax.random.key(0) to simulate (or to Clock)"
             )
-        key = self.child(name).key
+        key: Any = self.child(name).key
         if self.noise == "counter":
             return _counter.fold(key, self.step)
         return jax.random.fold_in(key, self.step)
 
 
+def _check_key(key) -> None:
+    """One key, new style or the two words of the old style."""
+    dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
+    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
+    if not (typed and shape == ()) and not (dtype == jnp.uint32 and shape == (2,)):
+        what = f"an array of shape {shape}" if typed else repr(key)
+        raise TypeError(f"key must be one key, for example jax.random.key(0), got {what}")
+
+
 def _is_words(key) -> bool:
     # a clock that is rebuilt from another one carries the hashed words already
-    return getattr(key, "dtype", None) == jnp.uint32 and not jnp.issubdtype(
-        key.dtype, jax.dtypes.prng_key
-    )
+    return not jnp.issubdtype(key.dtype, jax.dtypes.prng_key)

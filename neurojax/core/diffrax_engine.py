@@ -1,5 +1,6 @@
 """The diffrax engine: the same drift, with adaptive and stiff solvers."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -10,17 +11,21 @@ import numpy as np
 
 from . import inputs as signals
 from .block import Block
+from .checks import fitting
 from .clock import Clock
+from .diffrax_terms import as_diffrax, brownian, default_solver, terms_for
 from .dynamics import ContinuousDynamics, Dynamics
-from .errors import NonFiniteError
+from .errors import NonFiniteError, UnknownNameError
 from .parameters import arrays_only, unwrap
 from .paths import get, leaf_names, unknown
-from .recorders import Spikes, Trace
+from .recorders import Spikes, Trace, check_index
 from .simulation import SimState, Simulation, Stats
-from .solvers import AbstractStepper, Euler, EulerMaruyama, Heun, Midpoint, Ralston
+from .structure import depends_on_state
+from .tracing import is_traced, known
 from .vector_field import VectorField, advanced_leaves
 
 _MAX_STEPS = 1 << 20
+_RESOLUTION = 2.0**-16  # of the Brownian path where no dt= is given, as a part of the duration
 _BUDGET = 1 << 30  # bytes of states that the default adjoint may keep
 _FINAL = (
     " final"  # no record can have this name: names come from Python identifiers or users' words
@@ -46,6 +51,7 @@ def run_diffrax(
     t0, start = _begin(model, state, key, t0, dt)
     t1 = t0 + duration
     _refuse_noise_inputs(inputs)
+    _check_fit(model, start, inputs, t0)
     given = {name: _times(name, r, t0, t1, duration, dt) for name, r in recorders.items()}
     if adjoint != "auto" and not isinstance(adjoint, diffrax.AbstractAdjoint):
         raise TypeError(
@@ -54,10 +60,10 @@ def run_diffrax(
     constant = isinstance(controller, diffrax.ConstantStepSize)
     if constant and dt is None:
         raise ValueError("diffrax.ConstantStepSize() needs dt= (ms)")
-    if not constant:
+    if isinstance(controller, diffrax.AbstractAdaptiveStepSizeController):
         edges = _edges(inputs, t0, t1)
-        if edges:
-            controller = diffrax.ClipStepSizeController(controller, jump_ts=jnp.asarray(edges))
+        if edges.size:
+            controller = diffrax.ClipStepSizeController(controller, jump_ts=edges)
     settings = _Settings(
         solver, controller, None if adjoint == "auto" else adjoint, float(duration),
         math.ceil(duration / dt - 1e-6) if constant else None,
@@ -67,7 +73,7 @@ def run_diffrax(
         None if dt is None else jnp.asarray(float(dt)), key, recorders,
         {name: jnp.asarray(ts) for name, ts in given.items()}, settings,
     )  # fmt: skip
-    if throw and not isinstance(steps, jax.core.Tracer):
+    if throw and not is_traced(steps):
         _raise_trouble(model, start, diffrax.is_successful(code), code, where, leaf)
     stats = Stats(steps, {}, where, leaf, jnp.asarray(False), leaf_names(start))
     return Simulation(ys, _sim_state(final, t1, dt), stats, given)
@@ -109,7 +115,7 @@ def _begin(model, state, key, t0, dt):
         if unit is None:
             raise ValueError("state= has no dt of its own: give dt= so that its time is known")
         t = state.step * unit
-        return (t if isinstance(t, jax.core.Tracer) else float(t)), arrays_only(state.state)
+        return (t if is_traced(t) else float(t)), arrays_only(state.state)
     if state is None:
         child = None if key is None else Clock(0, 1.0, key).child("init_state").key
         state = model.init_state(key=child)
@@ -117,7 +123,7 @@ def _begin(model, state, key, t0, dt):
 
 
 def _sim_state(final, t1, dt) -> SimState:
-    known = not isinstance(t1, jax.core.Tracer)
+    known = not is_traced(t1)
     if known and dt is not None and abs(t1 / dt - round(t1 / dt)) < 1e-6 * max(1.0, t1 / dt) ** 0.5:
         return SimState(final, np.asarray(round(t1 / dt)), np.asarray(float(dt)))
     # no step divides the end time: count it as one long step
@@ -134,6 +140,49 @@ def _refuse_noise_inputs(inputs) -> None:
             )
 
 
+def _check_fit(model, start, inputs, t0) -> None:
+    """Refuse inputs that nothing reads, impulses, and shapes that do not fit together."""
+    now = signals.at_time(inputs, t0)
+    moving, rest = advanced_leaves(start, None)
+
+    def slope(state, given):
+        moving, rest = advanced_leaves(state, None)
+        drift = VectorField(model, rest, Clock(0, 1.0))(t0, moving, given)
+        return eqx.combine(drift, rest), model.diffusion(t0, state, given)
+
+    kind = type(model).__name__
+    try:
+        fitting(kind, slope, eqx.combine(moving, rest), now)
+    except UnknownNameError:
+        if type(model).receive is ContinuousDynamics.receive:
+            raise
+        receive = lambda state, given: (model.receive(slope(state, given)[0], given), None)
+        fitting(kind, receive, eqx.combine(moving, rest), now)
+        raise ValueError(
+            f"an input of {kind} arrives as impulses at a port, which diffrax cannot deliver; "
+            "leave stepsize_controller= out"
+        ) from None
+
+
+def _noise_of(field: VectorField):
+    """The diffusion as a function that `depends_on_state` can look into."""
+    return _Noise(field, field.rest)
+
+
+class _Noise(eqx.Module):
+    field: VectorField
+    rest: Any
+
+    def __call__(self, t, y, inputs):
+        return dataclasses.replace(self.field, rest=self.rest).diffusion(t, y, inputs)
+
+
+def _given_steps(settings: _Settings) -> bool:
+    import diffrax
+
+    return isinstance(settings.controller, diffrax.StepTo)
+
+
 def _times(name: str, recorder, t0, t1, duration: float, dt):
     """The times at which a record is kept."""
     if isinstance(recorder, Spikes):
@@ -142,32 +191,36 @@ def _times(name: str, recorder, t0, t1, duration: float, dt):
         )
     if recorder.at is not None:
         times = np.asarray(recorder.at)
-        if not isinstance(t0, jax.core.Tracer) and (times[0] < t0 or times[-1] > t1):
-            raise ValueError(
-                f"record {name!r}: at= has times outside the run from {t0:g} to {t1:g} ms"
-            )
+        if known(t0):
+            slack = 1e-9 * max(abs(t0), abs(t1))
+            if times[0] < t0 - slack or times[-1] > t1 + slack:
+                raise ValueError(
+                    f"record {name!r}: at= has times outside the run from {t0:g} to {t1:g} ms"
+                )
+            times = np.clip(times, t0, t1)
         return times
     if dt is None:
         raise ValueError(
-            f"record {name!r}: give its times, nj.Trace(..., at=times), or dt= as the unit of every="
+            f"record {name!r}: give its times, nj.Trace(..., at=times), or dt= as unit of every="
         )
     stride = recorder.every * dt
     count = math.floor(duration / stride + 1e-6)
-    if isinstance(t0, jax.core.Tracer):
+    if is_traced(t0):
         return t0 + stride * np.arange(1, count + 1)
     first = math.floor(t0 / stride + 1e-6) + 1
     labels = np.arange(first, math.floor(t1 / stride + 1e-6) + 1)
     return np.minimum(labels * stride, t1)
 
 
-def _edges(inputs, t0, t1) -> list[Any]:
-    """Jumps of the inputs inside the run, at which an adaptive step must end."""
+def _edges(inputs, t0, t1) -> Any:
+    """Jumps of the inputs inside the run, at which an adaptive step must end; sorted."""
     leaves = jax.tree.leaves(inputs, is_leaf=signals.is_input)
-    edges = [e for x in leaves if isinstance(x, signals.AbstractInput) for e in x.edges()]
-    known = not any(isinstance(e, jax.core.Tracer) for e in [*edges, t0, t1])
-    if not known:
-        return edges
-    return sorted({float(e) for e in edges if t0 < float(e) < t1})
+    found = [x.edges() for x in leaves if isinstance(x, signals.AbstractInput)]
+    if known(t0, t1, *found):
+        times = np.unique(np.concatenate([np.zeros(0), *map(np.asarray, found)]))
+        return times[(times > t0) & (times < t1)]
+    times = jnp.concatenate([jnp.ravel(e) for e in found])
+    return jnp.sort(jnp.where((times > t0) & (times < t1), times, jnp.inf))
 
 
 def _raise_trouble(model, start, successful, code, where, leaf) -> None:
@@ -202,23 +255,30 @@ def _solve(dynamics, state, inputs, t0, dt, key, recorders, given, settings: _Se
         raise ValueError(
             f"{type(model).__name__} has noise: give key=jax.random.key(0) to simulate"
         )
-    solver = _as_diffrax(settings.solver, noisy)
-    terms: Any = diffrax.ODETerm(lambda t, y, args: field(t, y, args))
+    solver = settings.solver
+    if settings.solver is None:
+        multiplicative = noisy and depends_on_state(_noise_of(field), t0, moving, inputs)
+        solver = default_solver(model, noisy, multiplicative, settings.controller)
+    else:
+        solver = as_diffrax(settings.solver)
+    path = None
     if noisy:
-        tol = settings.duration / 4096 if dt is None else 0.5 * dt
-        terms = diffrax.MultiTerm(terms, _brownian(field, solver, moving, t0, t1, tol, key))
+        tol = settings.duration * _RESOLUTION if dt is None else 0.5 * dt
+        path = brownian(solver, moving, t0, t1, tol, key)
+    terms = terms_for(solver, field, path)
     subs = {
         name: diffrax.SubSaveAt(ts=ts, fn=_reader(model, name, recorders[name], state, rest))
         for name, ts in given.items()
     }
     subs[_FINAL] = diffrax.SubSaveAt(t1=True)
     solution = diffrax.diffeqsolve(
-        terms, solver, t0, t1, dt, moving, inputs,
+        terms, solver, t0, t1, None if _given_steps(settings) else dt, moving, inputs,
         saveat=diffrax.SaveAt(subs=subs), stepsize_controller=settings.controller,
         adjoint=_adjoint(settings, moving),
         max_steps=_MAX_STEPS if settings.steps is None else settings.steps + 2, throw=False,
     )  # fmt: skip
-    ys = dict(solution.ys)  # pyright: ignore[reportArgumentType]
+    ys: Any = solution.ys
+    ys = dict(ys)
     last = jax.tree.map(lambda x: x[-1], ys.pop(_FINAL))
     bad = jnp.stack([~jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(last)])
     steps = solution.stats["num_steps"]
@@ -227,44 +287,11 @@ def _solve(dynamics, state, inputs, t0, dt, key, recorders, given, settings: _Se
     return ys, eqx.combine(last, rest), steps, solution.result, where, leaf
 
 
-def _as_diffrax(solver, noisy: bool):
-    """The diffrax solver: the user's, or the twin of one of ours; default Tsit5, or Heun for noise."""
-    import diffrax
-
-    if solver is None:
-        return diffrax.Heun() if noisy else diffrax.Tsit5()
-    if isinstance(solver, diffrax.AbstractSolver):
-        return solver
-    twins = {Euler: diffrax.Euler, EulerMaruyama: diffrax.Euler, Heun: diffrax.Heun,
-             Midpoint: diffrax.Midpoint, Ralston: diffrax.Ralston}  # fmt: skip
-    if type(solver) in twins:
-        return twins[type(solver)]()
-    kind = type(solver).__name__
-    if isinstance(solver, AbstractStepper):
-        raise ValueError(
-            f"{kind} steps with fixed dt; with stepsize_controller= give a diffrax solver "
-            "(diffrax.Tsit5(), diffrax.Kvaerno5())"
-        )
-    raise TypeError(f"solver must be a diffrax solver here, got {solver!r}")
-
-
-def _brownian(field: VectorField, solver, moving, t0, t1, tol, key):
-    import diffrax
-    import lineax
-
-    shape = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), moving)
-    path = diffrax.VirtualBrownianTree(
-        t0, t1, tol, shape, Clock(0, 1.0, key).child("diffusion").key,
-        levy_area=getattr(solver, "minimal_levy_area", diffrax.BrownianIncrement),
-    )  # fmt: skip
-    amplitude = lambda t, y, args: lineax.DiagonalLinearOperator(field.diffusion(t, y, args))
-    return diffrax.ControlTerm(amplitude, path)
-
-
 def _reader(model, name: str, recorder: Trace, state, rest):
     visible = jax.eval_shape(model.visible, state)
     if isinstance(recorder.what, str) and get(visible, recorder.what) is None:
         raise unknown(recorder.what, visible, what="record")
+    check_index(name, recorder, jax.eval_shape(Trace(recorder.what).read, visible))
     return lambda t, y, args: recorder.read(model.visible(eqx.combine(y, rest)))
 
 

@@ -66,8 +66,16 @@ class Dynamics(eqx.Module):
         """
         return self
 
+    def prepare_steps(self, state: State, inputs, clock: Clock) -> "Dynamics":
+        """The same model with its solvers prepared for steps of `clock.dt`.
+
+        Called once per run, after `prepare`. A model made of parts calls it for each of them, so
+        that a `Propagator` forms its matrices outside the loop over time.
+        """
+        return self
+
     def read_inputs(self, inputs, clock: Clock):
-        """The inputs as `step` wants them: here every input object becomes its mean over the step."""
+        """The inputs as `step` wants them: every input object becomes its mean over the step."""
         return resolve(inputs, clock)
 
 
@@ -128,26 +136,46 @@ class ContinuousDynamics(Dynamics):
         """What the new state emits; by default nothing."""
         return Output()
 
+    def prepare_steps(self, state: State, inputs, clock: Clock) -> "ContinuousDynamics":
+        """The same model with its solver prepared for steps of `clock.dt`."""
+        moving, _, field = self._split(state, clock)
+        ready = self.solver.prepare(field, clock.t, clock.dt, moving, resolve(inputs, clock))
+        return eqx.tree_at(lambda model: model.solver, self, ready)
+
     def read_inputs(self, inputs, clock: Clock):
         """Smooth inputs stay functions of time (the solver's stages read them), others are held."""
         return held(inputs, clock)
 
     def step(self, state: State, inputs, clock: Clock) -> tuple[State, Output]:
-        """Begin, advance, propagate and receive, emit: see the class. Never overridden."""
+        """Begin, advance, propagate and receive, emit: see the class. Never overridden.
+
+        Raises:
+            ValueError: if the model has noise and its solver does not integrate noise, or if
+                the drift is not shaped like the state.
+        """
         inputs = resolve(inputs, clock) if self.solver.holds_inputs else held(inputs, clock)
         state = self.begin(state, clock)
-        exact = self.propagate(state, clock.dt)
-        moving, rest = advanced_leaves(state, exact)
-        if exact is not None:
-            half = self.propagate(state, 0.5 * clock.dt)
-            rest = eqx.combine(half, rest)
-        field = VectorField(self, rest, clock)
+        moving, exact, field = self._split(state, clock)
+        if self.solver.calculus is None and field.is_noisy(clock.t, moving, inputs):
+            raise ValueError(
+                f"{type(self).__name__} has noise (its diffusion is not None), which "
+                f"{type(self.solver).__name__} does not integrate; use "
+                "solver=nj.solvers.EulerMaruyama() or Heun()"
+            )
         moved = self.solver.advance(field, clock.t, clock.dt, moving, inputs)
         if exact is None:
-            state = eqx.combine(moved, rest)
+            state = eqx.combine(moved, field.rest)
         else:
-            state = eqx.combine(moved, exact, rest)
+            state = eqx.combine(moved, exact, field.rest)
             # without it XLA updates the receptors before the membrane has read them, by copies
             state = jax.lax.optimization_barrier(state)
         state = self.receive(state, resolve(inputs, clock))
         return state, self.emit(state, clock)
+
+    def _split(self, state: State, clock: Clock):
+        """What the solver advances, what moves exactly, and the field with the latter half-way."""
+        exact = self.propagate(state, clock.dt)
+        moving, rest = advanced_leaves(state, exact)
+        if exact is not None:
+            rest = eqx.combine(self.propagate(state, 0.5 * clock.dt), rest)
+        return moving, exact, VectorField(self, rest, clock)

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .clock import Clock
+from .tracing import known
 
 
 class AbstractInput(eqx.Module):
@@ -36,9 +37,9 @@ class AbstractInput(eqx.Module):
     def __call__(self, t) -> Array:
         """The value at time t (ms)."""
 
-    def edges(self) -> tuple[Any, ...]:
-        """Times (ms) at which the signal jumps, for adaptive solvers."""
-        return ()
+    def edges(self) -> Array | np.ndarray:
+        """Times (ms) at which the signal jumps or bends, for adaptive solvers; any order."""
+        return np.zeros(0)
 
     def __add__(self, other) -> "Sum":
         """The sum of two inputs, or of an input and a constant."""
@@ -51,6 +52,8 @@ class AbstractInput(eqx.Module):
 
 class AbstractStochasticInput(eqx.Module):
     """A signal with a state of its own, advanced once per step by the fixed-step engine."""
+
+    shape: eqx.AbstractVar[tuple[int, ...]]
 
     @abstractmethod
     def init_state(self, clock: Clock, name: str) -> Array:
@@ -102,9 +105,9 @@ class Step(AbstractInput):
         """The value at time t (ms)."""
         return jnp.where((t >= self.start) & (t < self.stop), self.amplitude, 0.0)
 
-    def edges(self) -> tuple[Any, ...]:
+    def edges(self) -> Array | np.ndarray:
         """The two ends of the pulse."""
-        return (self.start, self.stop)
+        return jnp.stack([self.start, self.stop])
 
 
 class Ramp(AbstractInput):
@@ -128,7 +131,7 @@ class Ramp(AbstractInput):
     stop: Float[Array, ""]
 
     def __init__(self, first, last, start, stop):
-        if _known(start, stop) and not float(start) < float(stop):
+        if known(start, stop) and not float(start) < float(stop):
             raise ValueError(f"Ramp needs start < stop, got start={start} and stop={stop}")
         self.first, self.last = _float(first), _float(last)
         self.start, self.stop = _float(start), _float(stop)
@@ -149,9 +152,9 @@ class Ramp(AbstractInput):
         fraction = jnp.clip((t - self.start) / (self.stop - self.start), 0.0, 1.0)
         return self.first + (self.last - self.first) * fraction
 
-    def edges(self) -> tuple[Any, ...]:
+    def edges(self) -> Array | np.ndarray:
         """The two kinks."""
-        return (self.start, self.stop)
+        return jnp.stack([self.start, self.stop])
 
 
 class Sine(AbstractInput):
@@ -227,7 +230,7 @@ class Sampled(AbstractInput):
             raise ValueError(
                 f"Sampled values need a first axis over time, got shape {values.shape}"
             )
-        if _known(dt) and not float(dt) > 0:
+        if known(dt) and not float(dt) > 0:
             raise ValueError(f"Sampled dt must be positive (ms per sample), got {dt}")
         self.values, self.dt, self.t0 = values, _float(dt), _float(t0)
         self.totals = None
@@ -265,11 +268,17 @@ class Sampled(AbstractInput):
 
     def __call__(self, t) -> Array:
         """The value at time t (ms)."""
-        return self._take(self._index(t))
+        i = jnp.floor((t - self.t0) / self.dt).astype(jnp.int32)
+        # agree with `edges` about the side on which t lies, in spite of rounding
+        i = jnp.where(t >= self._begin(i + 1), i + 1, jnp.where(t < self._begin(i), i - 1, i))
+        return self._take(i)
 
-    def edges(self) -> tuple[Any, ...]:
+    def _begin(self, i):
+        return self.t0 + self.dt * i.astype(self.dt.dtype)
+
+    def edges(self) -> Array | np.ndarray:
         """Every change of sample."""
-        return tuple(self.t0 + self.dt * k for k in range(self.values.shape[0] + 1))
+        return self._begin(jnp.arange(self.values.shape[0] + 1))
 
 
 class OrnsteinUhlenbeck(AbstractStochasticInput):
@@ -287,7 +296,7 @@ class OrnsteinUhlenbeck(AbstractStochasticInput):
             for all.
 
     Example:
-        >>> import neurojax as nj
+        >>> import jax, neurojax as nj
         >>> noise = nj.inputs.OrnsteinUhlenbeck(mean=0.0, sd=50.0, tau=5.0, shape=(100,))
         >>> noise.init_state(nj.Clock(0, 0.1, jax.random.key(0)), "I_e").shape
         (100,)
@@ -300,7 +309,7 @@ class OrnsteinUhlenbeck(AbstractStochasticInput):
 
     def __init__(self, mean, sd, tau, shape: tuple[int, ...] | None = None):
         self.mean, self.sd, self.tau = _float(mean), _float(sd), _float(tau)
-        if _known(tau) and not np.all(np.asarray(tau) > 0):
+        if known(tau) and not np.all(np.asarray(tau) > 0):
             raise ValueError(f"OrnsteinUhlenbeck tau must be positive (ms), got {tau}")
         own = jnp.broadcast_shapes(self.mean.shape, self.sd.shape, self.tau.shape)
         shape = own if shape is None else tuple(shape)
@@ -345,15 +354,20 @@ class Sum(AbstractInput):
 
     def at(self, clock: Clock) -> Array:
         """The sum of the means."""
-        return sum(x.at(clock) if isinstance(x, AbstractInput) else x for x in self._parts())
+        first, second = (x.at(clock) if isinstance(x, AbstractInput) else x for x in self._parts())
+        return first + second
 
     def __call__(self, t) -> Array:
         """The sum at time t (ms)."""
-        return sum(x(t) if isinstance(x, AbstractInput) else x for x in self._parts())
+        first, second = (x(t) if isinstance(x, AbstractInput) else x for x in self._parts())
+        return first + second
 
-    def edges(self) -> tuple[Any, ...]:
+    def edges(self) -> Array | np.ndarray:
         """The jumps of both."""
-        return tuple(e for x in self._parts() if isinstance(x, AbstractInput) for e in x.edges())
+        found = [x.edges() for x in self._parts() if isinstance(x, AbstractInput)]
+        if known(*found):
+            return np.concatenate([np.asarray(e) for e in found])
+        return jnp.concatenate([jnp.ravel(e) for e in found])
 
     def _parts(self):
         return (self.first, self.second)
@@ -365,10 +379,6 @@ MS_HZ = 1e-3  # a frequency in Hz times a time in ms
 def is_input(x) -> bool:
     """Whether a leaf of `inputs` is a signal rather than an array."""
     return isinstance(x, AbstractInput | AbstractStochasticInput)
-
-
-def _known(*values) -> bool:
-    return not any(isinstance(v, jax.core.Tracer) for v in values)
 
 
 def resolve(inputs, clock: Clock):
@@ -399,11 +409,22 @@ def _stochastic(x) -> bool:
     return isinstance(x, AbstractStochasticInput)
 
 
-def begin_noise(inputs, clock: Clock):
-    """The states of the stochastic inputs at the first step; `None` for all others."""
-    start = lambda path, x: (
-        x.init_state(clock, jax.tree_util.keystr(path)) if _stochastic(x) else None
-    )
+def begin_noise(inputs, clock: Clock, earlier=None):
+    """The states of the stochastic inputs at the first step; `None` for all others.
+
+    Where an earlier run had the same input (by path and shape), it goes on from there.
+    """
+    named = jax.tree_util.tree_flatten_with_path(earlier)[0]
+    last = {jax.tree_util.keystr(path): value for path, value in named}
+
+    def start(path, x):
+        if not _stochastic(x):
+            return None
+        name = jax.tree_util.keystr(path)
+        if name in last and jnp.shape(last[name]) == x.shape:
+            return last[name]
+        return x.init_state(clock, name)
+
     return jax.tree_util.tree_map_with_path(start, inputs, is_leaf=is_input)
 
 

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import paramax
 
+from .tracing import is_traced
+
 
 def unwrap(model):
     """The model with every paramax wrapper replaced by the array it stands for.
@@ -29,7 +31,7 @@ def positive(value) -> Any:
         ValueError: if the start value is not positive.
     """
     value = _start(value)
-    if not _traced(value) and not np.all(np.asarray(value) > 0):
+    if not is_traced(value) and not np.all(np.asarray(value) > 0):
         raise ValueError(f"a positive parameter must start above 0, got {value}")
     return paramax.Parameterize(jnp.exp, jnp.log(value))
 
@@ -41,7 +43,7 @@ def bounded(value, low, high) -> Any:
         ValueError: if the start value is not strictly inside.
     """
     value, low, high = _start(value), _start(low), _start(high)
-    if not _traced(value) and not np.all((np.asarray(value) > low) & (np.asarray(value) < high)):
+    if not is_traced(value) and not np.all((np.asarray(value) > low) & (np.asarray(value) < high)):
         raise ValueError(f"a bounded parameter must start between {low} and {high}, got {value}")
     logit = jnp.log(value - low) - jnp.log(high - value)
     return paramax.Parameterize(
@@ -95,10 +97,6 @@ def as_parameter(value):
 
 def _start(value):
     return jnp.asarray(value, jnp.result_type(float))
-
-
-def _traced(value) -> bool:
-    return isinstance(value, jax.core.Tracer)
 
 
 def arrays_only(tree):

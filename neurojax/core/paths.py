@@ -1,6 +1,7 @@
 """Dotted names of the leaves of a state: `"E.V_m"`."""
 
 import jax
+import numpy as np
 
 from .errors import UnknownNameError, suggestion
 
@@ -23,6 +24,8 @@ def _child(tree, name: str):
         return tree.get(name)
     if isinstance(tree, list | tuple) and not hasattr(tree, "_fields"):
         return tree[int(name)] if name.isdigit() and int(name) < len(tree) else None
+    if isinstance(tree, jax.Array | np.ndarray | jax.ShapeDtypeStruct):
+        return None  # V_m.shape is no part of a state
     return getattr(tree, name, None)
 
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from . import paths
 from .errors import UnknownNameError, suggestion
+from .tracing import is_traced
 
 
 class Trace(eqx.Module):
@@ -55,16 +57,51 @@ class Trace(eqx.Module):
                 raise ValueError("at must be strictly increasing times in ms")
             at = tuple(at.tolist())
         self.what, self.every, self.at = what, int(every), at
-        # slices are not hashable before Python 3.12
-        self.index = _Slice(index) if isinstance(index, slice) else index
+        self.index = _as_index(index)
 
     def read(self, state):
         """The recorded part of a visible state."""
-        value = self.what(state) if callable(self.what) else paths.get(state, self.what)
+        return self.pick(self.what(state) if callable(self.what) else paths.get(state, self.what))
+
+    def pick(self, value):
+        """The elements of `value` that `index` names."""
         if self.index is None:
-            return value
+            return jax.tree.map(jnp.asarray, value)
         index = self.index.as_slice() if isinstance(self.index, _Slice) else self.index
-        return jax.tree.map(lambda x: x[index], value)
+        return jax.tree.map(lambda x: jnp.asarray(x)[index], value)
+
+
+def _as_index(index):
+    """Slices in a hashable form, lists and masks as index arrays."""
+    if isinstance(index, slice):
+        return _Slice(index)  # slices are not hashable before Python 3.12
+    if index is None or isinstance(index, _Slice) or is_traced(index):
+        return index
+    if isinstance(index, int | np.integer) and not isinstance(index, bool):
+        return int(index)
+    array = np.asarray(index)
+    if array.dtype == bool and array.ndim == 1:
+        return np.flatnonzero(array)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"index must be a slice, integers or a mask of neurons, got {index!r}")
+    return array
+
+
+def check_index(name: str, recorder: Trace, value) -> None:
+    """JAX clamps an index that is out of range; here it is refused."""
+    index = recorder.index
+    if index is None or isinstance(index, _Slice) or is_traced(index):
+        return
+    for leaf in jax.tree.leaves(value):
+        if leaf.ndim == 0:
+            raise ValueError(f"record {name!r}: index= needs an array, the record is one number")
+        n = leaf.shape[0]
+        found = np.asarray(index)
+        if np.any((found < -n) | (found >= n)):
+            raise ValueError(
+                f"record {name!r}: index {found[(found < -n) | (found >= n)].flat[0]} is out of "
+                f"range for {n} elements"
+            )
 
 
 class _Slice(eqx.Module):
@@ -107,7 +144,7 @@ class Spikes(eqx.Module):
             for piece in name.split(".") if name else ():
                 part = part.parts.get(piece) if part is not None else None
             if part is None or part.spikes is None:
-                known = [n for n, p in _outputs(output).items() if p.spikes is not None]
+                known = [n for n, p in outputs_by_name(output).items() if p.spikes is not None]
                 label = f"Spikes({name!r})" if name else "Spikes()"
                 raise UnknownNameError(
                     f"{label}: no such population emits spikes.{suggestion(name, known)}"
@@ -116,12 +153,22 @@ class Spikes(eqx.Module):
         return parts
 
 
-def _outputs(output, prefix: str = "") -> dict[str, Any]:
+def outputs_by_name(output, prefix: str = "") -> dict[str, Any]:
     """All outputs of a nested model by dotted name; the model itself has the empty name."""
     found = {prefix: output}
     for name, part in output.parts.items():
-        found |= _outputs(part, f"{prefix}.{name}" if prefix else name)
+        found |= outputs_by_name(part, f"{prefix}.{name}" if prefix else name)
     return found
+
+
+def readouts(output) -> dict[str, Any]:
+    """The named values of an output, nested by part."""
+    return dict(output.values) | {name: readouts(part) for name, part in output.parts.items()}
+
+
+def readout(output, path: str):
+    """A named value of an output, or `None`."""
+    return paths.get(readouts(output), path)
 
 
 def as_recorders(record) -> dict[str, Trace | Spikes]:

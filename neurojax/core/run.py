@@ -1,6 +1,7 @@
 """A fixed-step run: in one piece inside a transform, in chunks that move to the host outside."""
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -9,17 +10,19 @@ import numpy as np
 from . import inputs as signals
 from .clock import Clock
 from .errors import NonFiniteError
-from .fixed_step import Result, Setup, emitted, run_steps
+from .fixed_step import Result, Setup, run_steps
 from .given_times import GivenTimes
+from .levels import levels, seat
 from .parameters import unwrap
 from .paths import get, leaf_names
 from .progress import ProgressBar
-from .recorders import Spikes, Trace
+from .recorders import Spikes, Trace, check_index, readout
 from .simulation import SimState, Simulation, Stats
 from .spikes import SpikeRecord
 from .store import Store
 
 _CHUNK_BYTES = 1 << 27  # samples that may wait on the device before they move to the host
+_MOST_COUNTED = (1 << 31) - 1
 
 
 class FixedStepRun:
@@ -40,8 +43,8 @@ class FixedStepRun:
             n: Trace(r.what, _index(r), every=self.wanted[n].stride) if n in self.wanted else r
             for n, r in recorders.items()
         }
-        strides = [r.every for r in self.engine_recorders.values() if isinstance(r, Trace)]
-        self.period = math.lcm(*strides) if strides else 1
+        self.strides = [r.every for r in self.engine_recorders.values() if isinstance(r, Trace)]
+        self.period = math.lcm(1, *self.strides)
 
     def _run(self, state, waiting, done: int, steps: int, locate: bool) -> Result:
         first = 0 if self.first_step is None else self.first_step
@@ -55,6 +58,8 @@ class FixedStepRun:
     # -- inside a transform: one piece, everything stays a tracer ---------------------------
 
     def inside(self, state, waiting) -> Simulation:
+        """The run inside jit, vmap or grad."""
+        self._bytes_per_step(state)  # refuses an index that is out of range
         result = self._run(state, waiting, 0, self.steps, True)
         step0 = jnp.asarray(self.step0)
         records, times = {}, {}
@@ -81,7 +86,7 @@ class FixedStepRun:
             labels = self._labels(recorder.every, 0, self.steps)
             records[name], times[name] = samples, (step0 + labels) * jnp.asarray(self.dt)
         step, leaf = result.trouble
-        final = SimState(result.state, step0 + self.steps, jnp.asarray(self.dt), result.noise)
+        final = SimState(result.state, step0 + self.steps, np.asarray(self.dt), result.noise)
         stats = Stats(
             jnp.asarray(self.steps), result.spikes, step, leaf, jnp.asarray(False),
             leaf_names(result.state),
@@ -103,26 +108,45 @@ class FixedStepRun:
 
     # -- outside: chunks whose samples move to the host -------------------------------------
 
+    def _bytes_per_step(self, state) -> float:
+        """What all recorders keep on the device, on average per step."""
+        chain, total = levels(self.strides), 0.0
+        for name, recorder in self.engine_recorders.items():
+            value = jax.eval_shape(partial(self._recorded, name, recorder), state)
+            size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(value))
+            every = 1 if isinstance(recorder, Spikes) else chain[seat(chain, recorder.every)]
+            total += size / every
+        return total
+
+    def _recorded(self, name: str, recorder, state):
+        """One sample of a recorder; called for its shape."""
+        if isinstance(recorder, Spikes):
+            return recorder.read(self._output(state))
+        visible = unwrap(self.dynamics).visible(state)
+        if isinstance(recorder.what, str) and get(visible, recorder.what) is None:
+            value = readout(self._output(state), recorder.what)
+        else:
+            value = Trace(recorder.what).read(visible)
+        check_index(name, recorder, value)
+        return recorder.pick(value)
+
     def _chunk_steps(self, state, progress: bool, stream: bool) -> int:
-        per_step = 0.0
-        for name, r in self.engine_recorders.items():
-            if isinstance(r, Spikes):
-                per_step += 4096
-            else:
-                shape = jax.eval_shape(lambda s, r=r: _readable(self, r, s), state)
-                size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(shape))
-                keep = 1 if name in self.wanted else r.every
-                per_step += size / keep
+        per_step = self._bytes_per_step(state)
         chunk = self.steps if per_step == 0 else max(1, int(_CHUNK_BYTES / per_step))
+        # spikes are counted in 32 bits
+        largest = max([x.size for x in jax.tree.leaves(state)], default=1)
+        chunk = min(chunk, _MOST_COUNTED // max(1, largest))
         if progress:
             chunk = min(chunk, max(1, self.steps // 50))
         if stream:
             chunk = min(chunk, max(1, self.steps // 4))
         if chunk < self.steps:
-            chunk = max(self.period, chunk // self.period * self.period)
+            # one offset for all chunks, so that one program serves them
+            chunk = max(1, chunk // self.period) * self.period
         return min(chunk, self.steps)
 
     def outside(self, state, waiting, stream_to, progress: bool, throw: bool) -> Simulation:
+        """The run outside of transforms."""
         chunk = self._chunk_steps(state, progress, stream_to is not None)
         store = Store(stream_to)
         bar = ProgressBar(self.steps, "simulate") if progress else None
@@ -144,6 +168,9 @@ class FixedStepRun:
                     bar.advance(steps)
                 if trouble[0] >= 0:
                     break
+        except BaseException:
+            store.discard()
+            raise
         finally:
             if bar is not None:
                 bar.close()
@@ -185,8 +212,8 @@ class FixedStepRun:
                 if done == 0:
                     first = recorder.read(unwrap(self.dynamics).visible(start))
                     store.append_tree(name, jax.tree.map(lambda x: np.asarray(x)[None], first))
-                rows = wanted.rows(done, steps)
-                store.append_tree(name, jax.tree.map(lambda x: np.asarray(x)[rows], samples))
+                pick = partial(np.take, indices=wanted.rows(done, steps), axis=0)
+                store.append_tree(name, jax.tree.map(pick, jax.tree.map(np.asarray, samples)))
             elif one_piece and store.folder is None:
                 store.keep(name, samples)
             else:
@@ -205,7 +232,7 @@ class FixedStepRun:
                         store.get(f"{name}/{p}/words"),
                         np.asarray(self.dt),
                         part.spikes.value.shape[0],
-                    )  # fmt: skip
+                    )
                     for p, part in parts.items()
                 }
                 records[name] = found if len(recorder.names) > 1 else next(iter(found.values()))
@@ -227,11 +254,3 @@ class FixedStepRun:
 def _index(recorder: Trace):
     index = recorder.index
     return index.as_slice() if hasattr(index, "as_slice") else index
-
-
-def _readable(run: FixedStepRun, recorder: Trace, state):
-    """The recorded value for its size; an output is sized by a step."""
-    visible = unwrap(run.dynamics).visible(state)
-    if isinstance(recorder.what, str) and get(visible, recorder.what) is None:
-        return emitted(run._output(state), recorder.what)
-    return recorder.read(visible)

@@ -3,8 +3,8 @@
 import io
 import json
 import os
-import zipfile
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -38,15 +38,15 @@ def save(path: str | os.PathLike, model) -> None:
         >>> float(nj.load(path, like=model)[1])
         1.5
     """
-    arrays = _named_arrays(model)
+    leaves = _leaves(model)
     header = {
         "format": _FORMAT,
         "version": _VERSION,
         "kind": type(model).__name__,
-        "leaves": [[name, str(kind)] for name, kind, _ in arrays],
+        "leaves": [[leaf.name, leaf.kind] for leaf in leaves],
     }
     buffer = io.BytesIO()
-    members = {f"leaf{i}": array for i, (_, _, array) in enumerate(arrays)}
+    members: dict[str, Any] = {f"leaf{i}": leaf.array for i, leaf in enumerate(leaves)}
     np.savez(buffer, header=np.asarray(json.dumps(header)), **members)
     write_atomically(path, buffer.getvalue())
 
@@ -61,45 +61,84 @@ def load(path: str | os.PathLike, like):
     Raises:
         ValueError: if the file is not such a file, is damaged, or does not fit `like`.
         FileNotFoundError: if there is no such file.
+
+    Example:
+        >>> import tempfile, pathlib, jax.numpy as jnp, neurojax as nj
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "weights.npz"
+        >>> nj.save(path, {"w": jnp.arange(3.0)})
+        >>> nj.load(path, like={"w": jnp.zeros(3)})["w"].tolist()
+        [0.0, 1.0, 2.0]
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no saved model at {str(path)!r}")
+    kind, stored = _read(path)
+    wanted = _leaves(like)
+    found, expected = [leaf.name for leaf in stored], [leaf.name for leaf in wanted]
+    if found != expected:
+        missing = [name for name in expected if name not in found]
+        extra = [name for name in found if name not in expected]
+        raise ValueError(
+            f"{str(path)!r} holds a {kind} whose leaves differ from like=: missing {missing[:5]}, "
+            f"not expected {extra[:5]}"
+        )
+    leaves = [_restored(path, *pair) for pair in zip(stored, wanted, strict=True)]
+    return jax.tree.unflatten(jax.tree.structure(arrays_only(like)), leaves)
+
+
+class _Leaf(NamedTuple):
+    """A leaf on the host. `kind` is a dtype, or `key:` and the name of a generator."""
+
+    name: str
+    kind: str
+    array: np.ndarray
+    plain: type | None = None  # int or bool, if the leaf is a Python number
+
+
+def _read(path: Path) -> tuple[str, list[_Leaf]]:
+    """The kind of model and the leaves in a file; whatever is wrong with it is a ValueError."""
     try:
         with np.load(path, allow_pickle=False) as file:
             header = json.loads(str(file["header"]))
-            stored = [file[f"leaf{i}"] for i in range(len(header["leaves"]))]
-            names = [name for name, _ in header["leaves"]]
-            kinds = [kind for _, kind in header["leaves"]]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, MemoryError,
-            NotImplementedError, OverflowError) as error:  # fmt: skip
+            if header["format"] != _FORMAT:
+                raise ValueError("it was not written by neurojax.save")
+            if header["version"] != _VERSION:
+                raise ValueError(
+                    f"it has format version {header['version']}, this neurojax reads {_VERSION}"
+                )
+            named = [(str(name), str(kind)) for name, kind in header["leaves"]]
+            leaves = [_Leaf(*both, file[f"leaf{i}"]) for i, both in enumerate(named)]
+            return str(header["kind"]), leaves
+    except Exception as error:  # numpy, zip and json raise many kinds for damaged bytes
         raise ValueError(f"{str(path)!r} is not a readable neurojax model file: {error}") from error
-    if header.get("format") != _FORMAT:
-        raise ValueError(f"{str(path)!r} is an npz file, but not one written by neurojax.save")
-    if header.get("version") != _VERSION:
+
+
+def _restored(path: Path, stored: _Leaf, like: _Leaf):
+    """A stored leaf in the dtype of `like`."""
+    same = stored.kind.startswith("key:") == like.kind.startswith("key:")
+    array, other = stored.array, like.array
+    if array.shape != other.shape:
         raise ValueError(
-            f"{str(path)!r} has format version {header.get('version')}, this neurojax reads {_VERSION}"
+            f"leaf {like.name!r} has shape {array.shape} in {str(path)!r} and shape "
+            f"{other.shape} in like="
         )
-    expected = _named_arrays(like)
-    if names != [name for name, _, _ in expected]:
-        missing = sorted({n for n, _, _ in expected} - set(names))
-        extra = sorted(set(names) - {n for n, _, _ in expected})
-        raise ValueError(
-            f"{str(path)!r} holds a {header.get('kind')} whose leaves differ from like=: "
-            f"missing {missing[:5]}, not expected {extra[:5]}"
-        )
-    leaves = []
-    for name, kind, array, (_, _, other) in zip(names, kinds, stored, expected, strict=True):
-        if array.shape != other.shape:
-            raise ValueError(
-                f"leaf {name!r} has shape {array.shape} in {str(path)!r} and {other.shape} in like="
-            )
-        leaves.append(
-            jax.random.wrap_key_data(jnp.asarray(array), impl=kind[4:])
-            if kind.startswith("key:")
-            else jnp.asarray(array, other.dtype)
-        )
-    return jax.tree.unflatten(jax.tree.structure(arrays_only(like)), leaves)
+    if like.kind.startswith("key:") and same and stored.kind == like.kind:
+        if array.dtype == other.dtype:
+            return jax.random.wrap_key_data(jnp.asarray(array), impl=like.kind[4:])
+        same = False
+    if same and not like.kind.startswith("key:"):
+        try:
+            array = array.view(jnp.dtype(stored.kind))  # numpy stores bfloat16 as raw bytes
+            same = array.shape == other.shape and np.can_cast(array.dtype, like.kind, "same_kind")
+        except (TypeError, ValueError):
+            same = False
+        if same and like.plain is not None:
+            return like.plain(array)
+        if same:
+            return jnp.asarray(array.astype(like.kind))
+    raise ValueError(
+        f"leaf {like.name!r} is of type {stored.kind} in {str(path)!r} and {like.kind} in like="
+    )
 
 
 def write_atomically(path: str | os.PathLike, data: bytes) -> None:
@@ -117,16 +156,17 @@ def write_atomically(path: str | os.PathLike, data: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _named_arrays(model) -> list[tuple[str, str, np.ndarray]]:
-    """Name, kind and host array of every leaf."""
-    model = arrays_only(model)
-    found = []
+def _leaves(model) -> list[_Leaf]:
+    """Every leaf of a model on the host."""
+    model, found = arrays_only(model), []
     for name, leaf in zip(leaf_names(model), jax.tree.leaves(model), strict=True):
         if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             data = np.asarray(jax.random.key_data(leaf))
-            found.append((name, f"key:{jax.random.key_impl(leaf)}", data))
-        elif isinstance(leaf, jax.Array | np.ndarray | int | bool | np.generic):
-            found.append((name, "array", np.asarray(leaf)))
+            found.append(_Leaf(name, f"key:{jax.random.key_impl(leaf)}", data))
+        elif isinstance(leaf, jax.Array | np.ndarray | int | np.generic):
+            array = np.asarray(leaf)
+            plain = type(leaf) if isinstance(leaf, int) else None
+            found.append(_Leaf(name, str(array.dtype), array, plain))
         else:
             raise TypeError(
                 f"leaf {name!r} is a {type(leaf).__name__}; a model is saved as arrays and "

@@ -20,11 +20,12 @@ from .simulation import SimState, Simulation
 from .solvers import (
     AbstractStepper,
     DiffraxStepper,
-    Euler,
+    EulerMaruyama,
     Heun,
     Midpoint,
     Ralston,
 )
+from .tracing import is_traced, known
 
 
 def simulate(
@@ -89,14 +90,25 @@ def simulate(
         >>> sim["V"].shape
         (10, 279)
     """
-    if not isinstance(dynamics, Dynamics):
-        if not isinstance(unwrap(dynamics), Dynamics):
-            raise TypeError(f"dynamics must be a neurojax Dynamics, got {type(dynamics).__name__}")
+    if not isinstance(unwrap(dynamics), Dynamics):
+        raise TypeError(
+            f"dynamics must be an instance of a neurojax Dynamics, got {_described(dynamics)}"
+        )
+    if not isinstance(inputs, dict | None):
+        raise TypeError(
+            "inputs must be a dictionary by name, for example {'I_e': 200.0}, got "
+            + _described(inputs)
+        )
     recorders = as_recorders(record)
     inputs = arrays_only({} if inputs is None else inputs)
     _finite_positive("duration", duration)
     if dt is not None:
         _finite_positive("dt", dt)
+    if is_traced(t0):
+        raise ValueError("t0 must be a plain number; inside jit give state=SimState(state, step)")
+    if isinstance(t0, bool) or not (np.ndim(t0) == 0 and math.isfinite(float(t0))):
+        raise ValueError(f"t0 must be a finite number of ms, got {t0!r}")
+    Clock(0, 1.0, key, noise)  # refuses what is no key
     if stepsize_controller is not None:
         from .diffrax_engine import run_diffrax
 
@@ -118,7 +130,7 @@ def simulate(
     dynamics = arrays_only(dynamics)
     start, waiting = _start(dynamics, state, key, t0, dt)
     step0 = start.step
-    first_step = None if isinstance(step0, jax.core.Tracer) else int(step0)
+    first_step = None if is_traced(step0) else int(step0)
     _check_reach(inputs, first_step, steps, float(dt))
     run = FixedStepRun(
         dynamics, inputs, recorders, steps, first_step, step0, float(dt), key, noise, adjoint
@@ -131,13 +143,21 @@ def simulate(
 
 
 def _finite_positive(name: str, value) -> None:
-    if isinstance(value, jax.core.Tracer):
+    if is_traced(value):
         raise ValueError(
             f"{name} must be a plain number: it decides how many steps the compiled run has. "
             "Inside jit, close over it or make it a static argument"
         )
-    if not (np.ndim(value) == 0 and math.isfinite(float(value)) and float(value) > 0):
+    number = isinstance(value, int | float | np.number | np.ndarray | jax.Array)
+    fits = number and not isinstance(value, bool) and np.ndim(value) == 0
+    if not (fits and math.isfinite(float(value)) and float(value) > 0):
         raise ValueError(f"{name} must be a positive number of ms, got {value!r}")
+
+
+def _described(value) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__} itself: write {value.__name__}(...)"
+    return f"{value!r} of type {type(value).__name__}"
 
 
 def whole_steps(name: str, value, dt) -> int:
@@ -166,16 +186,14 @@ def as_stepper(solver) -> AbstractStepper:
 
         if not isinstance(solver, diffrax.AbstractSolver):
             raise TypeError(f"solver must be one of nj.solvers or a diffrax solver, got {solver!r}")
-    twins = {"Euler": Euler, "Heun": Heun, "Midpoint": Midpoint, "Ralston": Ralston}
+    # Euler of diffrax integrates noise, in Ito's sense
+    twins = {"Euler": EulerMaruyama, "Heun": Heun, "Midpoint": Midpoint, "Ralston": Ralston}
     twin = twins.get(type(solver).__name__)
     return DiffraxStepper(solver) if twin is None else twin()
 
 
 def with_solver(dynamics, solver: AbstractStepper):
-    """The model with the solver of every part replaced.
-
-    `Euler` becomes `EulerMaruyama` for models with noise, as in diffrax.
-    """
+    """The model with the solver of every part replaced."""
     is_solver = lambda x: isinstance(x, AbstractStepper)
     if not any(is_solver(x) for x in jax.tree.leaves(dynamics, is_leaf=is_solver)):
         raise ValueError(
@@ -210,12 +228,7 @@ def _start(dynamics, state, key, t0, dt) -> tuple[SimState, Any]:
     if isinstance(state, SimState):
         if t0 != 0.0:
             raise ValueError("give either t0= or state= of an earlier run, which has its own time")
-        step = state.step
-        if state.dt is not None and not isinstance(state.dt, jax.core.Tracer):
-            if not np.allclose(float(state.dt), float(dt), rtol=1e-6):
-                t = float(state.dt) * int(step)
-                step = whole_steps("the time of state=", t, dt)
-        return SimState(state.state, step), state.inputs
+        return SimState(state.state, _step_in_units_of(dt, state)), state.inputs
     step = 0 if t0 == 0.0 else whole_steps("t0", t0, dt)
     if state is None:
         init = unwrap(dynamics)
@@ -224,11 +237,22 @@ def _start(dynamics, state, key, t0, dt) -> tuple[SimState, Any]:
     return SimState(arrays_only(state), step), None
 
 
+def _step_in_units_of(dt, state: SimState):
+    """The step number of a state whose own steps may have had another length."""
+    step, own = state.step, state.dt
+    if own is None or (known(own) and np.isclose(float(own), float(dt), rtol=1e-6)):
+        return step
+    if known(own, step):
+        return whole_steps("the time of state=", float(own) * int(step), dt)
+    ratio = own / dt
+    return jnp.where(jnp.abs(ratio - 1) < 1e-6, step, jnp.round(step * ratio).astype(int))
+
+
 def _tracing(*trees) -> bool:
     """Whether we are inside jit, vmap or grad."""
     probe = jnp.zeros(()) + 0.0  # becomes a tracer under jit even if no argument is one
     leaves = [probe, *jax.tree.leaves(trees)]
-    return any(isinstance(x, jax.core.Tracer) for x in leaves)
+    return any(is_traced(x) for x in leaves)
 
 
 def _check_reach(inputs, first_step, steps: int, dt: float) -> None:
@@ -237,7 +261,7 @@ def _check_reach(inputs, first_step, steps: int, dt: float) -> None:
     for path, x in leaves:
         if not isinstance(x, signals.Sampled) or first_step is None:
             continue
-        if any(isinstance(v, jax.core.Tracer) for v in (x.t0, x.dt)):
+        if not known(x.t0, x.dt):
             continue
         begin, end = first_step * dt, (first_step + steps) * dt
         lo, hi = float(x.t0), float(x.t0) + float(x.dt) * x.values.shape[0]

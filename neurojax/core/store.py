@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +30,10 @@ class Store:
                 raise FileExistsError(
                     f"stream_to={str(self.folder)!r} exists already; name a new folder"
                 )
-            self.partial = self.folder.with_name(self.folder.name + ".partial")
-            shutil.rmtree(self.partial, ignore_errors=True)
-            self.partial.mkdir(parents=True)
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            self.partial = Path(
+                tempfile.mkdtemp(prefix=f".{self.folder.name}.", dir=self.folder.parent)
+            )
 
     def append(self, name: str, rows: np.ndarray) -> None:
         """Add rows to an array."""
@@ -38,7 +41,10 @@ class Store:
             self.chunks.setdefault(name, []).append(rows)
             return
         if name not in self.files:
-            path = self.partial / (name.strip("/").replace("/", ".") + ".npy")
+            safe = re.sub(r"[^\w.-]+", ".", name).strip(".") or "record"
+            taken = {file.path.name for file in self.files.values()}
+            free = (f"{safe}{n or ''}.npy" for n in range(len(taken) + 1))
+            path = self.partial / next(f for f in free if f.lower() not in map(str.lower, taken))
             self.files[name] = _GrowingFile(path, rows)
         self.files[name].append(rows)
 

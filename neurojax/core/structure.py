@@ -6,21 +6,27 @@ without looking at values, so the check works inside jit, vmap and grad too. The
 conservative: what it does not know it refuses.
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
-_ELEMENTWISE = frozenset(
-    "add sub mul div rem neg sign exp exp2 expm1 log log1p tanh logistic sin cos tan asin acos atan "
-    "sinh cosh asinh acosh atanh atan2 sqrt rsqrt cbrt pow integer_pow square abs max min floor "
-    "ceil round clamp select_n eq ne lt le gt ge and or not xor is_finite erf erfc erf_inv lgamma "
-    "digamma convert_element_type copy copy_p stop_gradient nextafter reduce_precision "
-    "add_any optimization_barrier bessel_i0e bessel_i1e igamma igammac".split()
-)
-_ADDITIVE = frozenset(
-    "add sub neg add_any convert_element_type copy copy_p reduce_sum broadcast_in_dim reshape "
-    "squeeze expand_dims transpose slice concatenate rev pad cumsum optimization_barrier".split()
-)
+_ELEMENTWISE = {
+    "abs", "acos", "acosh", "add", "add_any", "and", "asin", "asinh", "atan", "atan2", "atanh",
+    "bessel_i0e", "bessel_i1e", "cbrt", "ceil", "clamp", "convert_element_type", "copy", "copy_p",
+    "cos", "cosh", "digamma", "div", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1",
+    "floor", "ge", "gt", "igamma", "igammac", "integer_pow", "is_finite", "le", "lgamma", "log",
+    "log1p", "logistic", "lt", "max", "min", "mul", "ne", "neg", "nextafter", "not",
+    "optimization_barrier", "or", "pow", "reduce_precision", "rem", "round", "rsqrt", "select_n",
+    "sign", "sin", "sinh", "sqrt", "square", "stop_gradient", "sub", "tan", "tanh", "xor",
+}  # fmt: skip
+_ADDITIVE = {
+    "add", "add_any", "broadcast_in_dim", "concatenate", "convert_element_type", "copy", "copy_p",
+    "cumsum", "expand_dims", "neg", "optimization_barrier", "pad", "reduce_sum", "reshape", "rev",
+    "slice", "squeeze", "sub", "transpose",
+}  # fmt: skip
 _FREE = 0  # degree of what does not depend on the variables
 _NONLINEAR = 2
 
@@ -70,6 +76,8 @@ def _degree(eqn, operands, out) -> int:
     """The polynomial degree in the variables, cut at two."""
     name = eqn.primitive.name
     degrees = [_FREE if o is None else o for o in operands]
+    if name == "convert_element_type" and not jnp.issubdtype(out.aval.dtype, jnp.inexact):
+        return _NONLINEAR if max(degrees) else _FREE
     if name in _ADDITIVE:
         return max(degrees)
     if name in ("mul", "dot_general"):
@@ -88,27 +96,42 @@ def _degree(eqn, operands, out) -> int:
 
 
 def _trace(f, t, y, args):
+    """The jaxpr of f with the leaves of y as its first variables, then inputs, the rest, and t."""
     y = jax.tree.map(jnp.asarray, y)
-    leaves, tree = jax.tree.flatten((y, args))
-    arrays = [i for i, leaf in enumerate(leaves) if isinstance(leaf, jax.Array)]
+    rest = getattr(f, "rest", None)  # leaves of the state that a vector field holds fixed
+    leaves, tree = jax.tree.flatten((y, args, rest, jnp.asarray(t, jnp.result_type(float))))
+    arrays = [i for i, leaf in enumerate(leaves) if isinstance(leaf, jax.Array | np.ndarray)]
 
     def flat(*values):
         filled = list(leaves)
         for i, value in zip(arrays, values, strict=True):
             filled[i] = value
-        state, inputs = jax.tree.unflatten(tree, filled)
-        return jax.tree.leaves(f(t, state, inputs))
+        state, inputs, rest, t = jax.tree.unflatten(tree, filled)
+        field = f if rest is None else dataclasses.replace(f, rest=rest)
+        return jax.tree.leaves(field(t, state, inputs))
 
     closed = jax.make_jaxpr(flat)(*(leaves[i] for i in arrays))
     return closed.jaxpr, jax.tree.leaves(y)
 
 
 def is_affine(f, t, y, args) -> bool:
-    """Whether f(t, y, args) is provably affine in state and inputs together."""
+    """Whether f(t, y, args) is provably affine in state and inputs together, and constant in time.
+
+    Leaves of the state that are held fixed count as state, so the Jacobian is the same for all
+    states: a drift that is switched off by a refractory counter is not affine.
+    """
     jaxpr, _ = _trace(f, t, y, args)
-    inexact = [jnp.issubdtype(v.aval.dtype, jnp.inexact) for v in jaxpr.invars]
-    degrees = _walk(jaxpr, [1 if x else None for x in inexact], _degree)
-    return all(degree in (None, _FREE, 1) for degree in degrees)
+    floats = [jnp.issubdtype(jnp.result_type(v.aval), jnp.inexact) for v in jaxpr.invars]
+    degrees = [1 if is_float else _NONLINEAR for is_float in floats]
+    degrees[-1] = _NONLINEAR  # time
+    return all(d in (None, _FREE, 1) for d in _walk(jaxpr, degrees, _degree))
+
+
+def depends_on_state(f, t, y, args) -> bool:
+    """False where f(t, y, args) provably does not depend on y, else True."""
+    jaxpr, leaves = _trace(f, t, y, args)
+    marks = [True if i < len(leaves) else None for i in range(len(jaxpr.invars))]
+    return any(_walk(jaxpr, marks, lambda eqn, operands, out: True))
 
 
 def _coupling(f, t, y, args):

@@ -9,6 +9,7 @@ import numpy as np
 
 from .clock import Clock
 from .inputs import at_time
+from .paths import leaf_names
 
 
 def _is_none(x) -> bool:
@@ -58,18 +59,27 @@ class VectorField(eqx.Module):
         return t, state, at_time(inputs, t)
 
     def __call__(self, t, y, inputs):
-        """dy/dt at time `t` (ms)."""
-        return restrict(self.dynamics.drift(*self._arguments(t, y, inputs)), y)
+        """dy/dt at time `t` (ms).
+
+        Raises:
+            ValueError: if the drift is not shaped like the state.
+        """
+        rates = self.dynamics.drift(*self._arguments(t, y, inputs))
+        return _checked(type(self.dynamics).__name__, rates, y)
 
     def decay(self, t, y, inputs):
         """The model's own rates -df_i/dy_i, or `None`."""
         rates = self.dynamics.decay(*self._arguments(t, y, inputs))
         return None if rates is None else restrict(rates, y)
 
+    def is_noisy(self, t, y, inputs) -> bool:
+        """Whether any leaf has noise; by structure, not by value."""
+        return bool(jax.tree.leaves(self.dynamics.diffusion(*self._arguments(t, y, inputs))))
+
     def diffusion(self, t, y, inputs):
         """Noise amplitudes shaped like `y` (zero where the model has none), or `None`."""
         amplitude = self.dynamics.diffusion(*self._arguments(t, y, inputs))
-        if amplitude is None:
+        if not jax.tree.leaves(amplitude):
             return None
         fill = lambda leaf, a: (
             jnp.zeros_like(leaf)
@@ -89,6 +99,31 @@ class VectorField(eqx.Module):
             "diffusion" + jax.tree_util.keystr(path), leaf.shape, leaf.dtype
         )
         return jax.tree_util.tree_map_with_path(draw, y)
+
+
+def _checked(model: str, rates, y):
+    """The rates of the leaves of `y`, after a look at their structure and shapes."""
+    try:
+        rates = restrict(rates, y)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"drift of {model} must return a tree like its state: {jax.tree.structure(y)}, "
+            f"but gave {jax.tree.structure(rates)}"
+        ) from error
+    leaves, tree = jax.tree.flatten(y)
+    for name, leaf, rate in zip(leaf_names(y), leaves, tree.flatten_up_to(rates), strict=True):
+        if rate is None:
+            raise ValueError(
+                f"drift of {model} gives nothing for the state leaf {name!r}; return its rate of "
+                "change, or advance it in propagate"
+            )
+        if jnp.shape(rate) != jnp.shape(leaf):
+            raise ValueError(
+                f"drift of {model} has shape {jnp.shape(rate)} for the state leaf {name!r} of "
+                f"shape {jnp.shape(leaf)}; an input or a parameter has the wrong shape (an input "
+                "array is constant in time: wrap a time series in nj.inputs.Sampled(values, dt))"
+            )
+    return rates
 
 
 def _expand_none(tree, like):

@@ -37,7 +37,7 @@ class AbstractStepper(eqx.Module):
 
 
 def plus(y, scale, k):
-    """y + scale * k, leaf by leaf, in the precision of y's own leaves where that is exact."""
+    """Leaf by leaf y + scale * k; `scale` takes the precision of the leaves."""
     return jax.tree.map(lambda a, b: a + jnp.asarray(scale, jnp.result_type(a, b)) * b, y, k)
 
 

@@ -10,7 +10,8 @@ class Euler(AbstractStepper):
 
     Example:
         >>> import neurojax as nj
-        >>> float(nj.solvers.Euler().advance(lambda t, y, args: -y, 0.0, 0.1, 1.0, None))
+        >>> y = nj.solvers.Euler().advance(lambda t, y, args: -y, 0.0, 0.1, 1.0, None)
+        >>> round(float(y), 6)
         0.9
     """
 

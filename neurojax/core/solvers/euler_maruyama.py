@@ -14,7 +14,8 @@ class EulerMaruyama(AbstractStepper):
 
     Example:
         >>> import neurojax as nj
-        >>> float(nj.solvers.EulerMaruyama().advance(lambda t, y, args: -y, 0.0, 0.1, 1.0, None))
+        >>> y = nj.solvers.EulerMaruyama().advance(lambda t, y, args: -y, 0.0, 0.1, 1.0, None)
+        >>> round(float(y), 6)
         0.9
     """
 

@@ -16,7 +16,8 @@ class Heun(AbstractStepper):
 
     Example:
         >>> import neurojax as nj
-        >>> float(nj.solvers.Heun().advance(lambda t, y, args: -y, 0.0, 0.1, 1.0, None))
+        >>> y = nj.solvers.Heun().advance(lambda t, y, args: -y, 0.0, 0.1, 1.0, None)
+        >>> round(float(y), 6)
         0.905
     """
 

@@ -1,6 +1,6 @@
 """The exact propagator of linear dynamics."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -63,15 +63,14 @@ class Propagator(AbstractStepper):
         if self.dense is not None:
             slope, _ = ravel_pytree(f(t, y, args))
             flat, unravel = ravel_pytree(y)
-            return unravel(flat + self.dense @ slope)
-        leaves, tree = jax.tree.flatten(y)
+            return unravel(flat + jnp.matmul(self.dense, slope, precision="highest"))
+        local: Any = self.local
+        leaves, tree = jax.tree.flatten(jax.tree.map(jnp.asarray, y))
         slopes = jax.tree.leaves(f(t, y, args))
         shape = jnp.broadcast_shapes(*(leaf.shape for leaf in leaves))
         moved = [
             leaf
-            + sum(
-                jnp.reshape(self.local[..., i, j], shape) * slope for j, slope in enumerate(slopes)
-            )
+            + sum(jnp.reshape(local[..., i, j], shape) * slope for j, slope in enumerate(slopes))
             for i, leaf in enumerate(leaves)
         ]
         return jax.tree.unflatten(tree, moved)

@@ -1,0 +1,69 @@
+"""The derivative of a whole run, with the rule chosen by what is differentiated."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .adjoints import Forward, Plain
+
+
+def with_rule(run, floats, others, choose):
+    """`run(floats, others, how)` with its derivative rule chosen by what is differentiated.
+
+    The rule stays an ordinary linear map of the tangents, so forward mode, reverse mode and
+    higher derivatives all work.
+
+    Arguments:
+        run: the run.
+        floats: a pytree of floating-point arrays, the only ones with a derivative.
+        others: the other arguments.
+        choose: from how many numbers are differentiated to an adjoint.
+    """
+
+    @jax.custom_jvp
+    def primal(floats, others):
+        return run(floats, others, Plain())
+
+    def rule(primals, tangents):
+        floats, others = primals
+        leaves, tree = jax.tree.flatten(floats)
+        symbolic = jax.custom_derivatives.SymbolicZero
+        marks = jax.tree.leaves(tangents[0], is_leaf=lambda x: isinstance(x, symbolic))
+        moves = [not isinstance(t, symbolic) for t in marks]
+        size = sum(leaf.size for leaf, m in zip(leaves, moves, strict=True) if m)
+        how = choose(size)
+        moving = [leaf for leaf, m in zip(leaves, moves, strict=True) if m]
+        slopes = [t for t, m in zip(marks, moves, strict=True) if m]
+
+        def of_moving(moving):
+            fill = iter(moving)
+            filled = [next(fill) if m else leaf for leaf, m in zip(leaves, moves, strict=True)]
+            how_now = Plain() if isinstance(how, Forward) else how
+            return run(jax.tree.unflatten(tree, filled), others, how_now)
+
+        if not isinstance(how, Forward) or not moving:
+            return jax.jvp(of_moving, (moving,), (slopes,))
+        return _forward(of_moving, moving, slopes)
+
+    primal.defjvp(rule, symbolic_zeros=True)
+    return primal(floats, others)
+
+
+def _forward(f, moving, slopes):
+    """The value, and the product of slopes with a Jacobian from one batched forward pass."""
+    basis = []
+    for i, leaf in enumerate(moving):
+        eye = jnp.eye(leaf.size, dtype=leaf.dtype).reshape(leaf.size, *leaf.shape)
+        others = [jnp.zeros((leaf.size, *x.shape), x.dtype) for x in moving]
+        basis.append([eye if j == i else zero for j, zero in enumerate(others)])
+    directions = [jnp.concatenate(parts) for parts in zip(*basis, strict=True)]
+    weights = jnp.concatenate([jnp.ravel(s) for s in slopes])
+    push = lambda direction: jax.jvp(f, (moving,), (direction,))
+    value, columns = jax.vmap(push, out_axes=(None, 0))(directions)
+
+    def weigh(out, column):
+        if not jnp.issubdtype(out.dtype, jnp.inexact):
+            return np.zeros(out.shape, jax.dtypes.float0)
+        return jnp.tensordot(weights.astype(out.dtype), column, axes=1)
+
+    return value, jax.tree.map(weigh, value, columns)
