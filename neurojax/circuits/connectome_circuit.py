@@ -145,8 +145,8 @@ class ConnectomeCircuit(ContinuousDynamics):
         W, G = model.chemical_matrix(), model.gap_matrix()
         tau = model.tau if model.tau_of is None else model.tau[model.tau_of]
         return DenseCircuit(
-            W, G, model.bias, 1.0 / tau, jnp.sum(G, axis=0), model.noise, model.nonlinearity,
-            model.solver,
+            W, G, model.bias, 1.0 / tau, 1.0 + jnp.sum(G, axis=0), model.noise,
+            model.nonlinearity, model.solver,
         )  # fmt: skip
 
     def chemical_matrix(self) -> Float[Array, "pre post"]:
@@ -273,7 +273,7 @@ class DenseCircuit(ContinuousDynamics):
     G: Float[Array, "n n"]
     bias: Float[Array, " n"]
     rate: Float[Array, "..."]  # 1 / tau, per ms
-    gap_sum: Float[Array, " n"]
+    leak: Float[Array, " n"]  # 1 + sum of a neuron's gap weights
     noise: Any
     nonlinearity: Nonlinearity = eqx.field(static=True)
     solver: AbstractStepper
@@ -285,14 +285,13 @@ class DenseCircuit(ContinuousDynamics):
     def drift(self, t, state, inputs):
         """See `ConnectomeCircuit`."""
         V = state["V"]
-        total = self.bias - V * (1.0 + self.gap_sum) + _PHI[self.nonlinearity](V) @ self.W
-        total = total + V @ self.G
+        total = self.bias - V * self.leak + _PHI[self.nonlinearity](V) @ self.W + V @ self.G
         current = inputs.get("I_e")
         return {"V": self.rate * (total if current is None else total + current)}
 
     def decay(self, t, state, inputs):
         """See `ConnectomeCircuit`."""
-        return {"V": self.rate * (1.0 + self.gap_sum)}
+        return {"V": self.rate * self.leak}
 
     def diffusion(self, t, state, inputs):
         """See `ConnectomeCircuit`."""

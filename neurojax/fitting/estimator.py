@@ -22,20 +22,16 @@ class Estimator(eqx.Module):
         circuit: the dynamics; what is simulated later.
         observation: how recorded values follow from its state.
         observer: how it uses the neurons that are seen.
-        port: name of the circuit's input that takes the observer's correction.
     """
 
     circuit: Dynamics
     observation: AbstractObservation
     observer: AbstractObserver
-    port: str = eqx.field(static=True, default="I_e")
 
     def prepare(self) -> "Estimator":
         """Wrappers resolved, matrices built: once per run."""
         ready = unwrap(self)
-        return Estimator(
-            ready.circuit.prepare(), ready.observation, ready.observer.prepare(), self.port
-        )
+        return Estimator(ready.circuit.prepare(), ready.observation, ready.observer.prepare())
 
     def penalty(self) -> Array:
         """The priors of circuit and observer."""
@@ -77,9 +73,10 @@ class Estimator(eqx.Module):
             clock = Clock(step, dt)
             driven = jnp.where(known, seeing.invert(memory, y, dt), get(state, leaf))
             state = self._clamped(state, driven)
-            current = self.observer.current(self.circuit, state, leaf, known, clock)
-            inputs = {} if current is None else {self.port: current}
-            state, _ = self.circuit.step(state, inputs, clock)
+            before = state
+            state, _ = self.circuit.step(state, {}, clock)
+            corrected = self.observer.correct(self.circuit, before, state, leaf, known, clock)
+            state = self._clamped(state, corrected)
             memory = seeing.advance(memory, get(state, leaf), dt)
             estimate = seeing.read(memory)
             memory = seeing.set_known(memory, y, known)

@@ -13,22 +13,24 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from neurojax.core import ContinuousDynamics, Dynamics, Parameter
+from neurojax.core.paths import get
 
 
 class AbstractObserver(eqx.Module):
-    """What is added to the circuit's input because some neurons are seen."""
+    """How a step of the circuit is corrected because some neurons are seen."""
 
     @abstractmethod
     def bound(self, circuit: Dynamics) -> "AbstractObserver":
         """The observer with its parameters laid out for a circuit; starts a fit."""
 
     @abstractmethod
-    def current(self, circuit, state, leaf: str, seen: Array, clock) -> Array | None:
-        """The correction as a current into every neuron, `None` for none.
+    def correct(self, circuit, before, after, leaf: str, seen: Array, clock) -> Array:
+        """The leaf after a step, corrected by what the seen neurons tell.
 
         Arguments:
             circuit: the prepared circuit.
-            state: its state, seen neurons clamped.
+            before: its state before the step, seen neurons clamped to the recording.
+            after: its state after the step.
             leaf: name of the clamped leaf.
             seen: which neurons are seen, (n,).
             clock: the time of the frame.
@@ -57,19 +59,19 @@ class Clamp(AbstractObserver):
         """Itself: there are no parameters."""
         return self
 
-    def current(self, circuit, state, leaf, seen, clock):
-        """None."""
-        return None
+    def correct(self, circuit, before, after, leaf, seen, clock):
+        """The leaf as the circuit left it."""
+        return get(after, leaf)
 
 
 @final
 class EdgeObserver(AbstractObserver):
     r"""Clamping, and what a neuron's postsynaptic partners tell about it.
 
-    $$I_i \mathrel{+}= \sum_j K_{ij}\,e_j, \qquad
+    $$V^\infty_i \mathrel{+}= \sum_j K_{ij}\,e_j, \qquad
       e_j = y_j - V^\infty_j \text{ for seen } j \text{, else } 0$$
 
-    $V^\infty_j$ is where the circuit would take neuron j, so $e_j$ is what its recording knows
+    $V^\infty_j$ is the value towards which the circuit takes neuron j in the step, so $e_j$ is what its recording knows
     beyond the circuit's inputs to it. $K_{ij}$ exists only where a chemical edge or a gap
     junction leads from i to j. A Luenberger observer restricted to the edges of the graph.
 
@@ -127,13 +129,14 @@ class EdgeObserver(AbstractObserver):
         matrix = matrix.at[self.of, self.to].add(gains)
         return eqx.tree_at(lambda o: o.matrix, self, matrix, is_leaf=lambda x: x is None)
 
-    def current(self, circuit, state, leaf, seen, clock):
+    def correct(self, circuit, before, after, leaf, seen, clock):
         """See the class."""
-        rates = circuit.decay(clock.t, state, {})
-        slope = circuit.drift(clock.t, state, {})[leaf]
-        # seen neurons are clamped, so V here is their recording y
-        innovation = jnp.where(seen, -slope / rates[leaf], 0.0)
-        return innovation @ self.matrix
+        moved = -jnp.expm1(-clock.dt * get(circuit.decay(clock.t, before, {}), leaf))
+        V = get(after, leaf)
+        # a seen neuron starts from its recording y, so where the circuit takes it within the
+        # step, y + (V_inf - y) moved, tells V_inf
+        innovation = jnp.where(seen, (get(before, leaf) - V) / moved, 0.0)
+        return V + moved * (innovation @ self.matrix)
 
     def penalty(self) -> Array:
         r"""$0.2\,|K|^2 / n$."""

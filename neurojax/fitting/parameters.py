@@ -29,7 +29,7 @@ def split(estimator, freeze: Iterable[str]) -> tuple[Any, Any]:
     kept, dropped = eqx.partition(trainable, flags)
     if not jax.tree.leaves(kept):
         raise ValueError("nothing is left to train: every parameter is frozen")
-    return kept, eqx.combine(rest, dropped)
+    return kept, eqx.combine(dropped, rest)  # this order: a frozen wrapper fills a hole whole
 
 
 def rates(trainable, learning_rates: Mapping[str, float]) -> Any:

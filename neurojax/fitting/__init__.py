@@ -1,0 +1,64 @@
+"""Fitting circuits to recordings: objectives, hold-outs, observers, scores, baselines."""
+
+from .baselines import (
+    left_out_animal_baselines,
+    partners,
+    ridge,
+    same_animal_baselines,
+    train_mean,
+)
+from .batch import Batch
+from .controls import AbstractControl, Shuffled, WithoutHomologues
+from .estimator import Estimator
+from .fit import EarlyStopping, fit
+from .folds import Folds, homologue_indices, neuron_folds
+from .hold_outs import AbstractHoldOut, HeldOutNeurons, LaterTime, LeaveOneAnimalOut, Split
+from .normalisation import Normalisation
+from .objectives import AbstractObjective, MaskedNeurons, TeacherForced, UserObjective, huber
+from .observers import AbstractObserver, Clamp, EdgeObserver
+from .problem import Aligned, align
+from .result import Fit, Job, Protocol
+from .scores import Scores, average, bootstrap_interval, imputation_scores, join, table
+
+__all__ = [
+    "AbstractControl",
+    "AbstractHoldOut",
+    "AbstractObjective",
+    "AbstractObserver",
+    "Aligned",
+    "Batch",
+    "Clamp",
+    "EarlyStopping",
+    "EdgeObserver",
+    "Estimator",
+    "Fit",
+    "Folds",
+    "HeldOutNeurons",
+    "Job",
+    "LaterTime",
+    "LeaveOneAnimalOut",
+    "MaskedNeurons",
+    "Normalisation",
+    "Protocol",
+    "Scores",
+    "Shuffled",
+    "Split",
+    "TeacherForced",
+    "UserObjective",
+    "WithoutHomologues",
+    "align",
+    "average",
+    "bootstrap_interval",
+    "fit",
+    "homologue_indices",
+    "huber",
+    "imputation_scores",
+    "join",
+    "left_out_animal_baselines",
+    "neuron_folds",
+    "partners",
+    "ridge",
+    "same_animal_baselines",
+    "table",
+    "train_mean",
+]
