@@ -88,17 +88,24 @@ def _page(path: str, file: Path) -> str:
 def _index(source: Path, places: dict[str, Path]) -> str:
     lines = ["# API", "", "| package or module | what it holds |", "| --- | --- |"]
     lines += [f"| [{name}]({name}.md) | {_summary(file)} |" for name, file in places.items()]
-    homes = {name: place for place, file in places.items() for name in _public_names(file)}
-    modules = {place.rpartition(".")[2] for place in places}
-    top = [n for n in _public_names(source / "__init__.py") if not n.startswith("__")]
     lines += ["", "## Names at the top", "", f"After `import {source.name} as nj`:", ""]
-    for name in sorted(top, key=str.lower):
-        if name in modules:
-            place = next(p for p in places if p.rpartition(".")[2] == name)
-            lines.append(f"- [`nj.{name}`]({place}.md)")
-        elif name in homes:
-            lines.append(f"- [`nj.{name}`][{source.name}.{homes[name]}.{name}]")
+    pages = {place.rpartition(".")[2]: f"({place}.md)" for place in places}
+    top = source / "__init__.py"
+    links = {n: f"[{source.name}.{home}.{n}]" for n, home in _homes(top).items()} | pages
+    names = sorted(set(_public_names(top)) & set(links), key=str.lower)
+    lines += [f"- [`nj.{name}`]{links[name]}" for name in names]
     return "\n".join(lines) + "\n"
+
+
+def _homes(file: Path) -> dict[str, str]:
+    """The package from which a file imports each name, also where only a type checker does."""
+    return {
+        alias.name: node.module.removeprefix("neurojax.")
+        for node in ast.walk(_tree(file))
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+        if not alias.name.startswith("_")
+    }
 
 
 def _summary(file: Path) -> str:
