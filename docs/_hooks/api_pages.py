@@ -81,7 +81,7 @@ def _page(path: str, file: Path) -> str:
     docstring = "\n".join([f"::: {path}", "    options:", *(f"      {o}: false" for o in options)])
     modules = _public_modules(file)
     links = [f"- [{path}.{m}]({path.rpartition('.')[2]}.{m}.md)" for m in modules]
-    names = [f"::: {path}.{name}" for name in _public_names(file) if name not in modules]
+    names = [f"::: {_target(path, n, file)}" for n in _public_names(file) if n not in modules]
     return "\n\n".join([f"# {path}", docstring, "\n".join(links), *names]) + "\n"
 
 
@@ -91,16 +91,25 @@ def _index(source: Path, places: dict[str, Path]) -> str:
     lines += ["", "## Names at the top", "", f"After `import {source.name} as nj`:", ""]
     pages = {place.rpartition(".")[2]: f"({place}.md)" for place in places}
     top = source / "__init__.py"
-    links = {n: f"[{source.name}.{home}.{n}]" for n, home in _homes(top).items()} | pages
+    links = {
+        name: f"[{_target(f'{source.name}.{home}', name, places[home])}]"
+        for name, home in _homes(top).items()
+        if home in places
+    } | pages
     names = sorted(set(_public_names(top)) & set(links), key=str.lower)
     lines += [f"- [`nj.{name}`]{links[name]}" for name in names]
     return "\n".join(lines) + "\n"
 
 
+def _target(path: str, name: str, file: Path) -> str:
+    """What mkdocstrings is asked for: the name itself, not a module of the same name beside it."""
+    return f"{path}.{name}.{name}" if _homes(file).get(name) == name else f"{path}.{name}"
+
+
 def _homes(file: Path) -> dict[str, str]:
-    """The package from which a file imports each name, also where only a type checker does."""
+    """The module from which a file imports each name, also where only a type checker does."""
     return {
-        alias.name: node.module.removeprefix("neurojax.")
+        alias.name: node.module.rpartition(".")[2]
         for node in ast.walk(_tree(file))
         if isinstance(node, ast.ImportFrom) and node.module
         for alias in node.names
