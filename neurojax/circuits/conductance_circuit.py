@@ -22,16 +22,22 @@ class ConductanceCircuit(ContinuousDynamics):
     $$\dot s_i = a_r\,\varphi(V_i)(1 - s_i) - a_d\, s_i, \qquad
       \varphi(V) = 1/(1 + e^{-\beta (V - V_{th,i})})$$
 
-    $V_{th}$ is the resting potential at which every synapse is half activated: the solution of
-    the linear system with $\varphi = 1/2$. The state is `{"V": (n,), "s": (n,)}`, the input is
-    `I_e` in pA.
+    $V_{th}$ is the steady state at which every synapse is half activated: the solution of the
+    linear system with $\varphi = 1/2$ under the constant input `I_threshold`. The state is
+    `{"V": (n,), "s": (n,)}`, the input is `I_e` in pA.
+
+    The published simulations of locomotion put the thresholds at the steady state under the
+    stimulus itself, `I_threshold` = `I_e`. With 2000 pA into PLML and PLMR that steady state is
+    unstable and the motor neurons oscillate in two modes. With thresholds at the rest without
+    input the same stimulus saturates the synapses and nothing oscillates.
 
     Source: Kunert, Shlizerman & Kutz (2014), Physical Review E 89, 052805; conductance of the
     synapses after Wicks, Roehrig & Rankin (1996), Journal of Neuroscience 16, 4017.
 
     Arguments:
         connectome: counts of synapses and junctions multiply the conductances.
-        inhibitory: booleans per neuron; default: neurons whose transmitter is GABA.
+        inhibitory: booleans per neuron; default: neurons whose first transmitter is GABA (SMD,
+            cholinergic with some GABA, is excitatory).
         C_m: capacitance, pF.
         g_L: leak conductance, nS.
         g_contact: conductance of one contact, nS.
@@ -41,10 +47,12 @@ class ConductanceCircuit(ContinuousDynamics):
         beta: steepness of the synaptic activation, per mV.
         a_r: rise rate of the synaptic activation, per ms.
         a_d: decay rate of the synaptic activation, per ms.
+        I_threshold: constant input at which the thresholds are the steady state, scalar or (n,),
+            pA.
         solver: default `ExponentialEuler`; the gap junctions make the system stiff.
 
     Raises:
-        ValueError: if `inhibitory` is not one boolean per neuron.
+        ValueError: if `inhibitory` is not one boolean per neuron, or `I_threshold` does not fit.
 
     Example:
         >>> import neurojax as nj
@@ -67,6 +75,7 @@ class ConductanceCircuit(ContinuousDynamics):
     beta: Parameter
     a_r: Parameter
     a_d: Parameter
+    I_threshold: Parameter
     solver: AbstractStepper
 
     def __init__(
@@ -83,11 +92,12 @@ class ConductanceCircuit(ContinuousDynamics):
         beta: Any = 0.125,
         a_r: Any = 1.0 / 1500.0,
         a_d: Any = 5.0 / 1500.0,
+        I_threshold: Any = 0.0,
         solver: AbstractStepper | None = None,
     ):
         connectome = connectome.without_self_edges()
         if inhibitory is None:
-            inhibitory = [t == "GABA" or "GABA" in t.split("|") for t in connectome.transmitters]
+            inhibitory = [t.split("|")[0] == "GABA" for t in connectome.transmitters]
         inhibitory = np.asarray(inhibitory)
         if inhibitory.shape != (len(connectome),) or inhibitory.dtype != bool:
             raise ValueError(
@@ -101,10 +111,17 @@ class ConductanceCircuit(ContinuousDynamics):
         self.C_m, self.g_L, self.g_contact = map(as_parameter, (C_m, g_L, g_contact))
         self.E_L, self.E_exc, self.E_inh = map(as_parameter, (E_L, E_exc, E_inh))
         self.beta, self.a_r, self.a_d = map(as_parameter, (beta, a_r, a_d))
+        self.I_threshold = as_parameter(I_threshold)
+        shape = jnp.shape(unwrap(self.I_threshold))
+        if shape not in ((), (len(connectome),)):
+            raise ValueError(
+                f"I_threshold must be one number or one per neuron ({len(connectome)}), got an "
+                f"array of shape {shape}"
+            )
         self.solver = ExponentialEuler() if solver is None else solver
 
     def init_state(self, *, key=None) -> dict[str, Array]:
-        """The rest without input: V at its threshold, every synapse half activated."""
+        """The steady state under `I_threshold`: V at its threshold, synapses half activated."""
         ready = self.prepare()
         return {"V": ready.V_th, "s": jnp.full_like(ready.V_th, ready.s_rest())}
 
@@ -126,7 +143,7 @@ class ConductanceCircuit(ContinuousDynamics):
         into = jnp.sum(G_syn, axis=0) * s_rest
         total = m.g_L + jnp.sum(G_gap, axis=0) + into
         matrix = jnp.diag(jnp.broadcast_to(total, into.shape)) - G_gap
-        V_th = jnp.linalg.solve(matrix, m.g_L * m.E_L + (s_rest * E_rev) @ G_syn)
+        V_th = jnp.linalg.solve(matrix, m.g_L * m.E_L + (s_rest * E_rev) @ G_syn + m.I_threshold)
         return PreparedConductances(
             G_syn, G_gap, jnp.sum(G_gap, axis=0), E_rev, V_th, m.C_m, m.g_L, m.E_L, m.beta,
             m.a_r, m.a_d, m.solver,
@@ -135,9 +152,9 @@ class ConductanceCircuit(ContinuousDynamics):
     def equilibrium(self, I_e: Any = 0.0) -> dict[str, Array]:
         """The steady state under a constant input (pA), solved by optimistix; differentiable.
 
-        The root is found by Newton's method from the rest without input and differentiated
-        through the implicit function theorem. It need not be stable: above a critical input the
-        circuit oscillates around it.
+        The root is found by Newton's method from the thresholds and differentiated through the
+        implicit function theorem. It need not be stable: with thresholds that follow the input,
+        the circuit oscillates around it above a critical input.
 
         Arguments:
             I_e: scalar or (n,), pA.
@@ -170,8 +187,8 @@ class ConductanceCircuit(ContinuousDynamics):
         V = eqx.error_if(
             found.value,
             found.result != optimistix.RESULTS.successful,
-            "the equilibrium was not found by Newton's method from the rest without input; "
-            "raise the input in smaller steps or simulate to the steady state",
+            "the equilibrium was not found by Newton's method from the thresholds; move "
+            "I_threshold closer to the input or simulate to the steady state",
         )
         return {"V": V, "s": ready.steady_activation(V)}
 
