@@ -131,7 +131,7 @@ def test_mutated_bytes(tmp_path, sources, name, changes):
 @needs_extra
 @pytest.mark.parametrize("name", FORMATS)
 @given(changes=st.lists(_CHANGES, min_size=1, max_size=12))
-@settings(max_examples=80, phases=[Phase.generate])
+@settings(max_examples=50, phases=[Phase.generate])
 def test_many_mutated_bytes(tmp_path, sources, name, changes):
     _read_or_refuse(tmp_path, name, _mutated(sources[name], changes))
 

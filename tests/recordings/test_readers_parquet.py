@@ -254,11 +254,15 @@ def test_pickles_are_never_loaded(tmp_path, write):
     assert not touched.exists()
 
 
-def test_a_small_file_of_many_samples_is_refused(write):
+@pytest.mark.usefixtures("in_this_process")
+def test_a_small_file_of_many_samples_is_refused(write, monkeypatch):
     """One number repeated takes next to no room in a Parquet file."""
-    many = row("a", "b", "AVAL", calcium_data=np.zeros(2**24, np.float32), time_in_seconds=[0.0])
+    from neurojax.recordings.readers._child import budget
+
+    monkeypatch.setattr(budget, "_SMALL", 2**20)  # so that a moderate array will do
+    many = row("a", "b", "AVAL", calcium_data=np.zeros(2**21, np.float32), time_in_seconds=[0.0])
     path = write([many])
-    assert path.stat().st_size < 2**16
+    assert path.stat().st_size < 2**14
     with pytest.raises(RecordingError, match="cannot hold"):
         read_parquet(path)
 

@@ -1,9 +1,9 @@
 """Read a file in a process of its own, so that a damaged one cannot take this one with it.
 
 On about one in a thousand NWB files with a few wrong bytes, the HDF5 library (2.0) dies by a
-segmentation fault or never returns. Python can catch neither. A short child process (`_child`,
-no jax, about a third of a second) reads the file under limits of processor time and memory, and
-sends plain arrays back.
+segmentation fault or never returns; on one in ten thousand Parquet files, the Arrow library (26)
+aborts. Python can catch none of these. A short child process (`_child`, no jax, about a third of
+a second) reads the file under limits of processor time and memory, and sends plain arrays back.
 """
 
 import json

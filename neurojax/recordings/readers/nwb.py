@@ -50,7 +50,7 @@ def read_nwb(
         max_bytes: refuse to read arrays of more bytes than this in all.
 
     Returns:
-        The recording; its name is the `identifier` of the session.
+        The recording; its name is the `identifier` of the session, else that of the file.
 
     Raises:
         RecordingError: the file is damaged, cut short or no NWB 2, the choice of a series is
@@ -79,5 +79,6 @@ def read_nwb(
     with naming(path) as file:
         check_hdf5_signature(file)
         [parts] = read_apart("nwb", file, max_bytes, series=series, label_column=label_column)
+        parts["name"] = parts["name"] or Path(file).stem
         parts["metadata"] = {"source": Path(file).name, **parts["metadata"]}
         return as_recording(parts)

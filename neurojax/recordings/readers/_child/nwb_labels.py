@@ -19,9 +19,10 @@ from .hdf5_file import (
 from .nwb_series import Found
 from .refused import Refused
 
-# Columns of tables of regions or electrodes that name a neuron, the most explicit first.
+# Columns of tables of regions or electrodes that name a neuron, in lower case, the most explicit
+# first.
 _COLUMNS = (
-    "ID_labels",
+    "id_labels",
     "neuron_label",
     "neuron_name",
     "neuron_id",
@@ -106,12 +107,15 @@ def _label_column(table: h5py.Group, wanted: str | None) -> str | None:
         if wanted not in plain:
             raise Refused(f"{table.name} has no column {wanted!r} of labels", wanted, plain)
         return wanted
-    for column in _COLUMNS:
-        if column in plain:
-            dataset = dataset_at(table, column)
-            if dataset is not None and dataset.ndim == 1 and is_text(dataset):
-                return column
+    for column in sorted((k for k in plain if k.lower() in _COLUMNS), key=_rank):
+        dataset = dataset_at(table, column)
+        if dataset is not None and dataset.ndim == 1 and is_text(dataset):
+            return column
     return None
+
+
+def _rank(column: str) -> int:
+    return _COLUMNS.index(column.lower())
 
 
 def _column_texts(table: h5py.Group, column: str, budget: Budget) -> list[str]:

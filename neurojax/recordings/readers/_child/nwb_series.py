@@ -18,30 +18,28 @@ from .refused import Refused
 
 _SECTIONS = ("acquisition", "processing", "analysis", "stimulus/presentation")
 _MAX_DEPTH = 12
-_MAX_GROUPS = 20_000
+_MAX_GROUPS = 50_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Found:
     """A group that is a time series.
 
-    `trouble` says why its data cannot be read, `""` if they can. `place` is the part of the file
-    and the types of the groups around it, lower case.
+    `inside` names what the group holds, `place` the groups around it and their types. `trouble`
+    says why its data cannot be read, `""` if they can.
     """
 
     path: str
     group: h5py.Group
-    shape: tuple[int, ...]
-    trouble: str
+    type: str
+    inside: frozenset[str]
     place: str
+    shape: tuple[int, ...] = ()
+    trouble: str = ""
 
     @property
     def name(self) -> str:
         return self.path.rpartition("/")[2]
-
-    @property
-    def type(self) -> str:
-        return text_attribute(self.group, "neurodata_type")
 
     @property
     def is_stimulus(self) -> bool:
@@ -50,15 +48,12 @@ class Found:
     @property
     def is_roi_response(self) -> bool:
         """Fluorescence, dF/F or an extension of it: one column per region of interest."""
-        return not self.is_stimulus and (
-            self.type == "RoiResponseSeries" or "rois" in names(self.group)
-        )
+        return not self.is_stimulus and (self.type == "RoiResponseSeries" or "rois" in self.inside)
 
     @property
     def is_electrical(self) -> bool:
-        return self.type in ("ElectricalSeries", "SpikeEventSeries") or any(
-            k in names(self.group) for k in ("electrodes", "electrode")
-        )
+        """Voltage of electrodes or a patch-clamp pipette."""
+        return bool({"electrodes", "electrode"} & self.inside)
 
     @property
     def is_behaviour(self) -> bool:
@@ -100,20 +95,22 @@ def find_series(file: h5py.File) -> list[Found]:
 
 
 def _series(group: h5py.Group, path: str, place: str) -> Found | None:
-    inside = names(group)
-    called_one = text_attribute(group, "neurodata_type").endswith("Series")
-    if "data" not in inside or not (called_one or {"timestamps", "starting_time"} & {*inside}):
+    inside = frozenset(names(group))
+    kind = text_attribute(group, "neurodata_type")
+    timed = kind.endswith("Series") or {"timestamps", "starting_time"} & inside
+    if "data" not in inside or not timed:
         return None
+    found = Found(path, group, kind, inside, place)
     try:
         data = dataset_at(group, "data")
     except Unreachable as reason:
-        return Found(path, group, (), str(reason), place)
+        return dataclasses.replace(found, trouble=str(reason))
     if data is None:
-        return Found(path, group, (), f"{path} has no dataset named data", place)
+        return dataclasses.replace(found, trouble=f"{path}/data is no dataset")
     # Asking for the shape of a virtual dataset opens the files that it is made of.
     if data.is_virtual or data.external:
-        return Found(path, group, (), f"{path}/data is kept in another file", place)
+        return dataclasses.replace(found, trouble=f"{path}/data is kept in another file")
     if not is_numeric(data) or data.ndim not in (1, 2):
         trouble = f"{path}/data has type {data.dtype} and shape {data.shape}: no traces"
-        return Found(path, group, data.shape or (), trouble, place)
-    return Found(path, group, data.shape, "", place)
+        return dataclasses.replace(found, shape=data.shape or (), trouble=trouble)
+    return dataclasses.replace(found, shape=data.shape)
