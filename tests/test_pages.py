@@ -16,12 +16,15 @@ BLOCK = re.compile(
     r"^(?P<indent> *)```python\b[^\n]*\n(?P<code>.*?)^ *```", re.DOTALL | re.MULTILINE
 )
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
+PAGES = [
+    "README.md",
+    *sorted(page.relative_to(CHECKOUT).as_posix() for page in CHECKOUT.glob("docs/**/*.md")),
+]
 
 
-def blocks(page: Path) -> list[tuple[str, int]]:
+def blocks(page: str) -> list[tuple[str, int]]:
     """The code of each block and the line on which it begins."""
-    text = page.read_text(encoding="utf-8")
+    text = (CHECKOUT / page).read_text(encoding="utf-8")
     return [
         (textwrap.dedent(found["code"]), text.count("\n", 0, found.start("code")))
         for found in BLOCK.finditer(text)
@@ -29,11 +32,7 @@ def blocks(page: Path) -> list[tuple[str, int]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "page",
-    [page for page in PAGES if blocks(page)],
-    ids=lambda page: page.relative_to(CHECKOUT).as_posix(),
-)
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
 def test_page(page, float32, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "__main__"}
@@ -41,12 +40,12 @@ def test_page(page, float32, tmp_path, monkeypatch):
         if ">>>" in code:
             check(code, names, page, line)
         else:
-            exec(compile("\n" * line + code, str(page), "exec"), names)
+            exec(compile("\n" * line + code, page, "exec"), names)
 
 
-def check(code: str, names: dict, page: Path, line: int) -> None:
+def check(code: str, names: dict, page: str, line: int) -> None:
     """Runs a block with prompts, and compares what it prints."""
-    test = doctest.DocTestParser().get_doctest(code, names, page.stem, str(page), line)
+    test = doctest.DocTestParser().get_doctest(code, names, page, page, line)
     report = []
     runner = doctest.DocTestRunner(optionflags=OPTIONS)
     runner.run(test, out=report.append, clear_globs=False)
