@@ -112,7 +112,7 @@ class ConductanceCircuit(ContinuousDynamics):
         self.E_L, self.E_exc, self.E_inh = map(as_parameter, (E_L, E_exc, E_inh))
         self.beta, self.a_r, self.a_d = map(as_parameter, (beta, a_r, a_d))
         self.I_threshold = as_parameter(I_threshold)
-        shape = jnp.shape(unwrap(self.I_threshold))
+        shape = np.shape(unwrap(self.I_threshold))
         if shape not in ((), (len(connectome),)):
             raise ValueError(
                 f"I_threshold must be one number or one per neuron ({len(connectome)}), got an "

@@ -98,6 +98,8 @@ class ConnectomeCircuit(ContinuousDynamics):
             raise ValueError(f"nonlinearity must be one of {sorted(_PHI)}, got {nonlinearity!r}")
         if not (np.ndim(tau) == 0 and float(tau) > 0):
             raise ValueError(f"tau must be a positive number of ms, got {tau!r}")
+        if noise is not None and not (np.ndim(noise) == 0 and float(noise) >= 0):
+            raise ValueError(f"noise must be an amplitude of at least 0, got {noise!r}")
         if low_rank < 0:
             raise ValueError(f"low_rank must be 0 or more, got {low_rank}")
         connectome = connectome.without_self_edges()
@@ -224,7 +226,8 @@ class ConnectomeCircuit(ContinuousDynamics):
         kept = (np.flatnonzero(chemical), np.flatnonzero(gap))
         of_edges = lambda c: (c.pre, c.post, c.chemical_count, c.weight)
         of_pairs = lambda c: (c.gap_count, c.gap)
-        pick = lambda tree, rows: jax.tree.map(lambda x: x[rows], tree)
+        take = lambda x, rows: x[rows] if eqx.is_array(x) else x  # wrappers hold functions, too
+        pick = lambda tree, rows: jax.tree.map(lambda x: take(x, rows), tree)
         circuit = eqx.tree_at(of_edges, self, pick(of_edges(self), kept[0]))
         circuit = eqx.tree_at(of_pairs, circuit, pick(of_pairs(self), kept[1]))
         return eqx.tree_at(lambda c: c.gap_pairs, circuit, self.gap_pairs[:, kept[1]])
@@ -254,8 +257,10 @@ class ConnectomeCircuit(ContinuousDynamics):
     def penalty(self) -> Array:
         r"""The prior on the parameters that `fit` adds to its loss.
 
-        $[0.2\,|W|^2 + 0.03\,|G|^2 + 0.03(|U|^2 + |A|^2)]/n + 0.01\,\overline{(\log \tau/\tau_0)^2}$,
-        $|G|^2$ over the full symmetric matrix.
+        $$[0.2\,|W|^2 + 0.03\,|G|^2 + 0.03(|U|^2 + |A|^2)]/n
+          + 0.01\,\overline{(\log \tau/\tau_0)^2}$$
+
+        with $|G|^2$ over the full symmetric matrix.
         """
         model = unwrap(self)
         squares = 0.2 * jnp.sum(model.weight**2) + 0.03 * 2.0 * jnp.sum(model.gap**2)
@@ -355,5 +360,3 @@ def _low_rank(n: int, rank: int, key):
     readout = random.Normal(0.0, 0.3).sample(jax.random.fold_in(key, 0), (n, rank))
     spread = random.Normal(0.0, 0.05).sample(jax.random.fold_in(key, 1), (rank, n))
     return readout, spread
-
-

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from neurojax.core import Parameter, as_parameter, unwrap
+from neurojax.core.tracing import is_traced
 
 from .base import AbstractObservation
 
@@ -29,6 +30,9 @@ class Calcium(AbstractObservation):
         noise_sd: standard deviation of independent noise per frame, in units of F.
         leaf: name of the state leaf that is seen, default `"V"`.
 
+    Raises:
+        ValueError: if `tau_c` is not positive, `gain` is 0 or `noise_sd` is negative.
+
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
         >>> F = nj.observations.Calcium(tau_c=1000.0).observe(jnp.ones((3, 1)), dt=1000.0)
@@ -41,6 +45,17 @@ class Calcium(AbstractObservation):
     offset: Parameter = eqx.field(converter=as_parameter, default=0.0)
     noise_sd: Parameter = eqx.field(converter=as_parameter, default=0.0)
     leaf: str = eqx.field(static=True, default="V")
+
+    def __check_init__(self):
+        refused = {
+            "tau_c": (lambda x: x > 0, "positive (ms)"),
+            "gain": (lambda x: x != 0, "different from 0"),
+            "noise_sd": (lambda x: x >= 0, "at least 0"),
+        }
+        for name, (fits, words) in refused.items():
+            value = unwrap(getattr(self, name))
+            if isinstance(value, jax.Array) and not is_traced(value) and not jnp.all(fits(value)):
+                raise ValueError(f"{name} must be {words}, got {value}")
 
     def _keep(self, dt):
         return jnp.exp(-dt / self.tau_c)

@@ -3,9 +3,8 @@
 from typing import Any, final
 
 import equinox as eqx
-from jaxtyping import Array
-
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from .base import AbstractObservation
 
