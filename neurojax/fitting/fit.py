@@ -466,8 +466,13 @@ def _run(jobs: list[_Job], plan: _Plan, keeper: _Keeper, progress: bool) -> list
     """Train and score all jobs, two at a time on a processor with two cores or more."""
     bar = ProgressBar(len(jobs) * plan.steps, "fit") if progress else None
     lock, first, compiled = threading.Lock(), threading.Lock(), threading.Event()
+    double = bool(jax.config.jax_enable_x64)  # may hold in the calling thread alone
 
     def one(job: _Job) -> Job:
+        with jax.enable_x64(double):
+            return train(job)
+
+    def train(job: _Job) -> Job:
         kept = keeper.open(job)
         if bar is not None and job.done:
             with lock:
