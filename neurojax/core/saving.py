@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +29,7 @@ def save(path: str | os.PathLike, model) -> None:
         model: a pytree whose leaves are arrays and numbers.
 
     Raises:
-        TypeError: if a leaf is neither an array nor a number.
+        TypeError: if a leaf is neither an array nor a number nor the function of a wrapper.
 
     Example:
         >>> import tempfile, pathlib, neurojax as nj
@@ -83,7 +84,8 @@ def load(path: str | os.PathLike, like):
             f"not expected {extra[:5]}"
         )
     leaves = [_restored(path, *pair) for pair in zip(stored, wanted, strict=True)]
-    return jax.tree.unflatten(jax.tree.structure(arrays_only(like)), leaves)
+    kept, functions = _kept(like)
+    return eqx.combine(jax.tree.unflatten(jax.tree.structure(kept), leaves), functions)
 
 
 class _Leaf(NamedTuple):
@@ -156,9 +158,14 @@ def write_atomically(path: str | os.PathLike, data: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
+def _kept(model):
+    """What is written, and the functions of trainable wrappers, which `like` brings along."""
+    return eqx.partition(arrays_only(model), lambda leaf: not callable(leaf))
+
+
 def _leaves(model) -> list[_Leaf]:
-    """Every leaf of a model on the host."""
-    model, found = arrays_only(model), []
+    """Every leaf of a model that is written, on the host."""
+    (model, _), found = _kept(model), []
     for name, leaf in zip(leaf_names(model), jax.tree.leaves(model), strict=True):
         if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             data = np.asarray(jax.random.key_data(leaf))
