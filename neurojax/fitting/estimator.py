@@ -29,9 +29,15 @@ class Estimator(eqx.Module):
     observer: AbstractObserver
 
     def prepare(self) -> "Estimator":
-        """Wrappers resolved, matrices built: once per run."""
+        """Wrappers resolved, matrices built: once per run.
+
+        Estimates follow the mean: the noise of a circuit that has a `noise` is left out.
+        """
         ready = unwrap(self)
-        return Estimator(ready.circuit.prepare(), ready.observation, ready.observer.prepare())
+        circuit = ready.circuit.prepare()
+        if getattr(circuit, "noise", None) is not None:
+            circuit = eqx.tree_at(lambda c: c.noise, circuit, None)
+        return Estimator(circuit, ready.observation, ready.observer.prepare())
 
     def penalty(self) -> Array:
         """The priors of circuit and observer."""
@@ -130,4 +136,3 @@ class Estimator(eqx.Module):
 
     def _clamped(self, state, V) -> Any:
         return eqx.tree_at(lambda s: get(s, self.observation.leaf), state, V)
-

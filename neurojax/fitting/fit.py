@@ -7,6 +7,7 @@ import math
 import os
 import threading
 import time
+import warnings
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,11 +20,11 @@ import numpy as np
 import optax
 
 from neurojax.connectomes import Connectome
-from neurojax.core import Dynamics, unwrap
+from neurojax.core import Clock, Dynamics, unwrap
 from neurojax.core.parameters import arrays_only
 from neurojax.core.progress import ProgressBar
 from neurojax.observations import AbstractObservation, Identity
-from neurojax.recordings import Recording
+from neurojax.recordings import Recording, Recordings
 
 from . import parameters as which
 from .batch import sessions
@@ -149,6 +150,9 @@ def fit(
     """
     started = time.perf_counter()
     _check(circuit, steps, batch, seeds, checkpoint_every, clip_gradients, mesh)
+    Clock(0, 1.0, key)  # refuses what is no key
+    _check_kinds(hold_out, normalisation, controls, observation, observer, early_stopping)
+    freeze = (freeze,) if isinstance(freeze, str) else tuple(freeze)
     recordings = [recordings] if isinstance(recordings, Recording) else list(recordings)
     if not recordings:
         raise ValueError("recordings is empty; give at least one")
@@ -160,7 +164,7 @@ def fit(
     plan = _Plan(
         data, truth, hold_out, hold_out.splits(data, key), objective,
         _optimizer(optimizer, steps, clip_gradients), steps, batch, dict(learning_rates or {}),
-        tuple(freeze), early_stopping, seeds, mesh, key,
+        freeze, early_stopping, seeds, mesh, key, clip_gradients,
     )  # fmt: skip
     plan.check_windows()
     observation = Identity() if observation is None else observation
@@ -174,7 +178,16 @@ def fit(
         jobs += [_Job(method, split, estimator, plan) for split in plan.splits]
     keeper = _Keeper(checkpoint, checkpoint_every, resume)
     finished = _run(jobs, plan, keeper, progress)
-    return _result(finished, named, plan, time.perf_counter() - started)
+    settings = {
+        "circuit": type(unwrap(circuit)).__name__, "objective": plan.objective,
+        "observation": type(observation).__name__, "observer": type(observer).__name__,
+        "hold_out": hold_out, "normalisation": normalisation, "controls": tuple(controls),
+        "steps": steps, "batch": batch, "seeds": seeds, "freeze": plan.freeze,
+        "early_stopping": early_stopping,
+    }  # fmt: skip
+    return _result(
+        finished, named, plan, Recordings(recordings), settings, time.perf_counter() - started
+    )
 
 
 def _check(circuit, steps, batch, seeds, checkpoint_every, clip_gradients, mesh) -> None:
@@ -187,7 +200,28 @@ def _check(circuit, steps, batch, seeds, checkpoint_every, clip_gradients, mesh)
     if clip_gradients is not None and not clip_gradients > 0:
         raise ValueError(f"clip_gradients must be positive, got {clip_gradients!r}")
     if mesh is not None and batch % mesh.size:
-        raise ValueError(f"batch={batch} windows do not divide over the {mesh.size} devices of mesh")
+        raise ValueError(
+            f"batch={batch} windows do not divide over the {mesh.size} devices of mesh"
+        )
+
+
+def _check_kinds(hold_out, normalisation, controls, observation, observer, early_stopping) -> None:
+    """Names arguments that are of another kind, classes given instead of instances above all."""
+    kinds: dict[str, tuple[Any, type, str]] = {
+        "hold_out": (hold_out, AbstractHoldOut, "LaterTime()"),
+        "normalisation": (normalisation, Normalisation, "Normalisation()"),
+        "observation": (observation, AbstractObservation, "nj.observations.Identity()"),
+        "observer": (observer, AbstractObserver, "EdgeObserver()"),
+        "early_stopping": (early_stopping, EarlyStopping, "EarlyStopping()"),
+    }
+    for name, (value, kind, example) in kinds.items():
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{name} must be an instance such as {example}, got {value!r}")
+    listed = isinstance(controls, list | tuple)
+    if not listed or not all(isinstance(c, AbstractControl) for c in controls):
+        raise TypeError(
+            f"controls must be a list of controls such as [Shuffled(2)], got {controls!r}"
+        )
 
 
 def _as_objective(objective, given: bool) -> AbstractObjective:
@@ -251,6 +285,7 @@ class _Plan:
     seeds: int
     mesh: Any
     key: Any
+    clip_gradients: float | None
 
     @functools.cached_property
     def first_test(self) -> np.ndarray:
@@ -284,12 +319,20 @@ class _Plan:
         return jax.vmap(lambda i: jax.random.fold_in(self.key, 100 + i))(jnp.arange(self.seeds))
 
 
+def _described(objective: AbstractObjective) -> str:
+    """An objective in words that are the same in another process."""
+    if isinstance(objective, UserObjective):
+        name = getattr(objective.function, "__qualname__", type(objective.function).__name__)
+        return f"{name} on {objective.frames} frames"
+    return repr(objective)
+
+
 class _Job:
     """One fit: one circuit on one split."""
 
     def __init__(self, method: str, split: Split, estimator: Estimator, plan: _Plan):
         self.name = f"{method}, {split.name}"
-        self.method, self.split, self.plan = method, split, plan
+        self.method, self.split, self.plan, self.estimator = method, split, plan, estimator
         trainable, static = which.split(estimator, plan.freeze)
         self.recipe = Recipe(
             static, plan.objective, plan.optimizer, which.rates(trainable, plan.learning_rates),
@@ -305,7 +348,7 @@ class _Job:
             np.ones_like(split.shown),
         )  # fmt: skip
         self.keys = plan.seed_keys()
-        self.losses = np.zeros((0, plan.seeds), np.float32)
+        self.losses = np.zeros((0, plan.seeds), jnp.result_type(float))
         self.state = begin(self.recipe, self.initial)
         self.stopped = False
 
@@ -343,8 +386,14 @@ class _Job:
             "steps": plan.steps,
             "batch": plan.batch,
             "seeds": plan.seeds,
-            "objective": type(plan.objective).__name__,
-            "window": plan.objective.frames,
+            "objective": _described(plan.objective),
+            "observation": type(self.estimator.observation).__name__,
+            "observer": type(self.estimator.observer).__name__,
+            "freeze": sorted(plan.freeze),
+            "learning_rates": dict(sorted(plan.learning_rates.items())),
+            "clip_gradients": plan.clip_gradients,
+            "early_stopping": repr(plan.early_stopping),
+            "optimizer state": str(jax.tree.map(jnp.shape, self.state.optimizer)),
             "key": np.asarray(jax.random.key_data(plan.key)).tolist(),
             "recordings": digest.hexdigest(),
             "initial parameters": start.hexdigest(),
@@ -376,7 +425,7 @@ class _Job:
 
     def pack(self) -> dict[str, np.ndarray]:
         """All that a resumed fit needs."""
-        losses = np.full((self.plan.steps, self.plan.seeds), np.nan, np.float32)
+        losses = np.full((self.plan.steps, self.plan.seeds), np.nan, self.losses.dtype)
         losses[: self.done] = self.losses
         flags = np.array([self.done, self.stopped])
         return {**as_arrays(self.state), "losses": losses, "flags": flags}
@@ -398,10 +447,10 @@ class _Job:
     def result(self) -> Job:
         """What the fit gave, scored."""
         estimators = self.estimators()
-        held_out = [
-            float(held_out_loss(self.recipe, which.split(e, self.plan.freeze)[0], self.test, self.plan.key))
-            for e in estimators
-        ] if self.test_fits() else []  # fmt: skip
+        held_out = []
+        for estimator in estimators if self.test_fits() else []:
+            parameters, _ = which.split(estimator, self.plan.freeze)
+            held_out.append(held_out_loss(self.recipe, parameters, self.test, self.plan.key))
         return Job(
             self.method, self.split, estimators, self.losses, np.asarray(self.state.skipped),
             np.asarray(held_out), scores(estimators, self.split, self.plan, self.method),
@@ -491,6 +540,14 @@ def _run(jobs: list[_Job], plan: _Plan, keeper: _Keeper, progress: bool) -> list
                     bar.advance(job.done - before, f"loss {loss:.4f}  {job.name}")
             if kept is not None and (job.done % keeper.every == 0 or job.finished):
                 kept.save(job.done, job.pack())
+        skipped = int(np.asarray(job.state.skipped).sum())
+        if skipped:
+            warnings.warn(
+                f"{skipped} of {job.done * plan.seeds} steps of the fit {job.name!r} were not "
+                "taken because the loss or its gradient was not finite; see fit.skipped. A "
+                "smaller learning rate or clip_gradients= may help",
+                stacklevel=2,
+            )
         if bar is not None and job.done < plan.steps:
             with lock:
                 bar.advance(plan.steps - job.done)
@@ -511,7 +568,9 @@ def _run(jobs: list[_Job], plan: _Plan, keeper: _Keeper, progress: bool) -> list
             bar.close()
 
 
-def _result(finished: list[Job], named, plan: _Plan, seconds: float) -> Fit:
+def _result(
+    finished: list[Job], named, plan: _Plan, recordings: Recordings, settings, seconds: float
+) -> Fit:
     """Put the jobs of each circuit together."""
     rows: dict[str, dict[str, list[Scores]]] = {}
     for method, _ in named:
@@ -526,11 +585,14 @@ def _result(finished: list[Job], named, plan: _Plan, seconds: float) -> Fit:
     graph = getattr(unwrap(named[0][1]), "connectome", None)
     wiring: Connectome | None = graph() if callable(graph) else None
     controls = [
-        c.connectome() for n, c in named[1:] if n.startswith("shuffled") and hasattr(c, "connectome")
+        c.connectome()
+        for n, c in named[1:]
+        if n.startswith("shuffled") and hasattr(c, "connectome")
     ]
     return Fit(
         jobs=finished, rows=rows, protocol=protocol_of(plan), wiring=wiring,
         shuffled=controls, seconds=seconds, best_seed=_best_seed(main), first_test=plan.first_test,
+        recordings=recordings, settings=settings,
     )  # fmt: skip
 
 
@@ -539,5 +601,3 @@ def _best_seed(job: Job) -> int:
     tail = job.losses[-max(1, len(job.losses) // 10) :]
     means = np.where(np.isfinite(tail).any(axis=0), np.nanmean(tail, axis=0), np.inf)
     return int(np.argmin(means))
-
-

@@ -72,7 +72,8 @@ class MaskedNeurons(AbstractObjective):
     def __check_init__(self):
         if not 0 < self.low <= self.high < 1:
             raise ValueError(
-                f"MaskedNeurons hides a fraction 0 < low <= high < 1, got {self.low} and {self.high}"
+                "MaskedNeurons hides a fraction 0 < low <= high < 1, got "
+                f"{self.low} and {self.high}"
             )
         if not 0 <= self.burn_in < self.window:
             raise ValueError(f"burn_in={self.burn_in} leaves no frame of window={self.window}")

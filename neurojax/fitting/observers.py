@@ -71,9 +71,10 @@ class EdgeObserver(AbstractObserver):
     $$V^\infty_i \mathrel{+}= \sum_j K_{ij}\,e_j, \qquad
       e_j = y_j - V^\infty_j \text{ for seen } j \text{, else } 0$$
 
-    $V^\infty_j$ is the value towards which the circuit takes neuron j in the step, so $e_j$ is what its recording knows
-    beyond the circuit's inputs to it. $K_{ij}$ exists only where a chemical edge or a gap
-    junction leads from i to j. A Luenberger observer restricted to the edges of the graph.
+    $V^\infty_j$ is the value towards which the circuit takes neuron j in the step, so $e_j$ is
+    what its recording knows beyond the circuit's inputs to it. $K_{ij}$ exists only where a
+    chemical edge or a gap junction leads from i to j. A Luenberger observer restricted to the
+    edges of the graph.
 
     Arguments:
         start: initial value of all K.

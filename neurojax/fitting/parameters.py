@@ -38,7 +38,9 @@ def rates(trainable, learning_rates: Mapping[str, float]) -> Any:
     factors = [1.0] * len(leaves)
     for name, factor in learning_rates.items():
         if not factor >= 0:
-            raise ValueError(f"learning_rates[{name!r}] must be a factor of at least 0, got {factor}")
+            raise ValueError(
+                f"learning_rates[{name!r}] must be a factor of at least 0, got {factor}"
+            )
         for i, hit in enumerate(_matching(trainable, [name], "learning_rates")):
             if hit:
                 factors[i] = float(factor)

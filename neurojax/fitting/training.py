@@ -117,6 +117,7 @@ def validate(recipe: Recipe, state: TrainState, data: Sessions, key) -> TrainSta
     return jax.vmap(one)(state)
 
 
+@eqx.filter_jit
 def held_out_loss(recipe: Recipe, parameters, data: Sessions, key, windows: int = 128) -> Array:
     """The objective on windows of another part of the recordings; always the same windows."""
     where, mask = jax.random.split(key)
