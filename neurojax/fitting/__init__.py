@@ -12,13 +12,16 @@ from .controls import AbstractControl, Shuffled, WithoutHomologues
 from .estimator import Estimator
 from .fit import EarlyStopping, fit
 from .folds import Folds, homologue_indices, neuron_folds
+from .free_run import free_run
 from .hold_outs import AbstractHoldOut, HeldOutNeurons, LaterTime, LeaveOneAnimalOut, Split
 from .normalisation import Normalisation
 from .objectives import AbstractObjective, MaskedNeurons, TeacherForced, UserObjective, huber
 from .observers import AbstractObserver, Clamp, EdgeObserver
 from .problem import Aligned, align
+from .rescoring import rescored
 from .result import Fit, Job, Protocol
 from .scores import Scores, average, bootstrap_interval, imputation_scores, join, table
+from .weights import EdgeWeights, edge_weights
 
 __all__ = [
     "AbstractControl",
@@ -30,6 +33,7 @@ __all__ = [
     "Clamp",
     "EarlyStopping",
     "EdgeObserver",
+    "EdgeWeights",
     "Estimator",
     "Fit",
     "Folds",
@@ -49,7 +53,9 @@ __all__ = [
     "align",
     "average",
     "bootstrap_interval",
+    "edge_weights",
     "fit",
+    "free_run",
     "homologue_indices",
     "huber",
     "imputation_scores",
@@ -57,6 +63,7 @@ __all__ = [
     "left_out_animal_baselines",
     "neuron_folds",
     "partners",
+    "rescored",
     "ridge",
     "same_animal_baselines",
     "table",

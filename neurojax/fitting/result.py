@@ -9,6 +9,7 @@ from jaxtyping import Bool
 
 from neurojax.connectomes import Connectome
 from neurojax.core import Dynamics
+from neurojax.recordings import Recordings
 
 from .baselines import left_out_animal_baselines, same_animal_baselines
 from .estimator import Estimator
@@ -81,6 +82,8 @@ class Fit:
         seconds: how long the fit took, compilation and scoring included.
         best_seed: the seed with the least training loss at the end; its circuit is `circuit`.
         first_test: first scored frame of each animal.
+        recordings: as they were given, not normalised.
+        settings: what the fit was asked to do, by name of argument.
     """
 
     jobs: list[Job]
@@ -91,6 +94,8 @@ class Fit:
     seconds: float
     best_seed: int
     first_test: np.ndarray
+    recordings: Recordings
+    settings: dict[str, Any]
 
     @property
     def estimator(self) -> Estimator:
@@ -146,17 +151,27 @@ class Fit:
 
     @cached_property
     def baselines(self) -> dict[str, list[Scores]]:
-        """Simple predictions on the same folds, by protocol; empty without a connectome."""
+        """Simple predictions on the same folds, by protocol; empty without a connectome.
+
+        The rows that the headline is compared with; `all_baselines` has more.
+        """
+        return self._baselines(thorough=False)
+
+    @cached_property
+    def all_baselines(self) -> dict[str, list[Scores]]:
+        """All simple predictions on the same folds, by protocol; empty without a connectome."""
+        return self._baselines(thorough=True)
+
+    def _baselines(self, thorough: bool) -> dict[str, list[Scores]]:
         if self.wiring is None or self.protocol is None:
             return {}
         p = self.protocol
-        arguments = (p.truth, p.folds, self.wiring, p.train, p.test, self.shuffled)
-        found = {}
-        if "later time" in self.rows:
-            found["later time"] = same_animal_baselines(*arguments)
-        if "left-out animal" in self.rows:
-            found["left-out animal"] = left_out_animal_baselines(*arguments)
-        return found
+        arguments = (p.truth, p.folds, self.wiring, p.train, p.test, self.shuffled, thorough)
+        makers = {
+            "later time": same_animal_baselines,
+            "left-out animal": left_out_animal_baselines,
+        }
+        return {name: make(*arguments) for name, make in makers.items() if name in self.rows}
 
     def table(self, protocol: str | None = None, baselines: bool = True) -> str:
         """Circuit, controls and baselines of a protocol as a plain-text table."""

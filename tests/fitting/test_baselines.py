@@ -215,7 +215,7 @@ def test_the_table_of_the_embedded_worms(worms):
     expected = {
         "train mean": 0.0,
         "ridge, pre+gap partners": 0.368,
-        "ridge, pre+gap, shuffled 0": 0.275,
+        "ridge, pre+gap, shuffled 1": 0.275,
         "ridge, pre+gap, no homologue": 0.325,
         "ridge, pre+post+gap partners": 0.393,
         "ridge, all neurons": 0.461,
@@ -228,7 +228,7 @@ def test_the_table_of_the_embedded_worms(worms):
     expected = {
         "pooled ridge, pre+gap": 0.299,
         "pooled ridge, pre+post+gap": 0.314,
-        "pooled ridge, pre+post+gap, shuffled 0": 0.245,
+        "pooled ridge, pre+post+gap, shuffled 1": 0.245,
         "pooled ridge, all neurons": 0.349,
     }
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=0.02)

@@ -1,0 +1,23 @@
+"""What the pictures share: new axes, and colours that the colour-blind can tell apart."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's palette
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+GREY, DARK, PALE = "#8C8C8C", "#333333", "#D9D9D9"
+
+
+def new_axes(width: float, height: float) -> "Axes":
+    """The axes of a new figure (inches) that pyplot does not know of and need not close."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=150, layout="constrained").add_subplot()
+
+
+def open_frame(ax: "Axes", *sides: str) -> None:
+    """Leave only these sides of the frame."""
+    for side in ("left", "right", "top", "bottom"):
+        ax.spines[side].set_visible(side in sides)

@@ -1,0 +1,110 @@
+"""Traces of a recording or a simulation, one above the other."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neurojax.core import Simulation
+from neurojax.recordings import Recording
+
+from ._axes import BLUE, DARK, new_axes, open_frame
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MOST = 12  # traces that are drawn if none are named
+
+
+def traces(
+    source: Recording | Simulation,
+    neurons: Sequence[str | int] | None = None,
+    *,
+    record: str | None = None,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw traces one above the other, on one scale.
+
+    Each baseline is the mean of its trace; missing samples are gaps. The bar at the right shows
+    the scale.
+
+    Arguments:
+        source: a recording, or a simulation.
+        neurons: labels or numbers of columns; by default the first 12 that are identified.
+            A simulation knows numbers only.
+        record: which record of a simulation; not needed if it has one.
+        ax: where to draw; by default a new figure.
+
+    Returns:
+        The axes drawn on.
+
+    Raises:
+        ValueError: a record has to be named, is not an array over time, or nothing is to be drawn.
+
+    Example:
+        >>> import neurojax as nj
+        >>> worm = nj.recordings.load("dag2023")[0]
+        >>> ax = traces(worm, ["AVAL", "AVAR", "RIML"])
+        >>> [text.get_text() for text in ax.get_yticklabels()]
+        ['AVAL', 'AVAR', 'RIML']
+    """
+    if isinstance(source, Recording):
+        times, values, names, unit = _of_recording(source, neurons)
+    else:
+        times, values, names, unit = _of_simulation(source, neurons, record)
+    if not names:
+        raise ValueError("there is no trace to draw")
+    values = values - np.nanmean(values, axis=0)
+    step = _apart(values)
+    if ax is None:
+        ax = new_axes(8.0, 1.2 + 0.45 * len(names))
+    for k, trace in enumerate(values.T):
+        ax.plot(times, trace - k * step, color=BLUE if k % 2 == 0 else DARK, linewidth=0.9)
+    ax.set_yticks([-k * step for k in range(len(names))], names)
+    ax.set_xlim(times[0], times[-1])
+    ax.set_xlabel("time (s)" if isinstance(source, Recording) else "time (ms)")
+    ax.tick_params(axis="y", length=0)
+    open_frame(ax, "bottom")
+    _scale_bar(ax, step, unit)
+    return ax
+
+
+def _of_recording(recording: Recording, neurons):
+    if neurons is None:
+        neurons = (recording.exact or tuple(range(len(recording.labels))))[:_MOST]
+    part = recording.select(neurons)
+    columns = [n if isinstance(n, int) else recording.column(n) for n in neurons]
+    names = [label or f"#{c}" for label, c in zip(part.labels, columns, strict=True)]
+    return part.times, part.values.astype(float), names, part.unit
+
+
+def _of_simulation(sim: Simulation, neurons, record: str | None):
+    if record is None:
+        if len(sim.records) != 1:
+            raise ValueError(f"name one of the records: record= one of {sorted(sim.records)}")
+        record = next(iter(sim.records))
+    values, times = sim[record], np.asarray(sim.times(record))
+    if not hasattr(values, "ndim"):
+        raise ValueError(f"record {record!r} is no array over time; take one of its parts")
+    values = np.asarray(values, float).reshape(len(times), -1)
+    columns = list(range(values.shape[1]))[:_MOST] if neurons is None else list(neurons)
+    if any(not isinstance(c, int | np.integer) for c in columns):
+        raise ValueError("a simulation knows its neurons by number; give numbers of columns")
+    names = [record] if values.shape[1] == 1 else [f"{record}[{c}]" for c in columns]
+    return times, values[:, columns], names, ""
+
+
+def _apart(values: np.ndarray) -> float:
+    """The distance of baselines: most traces then stay clear of their neighbours."""
+    reach = np.nanpercentile(values, 99.0, axis=0) - np.nanpercentile(values, 1.0, axis=0)
+    step = float(np.nanmax(reach)) if np.isfinite(reach).any() else 0.0
+    return step if step > 0 else 1.0
+
+
+def _scale_bar(ax: "Axes", step: float, unit: str) -> None:
+    """A vertical bar of a round length, just right of the traces."""
+    magnitude = 10.0 ** np.floor(np.log10(step))
+    size = magnitude * max(m for m in (1.0, 2.0, 5.0) if m * magnitude <= step)
+    where = ax.get_yaxis_transform()
+    ax.plot([1.01, 1.01], [0.0, size], transform=where, color=DARK, linewidth=2, clip_on=False)
+    ax.text(1.02, size / 2, f"{size:g} {unit}".strip(), transform=where, va="center")
