@@ -1,53 +1,32 @@
-"""Every Python block of the README and of the documentation runs, in the order of its page.
+"""The Python blocks of the README and of the documentation run, each page in a new interpreter."""
 
-Blocks marked `python` are run; those marked `py` only show something. The blocks of a page share
-their names. Prompts (`>>>`) are checked against what they print.
-"""
-
-import doctest
-import re
-import textwrap
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import neurojax
+
 CHECKOUT = Path(__file__).parents[1]
-BLOCK = re.compile(
-    r"^(?P<indent> *)```python\b[^\n]*\n(?P<code>.*?)^ *```", re.DOTALL | re.MULTILINE
-)
-OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-PAGES = [
-    "README.md",
-    *sorted(page.relative_to(CHECKOUT).as_posix() for page in CHECKOUT.glob("docs/**/*.md")),
-]
-
-
-def blocks(page: str) -> list[tuple[str, int]]:
-    """The code of each block and the line on which it begins."""
-    text = (CHECKOUT / page).read_text(encoding="utf-8")
-    return [
-        (textwrap.dedent(found["code"]), text.count("\n", 0, found.start("code")))
-        for found in BLOCK.finditer(text)
-    ]
+RUN_PAGE = Path(__file__).with_name("run_page.py")
+PAGES = ["README.md", *(p.relative_to(CHECKOUT).as_posix() for p in CHECKOUT.glob("docs/**/*.md"))]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
-def test_page(page, float32, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    names = {"__name__": "__main__"}
-    for code, line in blocks(page):
-        if ">>>" in code:
-            check(code, names, page, line)
-        else:
-            exec(compile("\n" * line + code, page, "exec"), names)
-
-
-def check(code: str, names: dict, page: str, line: int) -> None:
-    """Runs a block with prompts, and compares what it prints."""
-    test = doctest.DocTestParser().get_doctest(code, names, page, page, line)
-    report = []
-    runner = doctest.DocTestRunner(optionflags=OPTIONS)
-    runner.run(test, out=report.append, clear_globs=False)
-    names |= test.globs
-    assert runner.failures == 0, "".join(report)
+@pytest.mark.parametrize(
+    "page", sorted(page for page in PAGES if "```python" in (CHECKOUT / page).read_text("utf-8"))
+)
+def test_page(page, tmp_path):
+    path = os.pathsep.join(
+        [str(Path(neurojax.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    )
+    result = subprocess.run(
+        [sys.executable, str(RUN_PAGE), str(CHECKOUT / page)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
