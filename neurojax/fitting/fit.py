@@ -515,6 +515,7 @@ def _run(jobs: list[_Job], plan: _Plan, keeper: _Keeper, progress: bool) -> list
     """Train and score all jobs, two at a time on a processor with two cores or more."""
     bar = ProgressBar(len(jobs) * plan.steps, "fit") if progress else None
     lock, first, compiled = threading.Lock(), threading.Lock(), threading.Event()
+    stop = threading.Event()
     double = bool(jax.config.jax_enable_x64)  # may hold in the calling thread alone
 
     def one(job: _Job) -> Job:
@@ -528,6 +529,8 @@ def _run(jobs: list[_Job], plan: _Plan, keeper: _Keeper, progress: bool) -> list
                 bar.advance(job.done)
         every = None if kept is None else keeper.every
         while not job.finished:
+            if stop.is_set():
+                raise RuntimeError("stopped, because another fit failed or Ctrl-C was pressed")
             before = job.done
             if compiled.is_set():
                 loss = job.advance(job.boundary(every))
@@ -562,7 +565,11 @@ def _run(jobs: list[_Job], plan: _Plan, keeper: _Keeper, progress: bool) -> list
         if workers == 1:
             return [one(job) for job in jobs]
         with ThreadPoolExecutor(workers) as pool:
-            return list(pool.map(one, jobs))
+            try:
+                return list(pool.map(one, jobs))
+            except BaseException:  # Ctrl-C too: the threads end with the steps that they are at
+                stop.set()
+                raise
     finally:
         if bar is not None:
             bar.close()
