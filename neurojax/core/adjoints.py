@@ -16,7 +16,10 @@ class CheckpointBlocks(eqx.Module):
 
 
 class Forward(eqx.Module):
-    """One forward pass per differentiated number, all at once: best for a handful of parameters."""
+    """One forward pass per differentiated number, all at once: best for a handful of parameters.
+
+    Not inside `shard_map`, unless with `check_vma=False`.
+    """
 
 
 class Auto(eqx.Module):

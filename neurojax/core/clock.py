@@ -1,7 +1,7 @@
 """Time as an integer step count, and the random numbers that belong to a step."""
 
 import zlib
-from typing import Any, Literal
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -9,8 +9,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 
 from . import _counter
-
-Noise = Literal["threefry", "counter"]
 
 
 class Clock(eqx.Module):
@@ -39,9 +37,9 @@ class Clock(eqx.Module):
     step: Int[Array, ""]
     dt: Float[Array, ""]
     key: PRNGKeyArray | UInt32[Array, "2"] | None
-    noise: Noise = eqx.field(static=True)
+    noise: str = eqx.field(static=True)
 
-    def __init__(self, step=0, dt=0.1, key=None, noise: Noise = "threefry"):
+    def __init__(self, step=0, dt=0.1, key=None, noise: str = "threefry"):
         if noise not in ("threefry", "counter"):
             raise ValueError(f"noise must be 'threefry' or 'counter', got {noise!r}")
         self.step = jnp.asarray(step)

@@ -42,11 +42,20 @@ def with_rule(run, floats, others, choose):
             return run(jax.tree.unflatten(tree, filled), others, how_now)
 
         if not isinstance(how, Forward) or not moving:
-            return jax.jvp(of_moving, (moving,), (slopes,))
-        return _forward(of_moving, moving, slopes)
+            value, slope = jax.jvp(of_moving, (moving,), (slopes,))
+        else:
+            value, slope = _forward(of_moving, moving, slopes)
+        return value, jax.tree.map(_without_integers, value, slope)
 
     primal.defjvp(rule, symbolic_zeros=True)
     return primal(floats, others)
+
+
+def _without_integers(value, slope):
+    """Integers have no slope; said in a way that `shard_map` accepts."""
+    if jnp.issubdtype(value.dtype, jnp.inexact):
+        return slope
+    return jax.custom_derivatives.SymbolicZero.from_primal_value(value)
 
 
 def _forward(f, moving, slopes):

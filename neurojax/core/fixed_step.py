@@ -6,6 +6,7 @@ decided while it is traced; a change of a parameter, of dt or of the start does 
 """
 
 import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -22,6 +23,7 @@ from .levels import block_length, joined, levels, seat, unstacked
 from .parameters import unwrap
 from .paths import get, unknown
 from .recorders import Spikes, outputs_by_name, readout, readouts
+from .tracing import mesh_axes, varying
 from .vector_field import is_float
 
 _BLOCK = 128  # steps between two looks for NaN and infinity, roughly
@@ -35,7 +37,7 @@ class Result(NamedTuple):
     samples: dict[str, Any]  # [sample, ...] by name of recorder
     spikes: dict[str, Any]
     finite: Any  # bool: the state was finite at the end of every block
-    trouble: Any  # (step, leaf), located only on request
+    trouble: Any  # (step, leaf), or `None`: located only on request
 
 
 class Setup(eqx.Module):
@@ -67,6 +69,9 @@ def run_steps(dynamics: Dynamics, state, noise, inputs, step0, dt, key, recorder
     state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(floats[1]))
     if isinstance(adjoint, Forward):
         choose = lambda size: adjoint
+    elif mesh_axes(arrays):
+        # JAX cannot type the linearised forward mode inside shard_map
+        choose = lambda size: adjoint.reverse(setup.steps, state_bytes)
     else:
         choose = lambda size: adjoint.choose(size, setup.steps, state_bytes)
     return with_rule(run, floats, others, choose)
@@ -78,6 +83,8 @@ class _Run:
     def __init__(self, dynamics, state, noise, inputs, step0, dt, key, recorders, setup, how):
         self.setup, self.how, self.recorders = setup, how, recorders
         self.step0 = step0
+        arrays = (dynamics, state, noise, inputs, step0, dt, key, recorders)
+        self.axes = mesh_axes(eqx.filter(arrays, eqx.is_array))
         self.clock = lambda step: Clock(step, dt, key, setup.noise)
         self.inputs = signals.prepare_inputs(inputs)
         model, first = unwrap(dynamics), self.clock(step0)
@@ -145,7 +152,7 @@ class _Run:
         parts = outputs_by_name(output)
         counts = {name: counts[name] + parts[name].spikes.count() for name in counts}
         latest = {n: self.strided[n].pick(readout(output, self.strided[n].what)) for n in latest}
-        carry = state, noise, counts, latest
+        carry = varying((state, noise, counts, latest), self.axes)
         return carry, sample | self._strided(carry, 0)
 
     def _strided(self, carry, level: int):
@@ -203,13 +210,14 @@ class _Run:
         length = block_length(steps, stride, target)
         flags = [jnp.zeros((), bool)] * len(jax.tree.leaves(eqx.filter(carry[0], is_float)))
         saved = (carry[0], carry[1], start) if self.setup.locate else None
+        flags, saved = varying((flags, saved), self.axes)
 
         def block(carry, begin, length=length, offset=self.setup.offset):
             carry, flags, saved = carry
             if self.setup.locate:
                 good = ~jnp.any(jnp.stack(flags)) if flags else jnp.array(True)
                 keep = (carry[0], carry[1], begin)
-                saved = jax.tree.map(lambda new, old: jnp.where(good, new, old), keep, saved)
+                saved = jax.tree.map(partial(jnp.where, good), keep, saved)
             level = lambda carry: self._level(top, carry, begin, length, offset)
             if isinstance(self.how, CheckpointBlocks):
                 level = jax.checkpoint(level, prevent_cse=False)
@@ -245,18 +253,21 @@ class _Run:
     def result(self) -> Result:
         """The traced run."""
         counts = {name: jnp.zeros((), jnp.int32) for name in self.spiking}
-        carry = (self.state, self.noise, counts, self.latest)
+        carry = varying((self.state, self.noise, counts, self.latest), self.axes)
         (carry, flags, saved), samples = self._blocks(carry, self.step0, self.setup.steps)
         state, noise, counts, _ = carry
         bad = jnp.any(jnp.stack(flags)) if flags else jnp.array(False)
+        for name, level in self.level_of.items():
+            if name not in samples:  # the run is shorter than the stride
+                shapes = jax.eval_shape(lambda c, i=level: self._strided(c, i), carry)[name]
+                empty = lambda x: jnp.zeros((0, *x.shape), x.dtype)
+                samples[name] = jax.tree.map(empty, shapes)
         for name, thin in self.thin.items():
             if thin > 1:
                 samples[name] = self._thinned(name, samples[name], thin)
-        nowhere = (jnp.asarray(-1, jnp.int32), jnp.asarray(-1, jnp.int32))
-        trouble = nowhere
+        trouble = None
         if saved is not None:
-            saved = jax.lax.stop_gradient(saved)
-            trouble = jax.lax.cond(bad, lambda: self._locate(*saved), lambda: nowhere)
+            trouble = self._locate(bad, *jax.lax.stop_gradient(saved))
         return Result(state, noise, samples, counts, ~bad, trouble)
 
     def _thinned(self, name: str, samples, thin: int):
@@ -266,8 +277,8 @@ class _Run:
         skip = -first % thin
         return jax.tree.map(lambda x: x[skip::thin], samples)
 
-    def _locate(self, state, noise, start):
-        """The first step after which a leaf is not finite, and which leaf."""
+    def _locate(self, bad, state, noise, start):
+        """The first step after which a leaf is not finite, and which leaf; -1 where none is."""
         model = jax.lax.stop_gradient(eqx.filter(self.dynamics, eqx.is_array))
         dynamics = eqx.combine(model, self.dynamics)
 
@@ -282,11 +293,11 @@ class _Run:
             clock = self.clock(step)
             inputs = jax.lax.stop_gradient(signals.with_noise(self.inputs, noise))
             state, _ = dynamics.step(state, dynamics.read_inputs(inputs, clock), clock)
-            return state, signals.advance_noise(self.inputs, noise, clock), step + 1
+            noise = signals.advance_noise(self.inputs, noise, clock)
+            return varying((state, noise, step + 1), self.axes)
 
         last = self.step0 + self.setup.steps
-        going = lambda c: ~jnp.any(bad_leaves(c[0])) & (c[2] < last)
+        going = lambda c: bad & ~jnp.any(bad_leaves(c[0])) & (c[2] < last)
         state, _, step = jax.lax.while_loop(going, advance, (state, noise, start))
-        marks = bad_leaves(state)
-        leaf = jnp.where(jnp.any(marks), jnp.argmax(marks), -1)
-        return step.astype(jnp.int32), leaf.astype(jnp.int32)
+        leaf = jnp.argmax(bad_leaves(state))
+        return tuple(jnp.where(bad, x, -1).astype(jnp.int32) for x in (step, leaf))

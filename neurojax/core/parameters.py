@@ -14,7 +14,7 @@ from .tracing import is_traced
 def unwrap(model):
     """The model with every paramax wrapper replaced by the array it stands for.
 
-    `simulate`, `fit` and `save` do this once at entry; do it yourself before you call `step`.
+    `simulate` and `fit` do this once at entry; do it yourself before you call `step`.
 
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
@@ -29,6 +29,11 @@ def positive(value) -> Any:
 
     Raises:
         ValueError: if the start value is not positive.
+
+    Example:
+        >>> import neurojax as nj
+        >>> round(float(nj.unwrap(nj.positive(2.0))), 6)
+        2.0
     """
     value = _start(value)
     if not is_traced(value) and not np.all(np.asarray(value) > 0):
@@ -41,6 +46,11 @@ def bounded(value, low, high) -> Any:
 
     Raises:
         ValueError: if the start value is not strictly inside.
+
+    Example:
+        >>> import neurojax as nj
+        >>> round(float(nj.unwrap(nj.bounded(0.3, 0.0, 1.0))), 6)
+        0.3
     """
     value, low, high = _start(value), _start(low), _start(high)
     if not is_traced(value) and not np.all((np.asarray(value) > low) & (np.asarray(value) < high)):
@@ -59,8 +69,20 @@ def _between(x, low, high):
 
 
 def frozen(value) -> Any:
-    """A parameter (or a whole part of a model) that training leaves as it is."""
-    return paramax.non_trainable(value)
+    """A parameter (or a whole part of a model) that training leaves as it is.
+
+    Example:
+        >>> import jax, neurojax as nj
+        >>> float(jax.grad(lambda x: nj.unwrap(nj.frozen(x)) ** 2)(3.0))
+        0.0
+    """
+    floating = lambda x: (
+        isinstance(x, float | np.floating)
+        or (isinstance(x, np.ndarray) and np.issubdtype(x.dtype, np.inexact))
+    )
+    # paramax wraps arrays of JAX only
+    arrays = jax.tree.map(lambda x: jnp.asarray(x) if floating(x) else x, value)
+    return paramax.non_trainable(arrays)
 
 
 Parameter = Any  # an array, or a paramax wrapper that stands for one

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import adjoints as _adjoints
 from . import inputs as signals
-from .clock import Clock, Noise
+from .clock import Clock
 from .dynamics import Dynamics
 from .errors import suggestion
 from .parameters import arrays_only, unwrap
@@ -27,13 +27,15 @@ from .solvers import (
 )
 from .tracing import is_traced, known
 
+Number = float | int | np.number | np.ndarray | jax.Array
+
 
 def simulate(
     dynamics: Dynamics,
     *,
-    duration: float,
-    dt: float | None = None,
-    t0: float = 0.0,
+    duration: Number,
+    dt: Number | None = None,
+    t0: Number = 0.0,
     inputs: Any = None,
     solver: Any = None,
     stepsize_controller: Any = None,
@@ -41,7 +43,7 @@ def simulate(
     adjoint: Any = "auto",
     key: Any = None,
     state: Any = None,
-    noise: Noise = "threefry",
+    noise: str = "threefry",
     stream_to: str | Path | None = None,
     progress: bool = False,
     throw: bool = True,

@@ -1,5 +1,6 @@
 """What is known while a function is traced."""
 
+import jax
 from jax.core import Tracer
 
 
@@ -11,3 +12,21 @@ def is_traced(value) -> bool:
 def known(*values) -> bool:
     """Whether all values are numbers already."""
     return not any(isinstance(value, Tracer) for value in values)
+
+
+def mesh_axes(tree) -> frozenset:
+    """The axes of a mesh over which any leaf differs between devices, inside `shard_map`."""
+    return frozenset().union(*(_varies(leaf) for leaf in jax.tree.leaves(tree)))
+
+
+def varying(tree, axes: frozenset):
+    """The tree typed as different on every device along `axes`, as a scan wants its carry."""
+    if not axes:
+        return tree
+    return jax.tree.map(lambda x: jax.lax.pcast(x, tuple(axes - _varies(x)), to="varying"), tree)
+
+
+def _varies(leaf) -> frozenset:
+    kind = jax.typeof(leaf)
+    manual = getattr(kind, "manual_axis_type", None)  # from jax 0.10 on; `vma` otherwise
+    return getattr(kind, "vma", frozenset()) if manual is None else frozenset(manual.varying)

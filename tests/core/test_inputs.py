@@ -1,0 +1,216 @@
+"""Inputs: exact means over a step, values at a time, and noise with the right moments."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import small_models as models
+
+import neurojax as nj
+
+signals = nj.inputs
+
+
+def smooth_and_jumping():
+    values = np.array([1.0, -2.0, 0.5, 4.0, 3.0, -1.0, 2.0, 0.0])
+    return {
+        "step": (signals.Step(3.0, start=1.3, stop=4.1), [1.3, 4.1]),
+        "ramp": (signals.Ramp(-1.0, 2.0, start=1.3, stop=4.1), [1.3, 4.1]),
+        "sine": (signals.Sine(2.0, frequency=130.0, phase=0.4, offset=1.0), []),
+        "sampled": (signals.Sampled(values, dt=0.9), [0.9 * k for k in range(9)]),
+        "sampled from 0.5": (signals.Sampled(values, 0.9, 0.5), [0.5 + 0.9 * k for k in range(9)]),
+        "sum": (
+            signals.Step(3.0, start=1.3, stop=4.1) + signals.Sine(2.0, frequency=130.0) + 1.0,
+            [1.3, 4.1],
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", smooth_and_jumping())
+@pytest.mark.parametrize("dt", [0.1, 0.25, 0.9, 2.0])
+def test_mean_over_a_step_is_the_integral(name, dt):
+    """Against quadrature of the signal itself, on grids that do not fit its edges."""
+    signal, breaks = smooth_and_jumping()[name]
+    steps = int(6.0 / dt)
+    grid = dt * np.arange(1, steps + 1)
+    cuts = np.unique(np.concatenate([grid, [b for b in breaks if grid[0] < b < grid[-1]]]))
+    nodes, weights = np.polynomial.legendre.leggauss(12)  # exact between two breaks to rounding
+    low, width = cuts[:-1, None], np.diff(cuts)[:, None]
+    values = jax.vmap(signal)(jnp.ravel(low + width * (nodes + 1) / 2))
+    values = np.asarray(values).reshape(len(low), -1)
+    pieces = np.sum(values * weights * width / 2, axis=1)
+    expected = np.zeros(steps - 1)
+    np.add.at(expected, np.searchsorted(grid, cuts[:-1], side="right") - 1, pieces / dt)
+    signal = signal.prepare()
+    means = jax.vmap(lambda k: signal.at(nj.Clock(k, dt)))(jnp.arange(1, steps))
+    np.testing.assert_allclose(means, expected, atol=1e-10)
+
+
+def test_values_at_a_time():
+    assert float(signals.Step(2.0, 1.0, 3.0)(1.0)) == 2.0
+    assert float(signals.Step(2.0, 1.0, 3.0)(3.0)) == 0.0
+    ramp = signals.Ramp(1.0, 5.0, start=2.0, stop=4.0)
+    assert [float(ramp(t)) for t in (0.0, 3.0, 9.0)] == [1.0, 3.0, 5.0]
+    sine = signals.Sine(2.0, frequency=1000.0, phase=np.pi / 2)
+    assert float(sine(0.5)) == pytest.approx(-2.0)  # half a period of 1 ms
+    sampled = signals.Sampled(jnp.arange(4.0), dt=0.1)
+    for k in range(4):
+        assert float(sampled(sampled.edges()[k])) == k  # a sample holds from its own time on
+        before = np.nextafter(float(sampled.edges()[k]), -1.0)
+        assert float(sampled(before)) == max(k - 1, 0)
+
+
+def test_sampled_input_on_its_own_grid_is_itself():
+    """Also at step numbers where step * dt is not a multiple of dt in floating point."""
+    values = jnp.arange(3000.0)
+    run = nj.simulate(
+        Follower(), duration=300.0, dt=0.1, inputs={"u": signals.Sampled(values, 0.1)},
+        record={"x": "x"},
+    )  # fmt: skip
+    np.testing.assert_allclose(run["x"], values, atol=1e-6)
+
+
+def test_sampled_input_in_float32(float32):
+    values = jnp.arange(3000.0)
+    run = nj.simulate(
+        Follower(), duration=300.0, dt=0.1, inputs={"u": signals.Sampled(values, 0.1)},
+        record={"x": "x"},
+    )  # fmt: skip
+    assert np.max(np.abs(np.asarray(run["x"]) - values)) < 0.5
+
+
+class Follower(nj.Dynamics):
+    """A discrete model that remembers the last input."""
+
+    def init_state(self, *, key=None):
+        return {"x": jnp.zeros(())}
+
+    def step(self, state, inputs, clock):
+        return {"x": inputs["u"] + 0.0 * state["x"]}, nj.Output()
+
+
+def test_charge_of_a_pulse_does_not_depend_on_the_grid():
+    model = models.Relaxation(E=0.0, tau=1e9, n=1)
+    pulse = signals.Step(2.0, start=1.37, stop=4.91)
+    for dt in (0.1, 0.5, 2.0):
+        run = nj.simulate(model, duration=6.0, dt=dt, inputs={"I": pulse})
+        assert float(run.final_state.state["V"][0]) == pytest.approx(1 + 2 * 3.54, rel=1e-7)
+
+
+def test_inputs_can_be_trained():
+    def end(amplitude, frequency):
+        sine = signals.Sine(amplitude, frequency=frequency)
+        return nj.simulate(
+            models.Relaxation(), duration=5.0, dt=0.1, inputs={"I": sine}
+        ).final_state.state["V"].sum()  # fmt: skip
+
+    slopes = jax.grad(end, argnums=(0, 1))(1.0, 30.0)
+    h = 1e-5
+    for i, slope in enumerate(slopes):
+        high, low = [1.0, 30.0], [1.0, 30.0]
+        high[i] += h
+        low[i] -= h
+        assert float(slope) == pytest.approx(float(end(*high) - end(*low)) / (2 * h), rel=1e-6)
+
+
+def test_refused_signals():
+    with pytest.raises(ValueError, match="start < stop"):
+        signals.Ramp(0.0, 1.0, start=3.0, stop=3.0)
+    with pytest.raises(ValueError, match="axis over time"):
+        signals.Sampled(2.0, dt=1.0)
+    with pytest.raises(ValueError, match="dt must be positive"):
+        signals.Sampled(jnp.ones(3), dt=0.0)
+    with pytest.raises(ValueError, match="tau must be positive"):
+        signals.OrnsteinUhlenbeck(0.0, 1.0, tau=-1.0)
+    with pytest.raises(TypeError, match="port of its own"):
+        signals.Sum(signals.OrnsteinUhlenbeck(0.0, 1.0, 5.0), 1.0)
+
+
+def test_run_beyond_the_samples_is_refused():
+    short = signals.Sampled(jnp.ones(50), dt=0.1)
+    with pytest.raises(ValueError, match=r"covers 0 to 5 ms.*0 to 6 ms"):
+        nj.simulate(models.Relaxation(), duration=6.0, dt=0.1, inputs={"I": short})
+    late = signals.Sampled(jnp.ones(50), dt=0.1, t0=1.0)
+    with pytest.raises(ValueError, match="covers 1 to 6 ms"):
+        nj.simulate(models.Relaxation(), duration=5.0, dt=0.1, inputs={"I": late})
+
+
+@pytest.mark.parametrize("dt", [0.1, 1.0, 5.0])
+def test_ornstein_uhlenbeck_input_has_the_moments_of_the_continuous_process(dt):
+    """Mean, deviation and autocorrelation at any step; bounds are five standard errors."""
+    mean, sd, tau, n = 3.0, 2.0, 4.0, 400
+    noise = signals.OrnsteinUhlenbeck(mean, sd, tau, shape=(n,))
+    steps = 800
+    run = nj.simulate(
+        Follower(), duration=steps * dt, dt=dt, key=jax.random.key(1),
+        inputs={"u": noise}, record={"x": "x"}, state={"x": jnp.zeros(n)},
+    )  # fmt: skip
+    x = np.asarray(run["x"])
+    # independent samples per neuron: the run is this many correlation times long
+    independent = n * max(1.0, steps * dt / (2 * tau))
+    independent = min(independent, n * steps)
+    assert abs(x.mean() - mean) < 5 * sd / np.sqrt(independent)
+    assert abs(x.std() / sd - 1) < 5 / np.sqrt(2 * independent)
+    # stationary from the first step on, and across neurons at any time
+    for row in (0, steps // 2, -1):
+        assert abs(x[row].mean() - mean) < 5 * sd / np.sqrt(n)
+        assert abs(x[row].std() / sd - 1) < 5 / np.sqrt(2 * n)
+    z = (x - mean) / sd
+    for lag in (1, 2, 5):
+        found = np.mean(z[:-lag] * z[lag:])
+        assert abs(found - np.exp(-lag * dt / tau)) < 5 * 1.5 / np.sqrt(independent)
+
+
+def test_two_noise_inputs_are_independent():
+    noise = signals.OrnsteinUhlenbeck(0.0, 1.0, 2.0, shape=(4000,))
+
+    class Two(nj.Dynamics):
+        def init_state(self, *, key=None):
+            return {"x": jnp.zeros(4000), "y": jnp.zeros(4000)}
+
+        def step(self, state, inputs, clock):
+            return {"x": inputs["a"] + 0 * state["x"], "y": inputs["b"] + 0 * state["y"]}, (
+                nj.Output()
+            )
+
+    run = nj.simulate(
+        Two(), duration=3.0, dt=1.0, inputs={"a": noise, "b": noise}, key=jax.random.key(0)
+    )
+    state = run.final_state.state
+    assert abs(np.corrcoef(state["x"], state["y"])[0, 1]) < 5 / np.sqrt(4000)
+
+
+def test_noise_input_goes_on_where_a_run_ended():
+    """Also when other inputs come and go between the runs."""
+    noise = signals.OrnsteinUhlenbeck(0.0, 1.0, 5.0, shape=(2,))
+    arguments = {"dt": 0.1, "key": jax.random.key(3), "record": {"V": "V"}}
+    model = models.Relaxation()
+    whole = nj.simulate(model, duration=4.0, inputs={"I": noise}, **arguments)
+    first = nj.simulate(model, duration=1.5, inputs={"I": noise}, **arguments)
+    second = nj.simulate(
+        model, duration=2.5, inputs={"I": noise}, state=first.final_state, **arguments
+    )
+    np.testing.assert_array_equal(np.concatenate([first["V"], second["V"]]), whole["V"])
+    quiet = nj.simulate(model, duration=1.0, state=first.final_state, **arguments)
+    assert quiet["V"].shape == (10, 2)  # without the noise
+    again = nj.simulate(model, duration=1.0, inputs={"I": noise}, state=quiet.final_state,
+                        **arguments)  # fmt: skip
+    assert np.all(np.isfinite(again["V"]))
+
+
+def test_noise_needs_a_key():
+    noise = signals.OrnsteinUhlenbeck(0.0, 1.0, 5.0)
+    with pytest.raises(ValueError, match=r"key=jax\.random\.key"):
+        nj.simulate(models.Relaxation(), duration=1.0, dt=0.1, inputs={"I": noise})
+
+
+def test_steps_of_an_input_do_not_recompile():
+    """Amplitudes and times of signals are arrays, so a new value reuses the program."""
+    model = models.Relaxation()
+    run = lambda amplitude, start: nj.simulate(
+        model, duration=5.0, dt=0.1, inputs={"I": signals.Step(amplitude, start)}
+    )
+    run(1.0, 2.0)
+    with models.count_traces() as traces:
+        run(3.0, 0.5)
+    assert traces() == 0
