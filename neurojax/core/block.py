@@ -122,7 +122,7 @@ class Block(ContinuousDynamics):
             parts={n: part.emit(state[n], clock.child(n)) for n, part in self.parts.items()}
         )
 
-    def _driven(self, state, inputs) -> dict[str, dict[str, Any]]:
+    def _driven(self, state, inputs) -> dict[str, Any]:
         inputs = {} if inputs is None else inputs
         driven = {name: _of(inputs, name) for name in self.parts}
         seen = self.visible(state)

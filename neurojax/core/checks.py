@@ -1,11 +1,13 @@
 """Checks at the door of a run: by shapes alone, so they cost nothing inside jit."""
 
+import re
+
 import jax
 
 from . import inputs as signals
 from ._asked import Asked
 from .dynamics import Dynamics
-from .errors import UnknownNameError, suggestion
+from .errors import ShapeError, UnknownNameError, suggestion
 from .paths import leaf_names
 
 
@@ -38,13 +40,16 @@ def fitting(model: str, step, state, inputs):
         try:
             shapes, output = jax.eval_shape(lambda s: step(s, asked), state)
             unread = asked.unread() if isinstance(asked, Asked) else []
-        except UnknownNameError:
+        except (UnknownNameError, ShapeError):
             raise
         except (KeyError, TypeError, ValueError):
             # the model wants a plain dictionary; a genuine error is raised again here
             shapes, output = jax.eval_shape(lambda s: step(s, inputs), state)
-    except TypeError as error:
-        raise ValueError(
+    except (TypeError, ValueError) as error:
+        about_shapes = isinstance(error, TypeError) or re.search("shape|broadcast", str(error))
+        if isinstance(error, ShapeError) or not about_shapes:
+            raise
+        raise ShapeError(
             f"one step of {model} does not fit together: {error} "
             f"State: {_shapes(state)}; inputs: {_shapes(inputs)}. (An input array is constant "
             "in time: wrap a time series in nj.inputs.Sampled(values, dt).)"

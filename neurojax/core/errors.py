@@ -16,6 +16,10 @@ class UnknownNameError(KeyError):
         return str(self.args[0]) if self.args else ""
 
 
+class ShapeError(ValueError):
+    """A drift that is not shaped like the state; its message is complete."""
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """' Did you mean X?' with the closest names, and the list of what there is."""
     known = [str(k) for k in known]

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .clock import Clock
+from .errors import ShapeError
 from .inputs import at_time
 from .paths import leaf_names
 
@@ -106,19 +107,19 @@ def _checked(model: str, rates, y):
     try:
         rates = restrict(rates, y)
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(
+        raise ShapeError(
             f"drift of {model} must return a tree like its state: {jax.tree.structure(y)}, "
             f"but gave {jax.tree.structure(rates)}"
         ) from error
     leaves, tree = jax.tree.flatten(y)
     for name, leaf, rate in zip(leaf_names(y), leaves, tree.flatten_up_to(rates), strict=True):
         if rate is None:
-            raise ValueError(
+            raise ShapeError(
                 f"drift of {model} gives nothing for the state leaf {name!r}; return its rate of "
                 "change, or advance it in propagate"
             )
         if jnp.shape(rate) != jnp.shape(leaf):
-            raise ValueError(
+            raise ShapeError(
                 f"drift of {model} has shape {jnp.shape(rate)} for the state leaf {name!r} of "
                 f"shape {jnp.shape(leaf)}; an input or a parameter has the wrong shape (an input "
                 "array is constant in time: wrap a time series in nj.inputs.Sampled(values, dt))"

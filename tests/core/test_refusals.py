@@ -1,0 +1,295 @@
+"""Bad arguments are refused at the door, with a message that names them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import small_models as models
+
+import neurojax as nj
+
+
+def run(**arguments):
+    arguments = {"duration": 1.0, "dt": 0.1} | arguments
+    return nj.simulate(arguments.pop("model", models.Oscillator()), **arguments)
+
+
+@pytest.mark.parametrize("name", ["duration", "dt"])
+@pytest.mark.parametrize(
+    "value", [-0.1, 0.0, np.nan, np.inf, True, np.array([1.0, 2.0]), jnp.ones(2)], ids=repr
+)
+def test_lengths_of_time(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be a positive number of ms"):
+        run(**{name: value})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, True, np.zeros(2)], ids=repr)
+def test_start_time(value):
+    with pytest.raises(ValueError, match="t0 must be a finite number"):
+        run(t0=value)
+
+
+@pytest.mark.parametrize(
+    ("duration", "dt", "fits"), [(1.0, 0.3, "0.9"), (0.04, 0.1, "0.1"), (1000.05, 0.1, "1000")]
+)
+def test_duration_must_be_whole_steps(duration, dt, fits):
+    with pytest.raises(ValueError, match=rf"not a whole number of steps.*{fits}"):
+        run(duration=duration, dt=dt)
+
+
+def test_start_must_be_whole_steps():
+    with pytest.raises(ValueError, match=r"t0=0\.25 ms is not a whole number"):
+        run(t0=0.25)
+
+
+@pytest.mark.parametrize("duration", [0.3, 0.7, 1e3, 12345.6, 1e6])
+def test_rounding_is_not_held_against_a_duration(duration):
+    from neurojax.core.simulate import whole_steps
+
+    assert whole_steps("duration", duration, 0.1) == round(duration / 0.1)
+
+
+@pytest.mark.parametrize("number", [1, 1.0, np.float32(1), np.int64(1), jnp.asarray(1.0)], ids=repr)
+def test_any_kind_of_number_is_a_length(number):
+    assert int(run(duration=number).stats.steps) == 10
+
+
+def test_dt_or_a_controller_is_needed():
+    with pytest.raises(ValueError, match=r"give dt= .* or stepsize_controller="):
+        run(dt=None)
+
+
+def test_unknown_input_names_get_a_suggestion():
+    with pytest.raises(nj.UnknownNameError, match=r"never reads the input 'i'.*Known: I"):
+        run(inputs={"i": 1.0})
+    with pytest.raises(nj.UnknownNameError, match=r"Did you mean 'I_e'"):
+        run(model=models.LinearCell(), inputs={"Ie": 1.0})
+
+
+def test_unknown_input_beside_signals_of_every_kind():
+    """Signals that solvers read at their stages must not hide the check."""
+    sine = nj.inputs.Sine(1.0, frequency=10.0)
+    with pytest.raises(nj.UnknownNameError, match="'II'"):
+        run(inputs={"I": sine, "II": sine})
+    noise = nj.inputs.OrnsteinUhlenbeck(0.0, 1.0, 5.0)
+    with pytest.raises(nj.UnknownNameError, match="'noise'"):
+        run(inputs={"I": sine + 1.0, "noise": noise}, key=jax.random.key(0))
+
+
+def test_unknown_input_of_a_part():
+    block = nj.Block({"left": models.Oscillator(), "right": models.Oscillator()})
+    with pytest.raises(nj.UnknownNameError, match=r"'left\.II'.*'I'"):
+        run(model=block, inputs={"left": {"II": 1.0}})
+    with pytest.raises(nj.UnknownNameError, match=r"'letf'.*Did you mean 'left'"):
+        run(model=block, inputs={"letf": {"I": 1.0}})
+
+
+class Needy(nj.Dynamics):
+    def init_state(self, *, key=None):
+        return {"x": jnp.zeros(3)}
+
+    def step(self, state, inputs, clock):
+        return {"x": state["x"] + inputs["drive"]}, nj.Output()
+
+
+def test_missing_input_is_named():
+    with pytest.raises(nj.UnknownNameError, match=r"needs the input 'drive'.*'driv'"):
+        run(model=Needy(), inputs={"driv": 1.0})
+    with pytest.raises(nj.UnknownNameError, match=r"needs the input 'drive'; given are: none"):
+        run(model=Needy())
+
+
+def test_inputs_must_be_a_dictionary():
+    with pytest.raises(TypeError, match="dictionary by name"):
+        run(inputs=1.0)
+
+
+@pytest.mark.parametrize("model", [models.Oscillator(), Needy()], ids=lambda m: type(m).__name__)
+def test_shape_of_an_input(model):
+    name = "drive" if isinstance(model, Needy) else "I"
+    with pytest.raises(ValueError, match=r"\(7,\).*Sampled\(values, dt\)"):
+        run(model=model, inputs={name: jnp.ones(7)})
+
+
+def test_time_series_as_a_constant():
+    """The commonest mistake: an array over time without Sampled."""
+    with pytest.raises(ValueError, match=r"wrap a time series in nj\.inputs\.Sampled"):
+        run(inputs={"I": jnp.ones((10, 2))})
+
+
+def test_shape_of_a_state():
+    with pytest.raises(ValueError, match=r"State: V \(3,\), w \(2,\)"):
+        run(state={"V": jnp.ones(3), "w": jnp.ones(2)})
+
+
+def test_shape_of_a_parameter():
+    with pytest.raises(ValueError, match=r"does not fit together"):
+        run(model=models.Oscillator(a=jnp.ones(5)))
+
+
+class WrongDrift(nj.ContinuousDynamics):
+    rates: dict
+    solver: models.Solver = nj.solvers.Heun()
+
+    def init_state(self, *, key=None):
+        return {"V": jnp.zeros(3), "w": jnp.zeros(3)}
+
+    def drift(self, t, state, inputs):
+        return self.rates
+
+
+@pytest.mark.parametrize(
+    ("rates", "message"),
+    [
+        ({"V": jnp.zeros(3), "w": None}, "gives nothing for the state leaf 'w'"),
+        ({"V": jnp.zeros(3), "w": jnp.zeros(())}, r"shape \(\) for the state leaf 'w'"),
+        ({"V": jnp.zeros(3)}, "return a tree like its state"),
+        ({"V": jnp.zeros(3), "W": jnp.zeros(3)}, "return a tree like its state"),
+    ],
+)
+def test_drift_must_be_shaped_like_the_state(rates, message):
+    with pytest.raises(ValueError, match=message):
+        run(model=WrongDrift(rates))
+
+
+class Shrinking(nj.Dynamics):
+    structure: bool = False
+
+    def init_state(self, *, key=None):
+        return {"x": jnp.zeros(3)}
+
+    def step(self, state, inputs, clock):
+        x = state["x"][:2]
+        return ({"y": x} if self.structure else {"x": x}), nj.Output()
+
+
+def test_step_must_keep_the_state():
+    with pytest.raises(ValueError, match=r"leaf 'x' has shape \(3,\) before a step and \(2,\)"):
+        run(model=Shrinking())
+    with pytest.raises(ValueError, match="same structure"):
+        run(model=Shrinking(structure=True))
+
+
+def test_unknown_records_get_a_suggestion():
+    with pytest.raises(nj.UnknownNameError, match=r"record 'v'.*Known: V, w"):
+        run(record={"v": "v"})
+    model = nj.Block({"E": models.Oscillator()})
+    with pytest.raises(nj.UnknownNameError, match=r"Did you mean 'E\.V'"):
+        run(model=model, record={"v": "E.Vm"})
+    with pytest.raises(nj.UnknownNameError, match=r"'V\.shape'"):
+        run(record={"v": "V.shape"})
+    with pytest.raises(nj.UnknownNameError, match="no such population emits spikes"):
+        run(record={"s": nj.Spikes("E")})
+
+
+@pytest.mark.parametrize("index", [2, -3, [0, 2], np.array([5])], ids=repr)
+def test_index_out_of_range(index):
+    """JAX would clamp it and record another neuron."""
+    for jit in (lambda f: f, jax.jit):
+        with pytest.raises(ValueError, match="out of range for 2 elements"):
+            jit(lambda m, i=index: run(model=m, record={"V": nj.Trace("V", i)}))(
+                models.Oscillator()
+            )
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda: nj.Trace("V", every=0), ValueError),
+        (lambda: nj.Trace("V", every=-3), ValueError),
+        (lambda: nj.Trace("V", every=True), ValueError),
+        (lambda: nj.Trace("V", every=2, at=[1.0]), ValueError),
+        (lambda: nj.Trace("V", at=[2.0, 1.0]), ValueError),
+        (lambda: nj.Trace("V", at=[]), ValueError),
+        (lambda: nj.Trace("V", at=[np.nan]), ValueError),
+        (lambda: nj.Trace("V", "first"), TypeError),
+        (lambda: nj.Trace("V", 1.5), TypeError),
+        (lambda: nj.Trace(7), TypeError),
+    ],
+)
+def test_bad_recorders(make, error):
+    with pytest.raises(error):
+        make()
+
+
+def test_given_times_outside_of_the_run():
+    with pytest.raises(ValueError, match="outside the run from 0 to 1 ms"):
+        run(record={"V": nj.Trace("V", at=[0.5, 1.2])})
+    with pytest.raises(ValueError, match="outside the run"):
+        run(record={"V": nj.Trace("V", at=[-0.1])})
+
+
+@pytest.mark.parametrize("record", [["V"], "V", nj.Trace("V")], ids=repr)
+def test_record_must_be_a_dictionary(record):
+    with pytest.raises(TypeError):
+        run(record=record)
+
+
+def test_record_of_a_wrong_type():
+    with pytest.raises(TypeError, match=r"record\['V'\] must be nj\.Trace"):
+        run(record={"V": 3})
+
+
+def test_solvers():
+    with pytest.raises(TypeError, match=r"write solver=Heun\(\)"):
+        run(solver=nj.solvers.Heun)
+    with pytest.raises(TypeError, match=r"one of nj\.solvers or a diffrax solver"):
+        run(solver="heun")
+    with pytest.raises(ValueError, match="has no vector field"):
+        run(model=Needy(), inputs={"drive": 1.0}, solver=nj.solvers.Heun())
+    import diffrax
+
+    with pytest.raises(TypeError, match=r"write solver=Tsit5\(\)"):
+        run(solver=diffrax.Tsit5)
+
+
+def test_models():
+    for wrong in (models.Oscillator, {"V": 1.0}, None):  # a class, a state, nothing
+        with pytest.raises(TypeError):
+            run(model=wrong)
+
+
+@pytest.mark.parametrize("key", [0, jnp.zeros(2), jax.random.split(jax.random.key(0))], ids=repr)
+def test_keys(key):
+    with pytest.raises(TypeError, match="key must be one key"):
+        run(key=key)
+
+
+def test_noise_kind():
+    with pytest.raises(ValueError, match="'threefry' or 'counter'"):
+        run(noise="pcg", key=jax.random.key(0))
+
+
+def test_state_and_t0_exclude_each_other():
+    state = run().final_state
+    with pytest.raises(ValueError, match="either t0= or state="):
+        run(state=state, t0=2.0)
+
+
+def test_unknown_record_of_a_simulation():
+    sim = run(record={"V": "V", "w": "w"})
+    with pytest.raises(nj.UnknownNameError, match=r"no record 'v'.*Known: V, w"):
+        _ = sim["v"]
+    with pytest.raises(nj.UnknownNameError):
+        sim.times("spikes")
+
+
+def test_genuine_errors_of_a_model_are_passed_on():
+    class Broken(nj.Dynamics):
+        def init_state(self, *, key=None):
+            return {"x": jnp.zeros(3)}
+
+        def step(self, state, inputs, clock):
+            raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        run(model=Broken())
+
+
+def test_bare_state_names():
+    from neurojax.core.paths import get, leaf_names
+
+    tree = {"E": {"V": jnp.ones(2)}, "ring": (jnp.ones(1), nj.Output(values={"r": jnp.ones(1)}))}
+    assert leaf_names(tree) == ("E.V", "ring.0", "ring.1.values.r")
+    assert get(tree, "ring.1.values.r").shape == (1,)
+    assert get(tree, "E.V.T") is None and get(tree, "ring.7") is None and get(tree, "") is tree
