@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from neurojax._version import __version__
-from neurojax.cli import doctor
+from neurojax.cli import doctor, fit
 
-_COMMANDS = {"doctor": doctor}
+_COMMANDS = {"fit": fit, "doctor": doctor}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

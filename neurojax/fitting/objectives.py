@@ -142,7 +142,7 @@ class TeacherForced(AbstractObjective):
             known, first = batch.observed, 1
         else:
             given = jnp.arange(self.frames) < self.warm_up
-            known, first = batch.observed & given[:, None], self.warm_up
+            known, first = batch.observed & given[None, :, None], self.warm_up
         estimate = jax.vmap(ready.predict)(batch.values, known, batch.dt)[:, first - 1 :]
         asked, target = batch.observed[:, first:], batch.values[:, first:]
         error = estimate - target

@@ -291,6 +291,28 @@ def average(runs: Sequence[Scores], name: str = "") -> Scores:
     )
 
 
+def one_row_per_kind(rows: Sequence[Scores]) -> list[Scores]:
+    """Rows on several shuffled connectomes (`... shuffled 1`, `... shuffled 2`) as one, their mean.
+
+    Example:
+        >>> one = np.ones(1)
+        >>> row = lambda name: Scores(name, ("a",), one.astype(int), one.astype(int), one, one, one)
+        >>> rows = one_row_per_kind(
+        ...     [row("ridge"), row("ridge, shuffled 1"), row("ridge, shuffled 2")]
+        ... )
+        >>> [r.name for r in rows]
+        ['ridge', 'ridge, shuffled (mean of 2)']
+    """
+    groups: dict[str, list[Scores]] = {}
+    for row in rows:
+        stem, mark, _ = row.name.rpartition(" shuffled ")
+        groups.setdefault(f"{stem} shuffled" if mark else row.name, []).append(row)
+    return [
+        group[0] if len(group) == 1 else average(group, f"{name} (mean of {len(group)})")
+        for name, group in groups.items()
+    ]
+
+
 def table(rows: Sequence[Scores]) -> str:
     """A plain-text table, one line per method.
 

@@ -28,11 +28,13 @@ def loss_curve(fit: Fit, *, ax: "Axes | None" = None) -> "Axes":
     Example:
         >>> import jax, neurojax as nj
         >>> worm = nj.recordings.load("dag2023")[0]
-        >>> circuit = nj.circuits.ConnectomeCircuit(nj.connectomes.cook2019().subset(worm.labels[:4]))
+        >>> circuit = nj.circuits.ConnectomeCircuit(
+        ...     nj.connectomes.cook2019().subset(worm.labels[:4])
+        ... )
         >>> fit = nj.fit(circuit, worm, steps=3, progress=False, key=jax.random.key(0))
         >>> loss_curve(fit).get_xlabel()
         'step'
-    """  # noqa: E501
+    """
     if ax is None:
         ax = new_axes(7.0, 3.4)
     steps = np.arange(1, len(fit.losses) + 1)

@@ -45,11 +45,13 @@ def reconstruction(
     Example:
         >>> import jax, neurojax as nj
         >>> worm = nj.recordings.load("dag2023")[0]
-        >>> circuit = nj.circuits.ConnectomeCircuit(nj.connectomes.cook2019().subset(worm.labels[:9]))
+        >>> circuit = nj.circuits.ConnectomeCircuit(
+        ...     nj.connectomes.cook2019().subset(worm.labels[:9])
+        ... )
         >>> fit = nj.fit(circuit, worm, steps=3, progress=False, key=jax.random.key(0))
         >>> reconstruction(fit).get_xlabel()
         'time since the first scored frame (s)'
-    """  # noqa: E501
+    """
     found = fit.reconstruction(_number(fit, animal))
     truth, predicted = found["truth"].T, found["predicted"].T
     there = np.isfinite(truth) & np.isfinite(predicted)

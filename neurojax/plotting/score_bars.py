@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurojax.fitting import Fit, Scores, average
+from neurojax.fitting.scores import one_row_per_kind
 
 from ._axes import BLUE, DARK, GREY, ORANGE, new_axes, open_frame
 
@@ -32,16 +33,20 @@ def score_bars(fit: Fit, protocol: str | None = None, *, ax: "Axes | None" = Non
     Example:
         >>> import jax, neurojax as nj
         >>> worm = nj.recordings.load("dag2023")[0]
-        >>> circuit = nj.circuits.ConnectomeCircuit(nj.connectomes.cook2019().subset(worm.labels[:9]))
+        >>> circuit = nj.circuits.ConnectomeCircuit(
+        ...     nj.connectomes.cook2019().subset(worm.labels[:9])
+        ... )
         >>> fit = nj.fit(circuit, worm, steps=3, progress=False, key=jax.random.key(0))
         >>> score_bars(fit, "later time").get_yticklabels()[0].get_text()
         'circuit'
-    """  # noqa: E501
-    protocol = fit.scores(protocol) and (protocol or list(fit.rows)[-1])
+    """
+    fit.scores(protocol)  # says what is wrong if there are none
+    protocol = list(fit.rows)[-1] if protocol is None else protocol
     circuit, *controls = _own(fit, protocol)
     rows = [(circuit, BLUE)]
     rows += [(row, ORANGE) for row in controls]
-    rows += [(row, GREY) for row in fit.baselines.get(protocol, []) if row.name != "train mean"]
+    baselines = [row for row in fit.baselines.get(protocol, []) if row.name != "train mean"]
+    rows += [(row, GREY) for row in one_row_per_kind(baselines)]
     if ax is None:
         ax = new_axes(7.5, 1.1 + 0.36 * len(rows))
     for place, (row, colour) in enumerate(rows):

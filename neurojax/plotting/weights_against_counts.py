@@ -1,5 +1,6 @@
 """Fitted weights against the numbers of synapses that the connectome counts."""
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,11 +35,13 @@ def weights_against_counts(fit: Fit) -> "Figure":
     Example:
         >>> import jax, neurojax as nj
         >>> worm = nj.recordings.load("dag2023")[0]
-        >>> circuit = nj.circuits.ConnectomeCircuit(nj.connectomes.cook2019().subset(worm.labels[:9]))
+        >>> circuit = nj.circuits.ConnectomeCircuit(
+        ...     nj.connectomes.cook2019().subset(worm.labels[:9])
+        ... )
         >>> fit = nj.fit(circuit, worm, steps=3, progress=False, key=jax.random.key(0))
         >>> len(weights_against_counts(fit).axes)
         2
-    """  # noqa: E501
+    """
     from matplotlib.figure import Figure
 
     found = edge_weights(fit.circuit)
@@ -58,7 +61,10 @@ def weights_against_counts(fit: Fit) -> "Figure":
                        linewidths=0)  # fmt: skip
             ax.set_xscale("log")
             ax.set_yscale("log")
-            ax.set_title(f"r = {edges.correlation:+.2f}", loc="right", fontsize=11)
+            if np.isfinite(edges.correlation):
+                ax.set_title(f"r = {edges.correlation:+.2f}", loc="right", fontsize=11)
+            _plain_ticks(ax.xaxis, (1, 2, 5))
+            _plain_ticks(ax.yaxis, (1, 3))
             _medians(ax, edges.counts, sizes)
         ax.set_xlabel("count in the connectome (synapses or sections)")
         ax.set_ylabel("fitted |w|" if kind == "chemical" else "fitted g")
@@ -67,13 +73,22 @@ def weights_against_counts(fit: Fit) -> "Figure":
     return figure
 
 
+def _plain_ticks(axis, digits: tuple[int, ...]) -> None:
+    """Ticks at these digits of each decade, written as plain numbers."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axis.set_major_locator(LogLocator(subs=digits))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _medians(ax, counts: np.ndarray, sizes: np.ndarray) -> None:
     """A short line at the median size of each fifth of the edges, in order of count."""
     if len(counts) < 25:
         return
     bounds = np.unique(np.quantile(counts, np.linspace(0, 1, 6)))
     last = len(bounds) - 2
-    for k, (low, high) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for k, (low, high) in enumerate(itertools.pairwise(bounds)):
         inside = (counts >= low) & ((counts <= high) if k == last else (counts < high))
         if inside.any():
             ax.hlines(np.median(sizes[inside]), low, high, color="black", linewidth=2)

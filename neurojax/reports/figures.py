@@ -51,7 +51,8 @@ def reconstructions(fit: Fit) -> list[Picture]:
             lambda: plotting.reconstruction(fit, middle).figure,
             f"Hidden neurons of {name}, the animal in the middle of the ranking, over the scored "
             "frames. The six neurons are evenly spaced from the best to the worst predicted. Each "
-            "was hidden together with a fifth of the others; both lines are about their means.",
+            "was hidden together with a fifth of the others. Both lines are about their own means; "
+            "neighbours are six standard deviations apart.",
         )
     ]
 

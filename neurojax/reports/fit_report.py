@@ -13,21 +13,21 @@ from .summary import summary
 from .verdict import answer
 
 _LIMITS = (
-    "It is not better than a dense regression within an animal: ridge regression on all other "
-    "neurons of the same animal is the one to beat there, and a circuit with a low-rank term at "
-    "best equals it.",
-    "It gives no gain from the connectome in forecasts: what a circuit fitted to forecast gains on "
-    "simple forecasts comes from its decay, which shuffled wiring has as well.",
-    "Signs and sizes of fitted weights are not biology. Weights that predict well are not unique, "
-    "and those fitted here hardly follow the counts of synapses.",
-    "Few animals of one laboratory were recorded. An interval over so few is too narrow, and says "
-    "nothing of other strains, states and instruments.",
-    "Shuffled wiring keeps every neuron's number of partners, but breaks more than who is "
-    "connected to whom: reciprocal pairs, chemical synapses beside gap junctions, and edges "
-    "between left-right partners go as well. The control without edges between left-right "
-    "partners is the tighter one.",
-    "Correlation is blind to gain and offset: a high r with a median R² about 0 means that the "
-    "shape of a trace is predicted, not its size.",
+    "That the circuit is better than a dense regression within an animal. Ridge regression on all "
+    "other neurons of the same animal is higher there; a circuit with a low-rank term at best "
+    "equals it.",
+    "That the connectome helps to forecast. What a circuit fitted to forecast gains on simple "
+    "forecasts comes from its decay, which a circuit on shuffled wiring has as well.",
+    "That signs and sizes of fitted weights are biology. Weights that predict well are not unique, "
+    "and these hardly follow counts of synapses or known signs.",
+    "That it holds for worms in general. The embedded recordings are five animals of one "
+    "laboratory and strain; an interval over so few is too narrow.",
+    "That the whole gain over shuffled wiring is due to precise wiring. A shuffle keeps each "
+    "neuron's number of partners, but breaks reciprocal pairs, chemical synapses beside gap "
+    "junctions, and edges between left-right partners as well. The control without edges between "
+    "left-right partners is the tighter one.",
+    "That sizes are predicted. Correlation is blind to gain and offset: a high r with a median R² "
+    "about 0 means that the shape of a trace is predicted, not its amplitude.",
 )
 
 
@@ -61,11 +61,13 @@ def report(
     Example:
         >>> import jax, tempfile, neurojax as nj
         >>> worm = nj.recordings.load("dag2023")[0]
-        >>> circuit = nj.circuits.ConnectomeCircuit(nj.connectomes.cook2019().subset(worm.labels[:9]))
+        >>> circuit = nj.circuits.ConnectomeCircuit(
+        ...     nj.connectomes.cook2019().subset(worm.labels[:9])
+        ... )
         >>> fit = nj.fit(circuit, worm, steps=3, progress=False, key=jax.random.key(0))
         >>> nj.report(fit, tempfile.mkdtemp() + "/report.html").name
         'report.html'
-    """  # noqa: E501
+    """
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"path={str(path)!r} is a folder; name a file, such as report.html")
@@ -86,6 +88,7 @@ def report(
         *_weights(fit, found, shown),
         *_forecasts(found),
         html.heading("What must not be claimed"),
+        html.paragraph(_LIMITS_OF),
         html.bullets(_LIMITS, "limits"),
         html.heading("Training"),
         shown(figures.loss(fit)),
@@ -99,6 +102,10 @@ def report(
     return path
 
 
+_LIMITS_OF = (
+    "These limits were found with this circuit on the embedded recordings of C. elegans. They hold "
+    "for other recordings too until a test on those shows otherwise."
+)
 _NOT_SCORED = (
     "Nothing was reconstructed: the objective is the user's own, or too few neurons have a trace."
 )
@@ -201,7 +208,7 @@ def _strict(fit: Fit) -> list[str]:
     parts = [
         html.heading("Stricter: left-right partners hidden together"),
         html.paragraph(
-            "Left-right partners are active alike, so a hidden neuron whose partner is seen is easy. "
+            "Left-right partners are active alike: a hidden neuron whose partner is seen is easy. "
             "Here both are always hidden together; the fits are the same."
         ),
     ]

@@ -9,7 +9,8 @@ _STYLE = """
 body { font: 16px/1.55 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; color: #222;
        background: #fff; max-width: 62rem; margin: 2.5rem auto 5rem; padding: 0 1.5rem; }
 h1 { font-size: 1.15rem; font-weight: 600; color: #666; margin: 0 0 1.2rem; }
-h2 { font-size: 1.3rem; margin: 2.8rem 0 .8rem; border-bottom: 1px solid #ddd; padding-bottom: .3rem; }
+h2 { font-size: 1.3rem; margin: 2.8rem 0 .8rem;
+     border-bottom: 1px solid #ddd; padding-bottom: .3rem; }
 h3 { font-size: 1.05rem; margin: 1.8rem 0 .5rem; }
 .answer { font-size: 2rem; line-height: 1.25; font-weight: 650; margin: 0 0 1rem; color: #0b4f7d; }
 .cards { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1.4rem 0; }
@@ -18,7 +19,8 @@ h3 { font-size: 1.05rem; margin: 1.8rem 0 .5rem; }
 .card span { color: #666; font-size: .85rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid #eee; white-space: nowrap; }
+th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid #eee;
+         white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 13rem; }
 table.facts td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
 thead th { border-bottom: 2px solid #bbb; font-weight: 600; vertical-align: bottom; }
@@ -82,9 +84,7 @@ def table(
         lines.append(f'<tr class="{kinds[k] if k < len(kinds) else ""}">{cells}</tr>')
     top = f"<thead><tr>{head}</tr></thead>" if header else ""
     body = "\n".join(lines)
-    return (
-        f'<div class="scroll"><table class="{kind}">{top}<tbody>\n{body}\n</tbody></table></div>'
-    )
+    return f'<div class="scroll"><table class="{kind}">{top}<tbody>\n{body}\n</tbody></table></div>'
 
 
 def picture(png: bytes, caption: str) -> str:

@@ -18,6 +18,7 @@ from neurojax.fitting.forecasts import (
     forecast_errors,
 )
 from neurojax.fitting.free_run import free_run
+from neurojax.fitting.scores import one_row_per_kind
 
 from .verdict import gain_over, verdict
 
@@ -39,11 +40,13 @@ def summary(fit: Fit, *, thorough: bool = False) -> dict[str, Any]:
     Example:
         >>> import jax, neurojax as nj
         >>> worm = nj.recordings.load("dag2023")[0]
-        >>> circuit = nj.circuits.ConnectomeCircuit(nj.connectomes.cook2019().subset(worm.labels[:9]))
+        >>> circuit = nj.circuits.ConnectomeCircuit(
+        ...     nj.connectomes.cook2019().subset(worm.labels[:9])
+        ... )
         >>> fit = nj.fit(circuit, worm, steps=3, progress=False, key=jax.random.key(0))
         >>> [row["method"] for row in summary(fit)["protocols"]["later time"]["rows"]][0]
         'circuit'
-    """  # noqa: E501
+    """
     weights = edge_weights(fit.circuit)
     baselines = fit.all_baselines if thorough else fit.baselines
     protocols = {name: _protocol(fit, name, baselines.get(name, [])) for name in fit.rows}
@@ -97,7 +100,7 @@ def short_table(found: dict[str, Any]) -> str:
 
     Example:
         >>> row = {"method": "circuit", "kind": "circuit", "r": 0.4, "sd": None, "by_animal": [0.4]}
-        
+
         >>> print(short_table({"protocols": {"later time": {"rows": [row]}}}))
         later time                                          r             circuit higher in
         circuit                                             0.400
@@ -128,8 +131,7 @@ def _protocol(fit: Fit, name: str, baselines: Sequence[Scores]) -> dict[str, Any
     if shuffled:
         rows.append(_row(_mean_of(shuffled, "shuffled connectome"), "control"))
     rows += [_row(r, "control") for m, r in own.items() if not m.startswith("shuffled")]
-    for stem, group in _grouped(baselines).items():
-        rows.append(_row(_mean_of(group, stem) if len(group) > 1 else group[0], "baseline"))
+    rows += [_row(row, "baseline") for row in one_row_per_kind(baselines)]
     rng = np.random.default_rng(0)
     gain = None
     if shuffled:
@@ -141,15 +143,6 @@ def _protocol(fit: Fit, name: str, baselines: Sequence[Scores]) -> dict[str, Any
         "gain": gain,
         "shuffles": [{"method": s.name, "r": s.mean} for s in shuffled],
     }
-
-
-def _grouped(baselines: Sequence[Scores]) -> dict[str, list[Scores]]:
-    """Rows on several shuffled connectomes together, the others alone."""
-    groups: dict[str, list[Scores]] = {}
-    for row in baselines:
-        stem, mark, _ = row.name.rpartition(" shuffled ")
-        groups.setdefault(f"{stem} shuffled" if mark else row.name, []).append(row)
-    return groups
 
 
 def _mean_of(rows: Sequence[Scores], name: str) -> Scores:

@@ -101,9 +101,11 @@ def _regressions(part: dict[str, Any]) -> str:
     """The strongest ridge regressions, on connected partners and on all neurons."""
     circuit, rows = part["rows"][0], [r for r in part["rows"] if r["kind"] == "baseline"]
     usable = [
-        r for r in rows
-        if "shuffled" not in r["method"] and "no homologue" not in r["method"] and r["r"] is not None
-    ]  # fmt: skip
+        row
+        for row in rows
+        if row["r"] is not None
+        and not any(mark in row["method"] for mark in ("shuffled", "no homologue"))
+    ]
     words = []
     for what, mark in (("the same wiring partners", "+gap"), ("all other neurons", " all")):
         own = [r for r in usable if mark in r["method"]]

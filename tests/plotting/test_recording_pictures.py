@@ -1,0 +1,65 @@
+"""The pictures of recordings show the samples that are there, in the order that is said."""
+
+import numpy as np
+import pytest
+
+import neurojax as nj
+from neurojax import plotting
+
+
+def recording(frames=40):
+    t = np.arange(frames) * 0.5
+    wave = np.sin(t)
+    values = np.stack([wave, -wave, 2.0 * wave + 5.0, np.cos(7 * t)], axis=1)
+    values[3, 1] = np.nan
+    reversal = nj.recordings.Series(t, (t > 10.0).astype(float))
+    return nj.recordings.Recording(
+        t, values, labels=["A", "B", "C", ""], unit="F/F0", series={"reversal": reversal}
+    )
+
+
+def test_traces_are_drawn_one_above_the_other_about_their_means(tmp_path):
+    ax = plotting.traces(recording(), ["C", "B"])
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["C", "B"]
+    lines = ax.get_lines()[:2]
+    drawn = [np.asarray(line.get_ydata(), float) for line in lines]
+    shift = ax.get_yticks()
+    wave = recording().trace("C")
+    np.testing.assert_allclose(drawn[0], wave - wave.mean(), atol=1e-12)
+    assert np.isnan(drawn[1][3]) and abs(np.nanmean(drawn[1]) - shift[1]) < 1e-12
+    assert np.nanmin(drawn[0]) > np.nanmax(drawn[1])
+    ax.figure.savefig(tmp_path / "traces.png")
+
+
+def test_traces_of_unlabelled_neurons_and_of_simulations():
+    ax = plotting.traces(recording(), [3, "A"])
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["#3", "A"]
+    wiring = nj.connectomes.cook2019().subset(["AVAL", "AVAR", "RIML"])
+    circuit = nj.circuits.ConnectomeCircuit(wiring)
+    sim = nj.simulate(circuit, duration=60.0, dt=6.0, record={"V": "V"})
+    ax = plotting.traces(sim, [2, 0])
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["V[2]", "V[0]"]
+    assert ax.get_xlabel() == "time (ms)"
+    with pytest.raises(ValueError, match="by number"):
+        plotting.traces(sim, ["AVAL"])
+    with pytest.raises(ValueError, match="no trace"):
+        plotting.traces(recording(), [])
+
+
+def test_heatmap_puts_like_neurons_together_and_missing_samples_grey():
+    ax = plotting.heatmap(recording())
+    names = [t.get_text() for t in ax.get_yticklabels()]
+    assert sorted(names) == ["A", "B", "C"]
+    assert names[1] != "B"  # the one that goes the other way lies at an end
+    shown = ax.collections[0].get_array().reshape(3, 40)
+    assert shown.mask.sum() == 1 and shown.mask[names.index("B"), 3]
+    there = shown[names.index("C")].filled(np.nan)
+    np.testing.assert_allclose([there.mean(), there.std()], [0.0, 1.0], atol=1e-12)
+    assert ax.get_title(loc="left") == "black: reversal"
+    with pytest.raises(ValueError, match="no series 'speed'"):
+        plotting.heatmap(recording(), shade="speed")
+
+
+def test_heatmap_of_a_constant_and_of_one_frame():
+    one = nj.recordings.Recording([0.0], [[1.0, np.nan]])
+    plotting.heatmap(one).figure.canvas.draw()
