@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int
 
 from neurojax.core import ContinuousDynamics, Dynamics, Parameter
 from neurojax.core.paths import get
+from neurojax.core.solvers.exponential_euler import phi1
 
 
 class AbstractObserver(eqx.Module):
@@ -132,7 +133,8 @@ class EdgeObserver(AbstractObserver):
 
     def correct(self, circuit, before, after, leaf, seen, clock):
         """See the class."""
-        moved = -jnp.expm1(-clock.dt * get(circuit.decay(clock.t, before, {}), leaf))
+        z = get(circuit.decay(clock.t, before, {}), leaf) * clock.dt
+        moved = z * phi1(z)  # 1 - exp(-z), as the solver has it: computed once for both
         V = get(after, leaf)
         # a seen neuron starts from its recording y, so where the circuit takes it within the
         # step, y + (V_inf - y) moved, tells V_inf
