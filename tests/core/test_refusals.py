@@ -78,7 +78,7 @@ def test_unknown_input_beside_signals_of_every_kind():
 
 def test_unknown_input_of_a_part():
     block = nj.Block({"left": models.Oscillator(), "right": models.Oscillator()})
-    with pytest.raises(nj.UnknownNameError, match=r"'left\.II'.*'I'"):
+    with pytest.raises(nj.UnknownNameError, match=r"'left\.II'.*Known: I"):
         run(model=block, inputs={"left": {"II": 1.0}})
     with pytest.raises(nj.UnknownNameError, match=r"'letf'.*Did you mean 'left'"):
         run(model=block, inputs={"letf": {"I": 1.0}})

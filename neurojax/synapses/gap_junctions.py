@@ -1,0 +1,48 @@
+"""Electrical synapses."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from neurojax.core import AbstractCoupling, Parameter, parameter
+
+from ._leaf import check_matrix, leaf
+
+
+class GapJunctions(AbstractCoupling):
+    r"""Electrical synapses, $I_i = \sum_j g_{ij} (V^\mathrm{source}_j - V^\mathrm{target}_i)$.
+
+    The current flows into the target only: for junctions between two parts give one coupling
+    each way, `GapJunctions("a", "b", g)` and `GapJunctions("b", "a", g.T)`. Within one part
+    source and target have the same name and g is symmetric.
+
+    Arguments:
+        source: name of the part whose voltage is read.
+        target: name of the part that receives the current.
+        g: conductances, shape (target neuron, source neuron), in nS for voltages in mV and
+            currents in pA.
+        port: name of the target's input that receives the current.
+        leaf: dotted path of the voltage in the visible states of both parts.
+
+    Raises:
+        ValueError: if `g` does not fit the two parts, or a part has no such leaf.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> gap = nj.synapses.GapJunctions("a", "b", g=jnp.array([[2.0, 0.0]]))
+        >>> gap.current({"V": jnp.array([-50.0, 0.0])}, {"V": jnp.array([-60.0])}).tolist()
+        [20.0]
+    """
+
+    source: str = eqx.field(static=True)
+    target: str = eqx.field(static=True)
+    g: Parameter = parameter(required=True)
+    port: str = eqx.field(static=True, default="I_e")
+    leaf: str = eqx.field(static=True, default="V")
+
+    def current(self, source, target) -> Array:
+        """The current into each neuron of the target, shape (target neuron,)."""
+        V_source = leaf(source, self.leaf, self.source)
+        V_target = leaf(target, self.leaf, self.target)
+        check_matrix("g", self.g, V_source, V_target)
+        return self.g @ V_source - jnp.sum(self.g, axis=1) * V_target
