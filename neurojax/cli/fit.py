@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--all-neurons", action="store_true",
         help="the whole connectome, not only the neurons that a recording labels")  # fmt: skip
     add("--objective", choices=("masked", "forecast"), default="masked",
-        help="reconstruct hidden neurons, or foretell the next frames (default: masked)")  # fmt: skip
+        help="reconstruct hidden neurons, or foretell frames (default: masked)")  # fmt: skip
     add("--steps", type=_count, default=500, metavar="N", help="gradient steps (default: 500)")
     add("--seed", type=_seed, default=0, metavar="N", help="of everything random (default: 0)")
     add("--seeds", type=_count, default=1, metavar="N", help="fits from different starts")

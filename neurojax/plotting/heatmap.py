@@ -122,4 +122,4 @@ def _mark(ax: "Axes", recording: Recording, shade: str) -> None:
             series.times, 1.005, 1.025, where=on.tolist(), step="mid", color=DARK, linewidth=0,
             transform=ax.get_xaxis_transform(), clip_on=False,
         )  # fmt: skip
-    ax.set_title(f"black: {shade.replace('_', ' ')}", loc="left", fontsize=9, pad=10)
+    ax.set_title(f"black: {shade.replace('_', ' ')}", loc="left", fontsize=9, pad=15)

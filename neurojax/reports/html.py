@@ -7,7 +7,7 @@ from html import escape
 _STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.55 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; color: #222;
-       background: #fff; max-width: 62rem; margin: 2.5rem auto 5rem; padding: 0 1.5rem; }
+       background: #fff; max-width: 66rem; margin: 2.5rem auto 5rem; padding: 0 1.5rem; }
 h1 { font-size: 1.15rem; font-weight: 600; color: #666; margin: 0 0 1.2rem; }
 h2 { font-size: 1.3rem; margin: 2.8rem 0 .8rem;
      border-bottom: 1px solid #ddd; padding-bottom: .3rem; }
@@ -19,11 +19,12 @@ h3 { font-size: 1.05rem; margin: 1.8rem 0 .5rem; }
 .card span { color: #666; font-size: .85rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid #eee;
+th, td { text-align: right; padding: .3rem .5rem; border-bottom: 1px solid #eee;
          white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 13rem; }
+th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 12rem; }
 table.facts td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
-thead th { border-bottom: 2px solid #bbb; font-weight: 600; vertical-align: bottom; }
+thead th { white-space: normal; border-bottom: 2px solid #bbb; font-weight: 600;
+           vertical-align: bottom; }
 tr.circuit td { font-weight: 650; background: #e8f2f9; }
 tr.control td { background: #fdf4e3; }
 figure { margin: 1.2rem 0; }

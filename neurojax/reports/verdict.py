@@ -40,7 +40,7 @@ def answer(found: dict[str, Any]) -> str:
     if gain is None:
         return "Whether the connectome helps was not tested."
     return {
-        "yes": "The connectome helps.",
+        "yes": "The connectome helps, compared with shuffled wiring.",
         "leaning": "The connectome seems to help, but not in every animal.",
         "few": "The connectome helped in these two animals.",
         "one": "The connectome helped in this one animal.",
