@@ -185,7 +185,9 @@ def _fits(arguments: argparse.Namespace, recordings, wiring) -> tuple[Any, dict[
         return nj.fit(
             circuit,
             recordings,
-            objective=MaskedNeurons(0.1, 0.5) if objective == "masked" else TeacherForced(_HORIZON),
+            objective=MaskedNeurons(low=0.1, high=0.5)
+            if objective == "masked"
+            else TeacherForced(horizon=_HORIZON),
             observer=EdgeObserver() if objective == "masked" else None,
             hold_out=LeaveOneAnimalOut() if several else LaterTime(),
             controls=controls,
