@@ -115,7 +115,7 @@ class ConnectomeCircuit(ContinuousDynamics):
         edge_signs = _edge_signs(signs, connectome, pre, post)
         start = random.Normal(0.0, 0.1).sample(jax.random.fold_in(key, 1), (len(pre),))
         self.weight = _signed(start, edge_signs)
-        self.gap = paramax.Parameterize(jax.nn.softplus, jnp.full(len(gap_i), _GAP_START))
+        self.gap = paramax.Parameterize(jax.nn.softplus, _float(np.full(len(gap_i), _GAP_START)))
         self.bias = jnp.zeros(n)
         self.tau_of, groups = _groups(time_constants, connectome)
         self.tau = positive(jnp.full(groups, float(tau)))

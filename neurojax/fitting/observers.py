@@ -114,7 +114,7 @@ class EdgeObserver(AbstractObserver):
         valid = np.concatenate([np.ones(len(to)), pad])
         return EdgeObserver(
             self.start,
-            jnp.full(room, float(self.start)),
+            jnp.full(room, self.start, jnp.result_type(float)),
             jnp.asarray(np.concatenate([to, pad]), jnp.int32),
             jnp.asarray(np.concatenate([of, pad]), jnp.int32),
             jnp.asarray(valid > 0),

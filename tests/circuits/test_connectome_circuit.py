@@ -337,3 +337,9 @@ def test_bad_arguments_are_named(options, words, monkeypatch):
     )  # our own words, not the hook's
     with pytest.raises(ValueError, match=words):
         ConnectomeCircuit(wiring(), **options)
+
+
+def test_no_leaf_is_weakly_typed_so_a_trained_circuit_does_not_compile_again():
+    c = ConnectomeCircuit(wiring(), low_rank=1, noise=0.1, time_constants="class")
+    leaves = [x for x in jax.tree.leaves(c) if eqx.is_array(x)]
+    assert len(leaves) > 8 and not any(x.weak_type for x in leaves)

@@ -3,6 +3,7 @@ import warnings
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import optax
 import pytest
@@ -328,7 +329,8 @@ def test_a_fitted_circuit_is_saved_and_simulates(tmp_path):
         ({"objective": fitting.MaskedNeurons}, TypeError, "objective must be"),
     ],
 )  # fmt: skip
-def test_bad_arguments_are_named(options, error, words):
+def test_bad_arguments_are_named(options, error, words, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # our words, not the hook's
     defaults = {"objective": fitting.MaskedNeurons(), "recordings": [worm("a", 200)]}
     with pytest.raises(error, match=words):
         fitted(**{**defaults, **options})
@@ -349,8 +351,6 @@ def test_bad_arguments_are_named(options, error, words):
     ],
 )
 def test_arguments_of_a_wrong_kind_are_named(options, words, monkeypatch):
-    import jaxtyping
-
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # our words, not the hook's
     with pytest.raises(TypeError, match=words):
         fitted(**options)
