@@ -44,9 +44,9 @@ def traces(
     Example:
         >>> import neurojax as nj
         >>> worm = nj.recordings.load("dag2023")[0]
-        >>> ax = traces(worm, ["AVAL", "AVAR", "RIML"])
+        >>> ax = traces(worm, ["AVAL", "AVAR", "RIMR"])
         >>> [text.get_text() for text in ax.get_yticklabels()]
-        ['AVAL', 'AVAR', 'RIML']
+        ['AVAL', 'AVAR', 'RIMR']
     """
     if isinstance(source, Recording):
         times, values, names, unit = _of_recording(source, neurons)
