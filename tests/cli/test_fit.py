@@ -89,8 +89,6 @@ def test_wrong_input_is_one_line_and_status_2(words, message, tmp_path, monkeypa
 
 def test_recordings_of_other_neurons_are_refused(tmp_path, capsys):
     path = tmp_path / "other.csv"
-    np.savetxt(path, np.random.default_rng(0).normal(size=(50, 3)), delimiter=",",
-               header="time,cell1,cell2", comments="")  # fmt: skip
     times = np.arange(50.0)
     table = np.column_stack([times, np.sin(times), np.cos(times)])
     np.savetxt(path, table, delimiter=",", header="time,cell1,cell2", comments="")
