@@ -67,8 +67,8 @@ axes[0].set_title("AVAL")
 # One circuit is shared by all animals. In every window of a batch a random 10 to 50 % of the
 # neurons is hidden; the others are clamped to the recording, and the circuit has to reconstruct
 # those that are hidden. `EdgeObserver` lets a neuron's postsynaptic partners tell about it; it
-# belongs to the estimator, and not to the circuit. Each animal is left out in turn, and two controls
-# with shuffled wiring are fitted in the same way.
+# belongs to the estimator, and not to the circuit. Each animal is left out in turn, and two
+# controls with shuffled wiring are fitted in the same way.
 
 # %%
 wiring = nj.connectomes.cook2019().subset(worms.labels)
