@@ -13,6 +13,7 @@ import tarfile
 import types
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,7 +95,8 @@ def public_objects() -> dict[str, object]:
     return {
         name: value
         for name, value in found.items()
-        if inspect.isclass(value) or (callable(value) and hasattr(value, "__doc__"))
+        if value is not Any  # an alias for annotations
+        and (inspect.isclass(value) or (callable(value) and hasattr(value, "__doc__")))
     }
 
 

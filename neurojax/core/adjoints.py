@@ -4,21 +4,44 @@ import equinox as eqx
 
 
 class Plain(eqx.Module):
-    """Reverse mode that keeps every intermediate value: fastest for tiny states."""
+    """Reverse mode that keeps every intermediate value: fastest for tiny states.
+
+    Example:
+        >>> import neurojax as nj
+        >>> nj.adjoints.Plain()
+        Plain()
+    """
 
 
 class CheckpointSteps(eqx.Module):
-    """Keep the state of every step, recompute inside it: half the time of `Plain` in networks."""
+    """Keep the state of every step, recompute inside it: half the time of `Plain` in networks.
+
+    Example:
+        >>> import neurojax as nj
+        >>> nj.adjoints.CheckpointSteps()
+        CheckpointSteps()
+    """
 
 
 class CheckpointBlocks(eqx.Module):
-    r"""Keep the state every $\sqrt{T}$ steps: memory as $\sqrt{T}$, one more forward run."""
+    r"""Keep the state every $\sqrt{T}$ steps: memory as $\sqrt{T}$, one more forward run.
+
+    Example:
+        >>> import neurojax as nj
+        >>> nj.adjoints.CheckpointBlocks()
+        CheckpointBlocks()
+    """
 
 
 class Forward(eqx.Module):
     """One forward pass per differentiated number, all at once: best for a handful of parameters.
 
     Not inside `shard_map`, unless with `check_vma=False`.
+
+    Example:
+        >>> import neurojax as nj
+        >>> nj.adjoints.Forward()
+        Forward()
     """
 
 
@@ -29,6 +52,11 @@ class Auto(eqx.Module):
     - a state of at most `tiny` bytes: `Plain`;
     - the states of all steps fit into `budget` bytes: `CheckpointSteps`;
     - otherwise `CheckpointBlocks`.
+
+    Example:
+        >>> import neurojax as nj
+        >>> nj.adjoints.Auto().reverse(steps=10**6, state_bytes=10**6)
+        CheckpointBlocks()
     """
 
     forward_limit: int = eqx.field(static=True, default=4)

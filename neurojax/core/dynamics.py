@@ -23,6 +23,11 @@ class Output(eqx.Module):
         spikes: a `SpikeOutput`, or `None` for parts that do not spike.
         values: named read-outs of the step (a rate, the value of a readout).
         parts: the outputs of named parts, in a network.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> nj.Output(values={"rate": jnp.ones(3)}).values["rate"].shape
+        (3,)
     """
 
     spikes: SpikeOutput | None = None

@@ -17,6 +17,18 @@ from .clock import Clock
 from .tracing import known
 
 
+__all__ = [
+    "AbstractInput",
+    "AbstractStochasticInput",
+    "OrnsteinUhlenbeck",
+    "Ramp",
+    "Sampled",
+    "Sine",
+    "Step",
+    "Sum",
+]
+
+
 class AbstractInput(eqx.Module):
     """An external signal: `at(clock)` is its mean over a step, calling it gives its value at t."""
 
@@ -331,7 +343,14 @@ class OrnsteinUhlenbeck(AbstractStochasticInput):
 
 
 class Sum(AbstractInput):
-    """The sum of two inputs; made by `a + b`."""
+    """The sum of two inputs; made by `a + b`.
+
+    Example:
+        >>> import neurojax as nj
+        >>> both = nj.inputs.Step(100.0, stop=20.0) + nj.inputs.Sine(10.0, frequency=25.0)
+        >>> round(float(both(10.0)), 3)
+        110.0
+    """
 
     first: Any
     second: Any

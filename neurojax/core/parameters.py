@@ -110,7 +110,13 @@ def parameter(default=None, *, required: bool = False) -> Any:
 
 
 def as_parameter(value):
-    """A floating-point array of the default precision; wrappers and `None` stay what they are."""
+    """A floating-point array of the default precision; wrappers and `None` stay what they are.
+
+    Example:
+        >>> import neurojax as nj
+        >>> float(nj.core.as_parameter(3))
+        3.0
+    """
     wrapped = lambda x: isinstance(x, paramax.AbstractUnwrappable)
     if value is None or wrapped(value):
         return value

@@ -74,6 +74,13 @@ def draw(value, key, shape: tuple[int, ...]) -> Array:
 
     Raises:
         ValueError: if a distribution is given without a key.
+
+    Example:
+        >>> import jax, neurojax as nj
+        >>> nj.random.draw(nj.random.Uniform(0.0, 1.0), jax.random.key(0), (3,)).shape
+        (3,)
+        >>> nj.random.draw(-65.0, None, (2,)).tolist()
+        [-65.0, -65.0]
     """
     if isinstance(value, AbstractDistribution):
         if key is None:

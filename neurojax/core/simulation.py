@@ -18,6 +18,12 @@ class SimState(eqx.Module):
         step: number of steps since time zero.
         dt: the step length in ms that `step` counts.
         inputs: values of the stochastic inputs, `None` where there are none.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> half_way = nj.SimState({"V": jnp.zeros(3)}, step=500, dt=0.1)
+        >>> half_way.step * half_way.dt
+        50.0
     """
 
     state: Any
@@ -38,6 +44,13 @@ class Stats(eqx.Module):
         nonfinite_leaf: index into `leaves` of the first leaf that was not finite, or -1.
         overflow: whether a buffer of fixed size was too small.
         leaves: names of the leaves of the state.
+
+    Example:
+        >>> import neurojax as nj
+        >>> worm = nj.circuits.ConnectomeCircuit(nj.connectomes.varshney2011())
+        >>> stats = nj.simulate(worm, duration=50.0, dt=5.0).stats
+        >>> int(stats.steps), stats.trouble
+        (10, None)
     """
 
     steps: Int[Any, "*batch"]
@@ -64,6 +77,13 @@ class Simulation(eqx.Module):
         final_state: pass it back as `state=` to go on.
         stats: counters and troubles.
         sample_times: times of the samples in ms by name of record.
+
+    Example:
+        >>> import neurojax as nj
+        >>> worm = nj.circuits.ConnectomeCircuit(nj.connectomes.varshney2011())
+        >>> sim = nj.simulate(worm, duration=50.0, dt=5.0, record={"V": nj.Trace("V", every=5)})
+        >>> sim["V"].shape, sim.times("V").tolist()
+        ((2, 279), [25.0, 50.0])
     """
 
     records: dict[str, Any]

@@ -57,6 +57,18 @@ def train_mean(
     """Predict each hidden neuron by its own mean over the training frames.
 
     Its correlation is 0 by convention; its R² and squared error say what drift alone costs.
+
+    Example:
+        >>> import jax, neurojax as nj
+        >>> worms = nj.fitting.Normalisation().apply(nj.recordings.load("dag2023")[:2], train=0.6)
+        >>> wiring = nj.connectomes.cook2019().subset(
+        ...     ["AVAL", "AVAR", "AVBL", "AVBR", "RIML", "RIMR"]
+        ... )
+        >>> data = nj.fitting.align(worms, wiring.names)
+        >>> train, test = data.split(0.6)
+        >>> folds = nj.fitting.neuron_folds(data.labelled, 2, key=jax.random.key(0))
+        >>> nj.fitting.train_mean(data, folds, train, test).mean
+        0.0
     """
     there = aligned.mask & train[:, :, None]
     total = np.where(there, aligned.values, 0.0).sum(axis=1, dtype=np.float64)
@@ -217,6 +229,19 @@ def same_animal_baselines(
 
     Raises:
         ValueError: the connectome has other neurons.
+
+    Example:
+        >>> import jax, neurojax as nj
+        >>> worms = nj.fitting.Normalisation().apply(nj.recordings.load("dag2023")[:2], train=0.6)
+        >>> wiring = nj.connectomes.cook2019().subset(
+        ...     ["AVAL", "AVAR", "AVBL", "AVBR", "RIML", "RIMR"]
+        ... )
+        >>> data = nj.fitting.align(worms, wiring.names)
+        >>> train, test = data.split(0.6)
+        >>> folds = nj.fitting.neuron_folds(data.labelled, 2, key=jax.random.key(0))
+        >>> rows = nj.fitting.same_animal_baselines(data, folds, wiring, train, test)
+        >>> rows[0].name
+        'train mean'
     """
     _same_names(aligned, connectome, *shuffled)
     pre = partners(connectome, "pre+gap")
@@ -262,6 +287,19 @@ def left_out_animal_baselines(
 
     Arguments and errors as for `same_animal_baselines`. The last two rows are refitted for each
     fold, on what is visible there.
+
+    Example:
+        >>> import jax, neurojax as nj
+        >>> worms = nj.fitting.Normalisation().apply(nj.recordings.load("dag2023")[:2], train=0.6)
+        >>> wiring = nj.connectomes.cook2019().subset(
+        ...     ["AVAL", "AVAR", "AVBL", "AVBR", "RIML", "RIMR"]
+        ... )
+        >>> data = nj.fitting.align(worms, wiring.names)
+        >>> train, test = data.split(0.6)
+        >>> folds = nj.fitting.neuron_folds(data.labelled, 2, key=jax.random.key(0))
+        >>> rows = nj.fitting.left_out_animal_baselines(data, folds, wiring, train, test)
+        >>> all(row.animals == data.animals for row in rows)
+        True
     """
     _same_names(aligned, connectome, *shuffled)
     pre = partners(connectome, "pre+gap")

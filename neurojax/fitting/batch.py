@@ -19,6 +19,11 @@ class Batch(eqx.Module):
         observed: where a sample is there and may be used, (window, frame, neuron).
         dt: ms from the frame before, (window, frame).
         animal: the animal of each window, (window,).
+
+    Example:
+        >>> import neurojax as nj
+        >>> def error(model, batch, key):  # what `fit` calls with the circuit and a batch
+        ...     return ((batch.values - model.bias) ** 2 * batch.observed).mean()
     """
 
     values: Float[Array, "window frame neuron"]

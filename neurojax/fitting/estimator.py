@@ -22,6 +22,16 @@ class Estimator(eqx.Module):
         circuit: the dynamics; what is simulated later.
         observation: how recorded values follow from its state.
         observer: how it uses the neurons that are seen.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> wiring = nj.connectomes.cook2019().subset(["AVAL", "AVAR", "AVBL", "RIML"])
+        >>> circuit = nj.circuits.ConnectomeCircuit(wiring)
+        >>> clamp = nj.fitting.Clamp()
+        >>> estimator = nj.fitting.Estimator(circuit, nj.observations.Identity(), clamp).prepare()
+        >>> seen = jnp.zeros((5, 4), bool).at[:, 0].set(True)
+        >>> estimator.filter(jnp.ones((5, 4)), seen, jnp.full(5, 600.0)).shape
+        (4, 4)
     """
 
     circuit: Dynamics

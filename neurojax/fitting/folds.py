@@ -18,6 +18,11 @@ class Folds:
     Arguments:
         animal: the animal of each fold, shape (fold,).
         hidden: true for the neurons that it hides, shape (fold, neuron).
+
+    Example:
+        >>> import numpy as np, neurojax as nj
+        >>> nj.fitting.Folds(np.array([0, 0]), np.eye(2, dtype=bool))
+        Folds(2 folds of 1 animals, 2 times a neuron is hidden)
     """
 
     animal: Int[np.ndarray, " fold"]

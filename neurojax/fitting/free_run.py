@@ -39,6 +39,17 @@ def free_run(
 
     Returns:
         What `forecasts.forecast_errors` scores; `NaN` before the first forecast.
+
+    Example:
+        >>> import neurojax as nj
+        >>> wiring = nj.connectomes.cook2019().subset(["AVAL", "AVAR", "AVBL", "RIML"])
+        >>> worms = nj.fitting.Normalisation().apply(nj.recordings.load("dag2023")[:1], train=0.6)
+        >>> data = nj.fitting.align(worms, wiring.names)
+        >>> circuit = nj.circuits.ConnectomeCircuit(wiring)
+        >>> clamp = nj.fitting.Clamp()
+        >>> estimator = nj.fitting.Estimator(circuit, nj.observations.Identity(), clamp)
+        >>> nj.fitting.free_run(estimator, data, np.array([480]), horizons=(1, 5)).shape
+        (1, 800, 2, 4)
     """
     longest = max(horizons)
     animals, time, neurons = aligned.mask.shape

@@ -21,6 +21,11 @@ class Split:
         train: numbers of the animals whose training part the fit may use.
         test: numbers of the animals whose test part it is scored on.
         shown: booleans per neuron of the circuit: which ones the fit may see.
+
+    Example:
+        >>> import numpy as np, neurojax as nj
+        >>> nj.fitting.Split("without c", train=(0, 1), test=(2,), shown=np.ones(302, bool)).test
+        (2,)
     """
 
     name: str

@@ -30,7 +30,13 @@ class AbstractObjective(eqx.Module):
 
 
 def huber(error: Array, delta: float = 1.0) -> Array:
-    """Squared error up to `delta`, linear beyond: e^2, then delta (2 |e| - delta)."""
+    """Squared error up to `delta`, linear beyond: e^2, then delta (2 |e| - delta).
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> nj.fitting.huber(jnp.array([0.5, 3.0])).tolist()
+        [0.25, 5.0]
+    """
     size = jnp.abs(error)
     return jnp.where(size < delta, size**2, delta * (2.0 * size - delta))
 
@@ -156,6 +162,13 @@ class UserObjective(AbstractObjective):
 
     The model is the circuit with wrappers resolved, or the whole `Estimator` where an observation
     or an observer was given to `fit`.
+
+    Example:
+        >>> import neurojax as nj
+        >>> def mean_square(model, batch, key):
+        ...     return (batch.values**2).mean()
+        >>> nj.fitting.UserObjective(mean_square).frames
+        41
     """
 
     function: Callable[[Any, Batch, Any], Array] = eqx.field(static=True)

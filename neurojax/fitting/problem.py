@@ -31,6 +31,12 @@ class Aligned:
         unknown: labels of each animal that are no neuron of the circuit; they were dropped.
         unidentified: how many columns of each animal have no label that is certain; they were
             dropped as well.
+
+    Example:
+        >>> import neurojax as nj
+        >>> worms = nj.recordings.load("dag2023")[:2]
+        >>> nj.fitting.align(worms, ["AVAL", "AVAR", "AVBL"]).labelled.tolist()
+        [[True, True, True], [True, True, True]]
     """
 
     values: Float[np.ndarray, "animal time neuron"]

@@ -21,6 +21,18 @@ def rescored(fit: Fit, folds: Folds | None = None) -> dict[str, dict[str, Scores
 
     Raises:
         ValueError: the fit has no scores, or an animal has too few neurons for the folds.
+
+    Example:
+        >>> import jax, numpy as np, neurojax as nj
+        >>> wiring = nj.connectomes.cook2019().subset(
+        ...     ["AVAL", "AVAR", "AVBL", "AVBR", "RIML", "RIMR"]
+        ... )
+        >>> worms = nj.recordings.load("dag2023")[:2]
+        >>> circuit = nj.circuits.ConnectomeCircuit(wiring)
+        >>> fit = nj.fit(circuit, worms, steps=2, progress=False, key=jax.random.key(0))
+        >>> two = nj.fitting.neuron_folds(fit.protocol.data.labelled, 2, key=jax.random.key(1))
+        >>> list(nj.fitting.rescored(fit, two))
+        ['later time']
     """
     if fit.protocol is None or not fit.rows:
         raise ValueError("this fit has no imputation scores, so there is nothing to score again")

@@ -30,6 +30,15 @@ class Protocol:
         folds: neurons to hide, by animal.
         train: frames of the fit, (animal, time).
         test: frames that are scored.
+
+    Example:
+        >>> import jax, neurojax as nj
+        >>> worms = nj.recordings.load("dag2023")[:2]
+        >>> data = nj.fitting.align(worms, worms.labels)
+        >>> folds = nj.fitting.neuron_folds(data.labelled, 5, key=jax.random.key(0))
+        >>> train, test = data.split(0.6)
+        >>> nj.fitting.Protocol(data, data, folds, train, test).test.sum(axis=1).tolist()
+        [320, 320]
     """
 
     data: Aligned
@@ -58,6 +67,13 @@ class Job:
         skipped: steps that were not taken because something was not finite, (seed,).
         held_out_loss: the objective on windows of the scored part, (seed,).
         scores: imputation scores, one per seed; empty for objectives of the user.
+
+    Example:
+        >>> import numpy as np, neurojax as nj
+        >>> split = nj.fitting.Split("later time", (0,), (0,), np.ones(4, bool))
+        >>> nothing = np.zeros(0)
+        >>> nj.fitting.Job("circuit", split, [], nothing, nothing, nothing, []).split.name
+        'later time'
     """
 
     method: str
@@ -84,6 +100,17 @@ class Fit:
         first_test: first scored frame of each animal.
         recordings: as they were given, not normalised.
         settings: what the fit was asked to do, by name of argument.
+
+    Example:
+        >>> import jax, numpy as np, neurojax as nj
+        >>> wiring = nj.connectomes.cook2019().subset(
+        ...     ["AVAL", "AVAR", "AVBL", "AVBR", "RIML", "RIMR"]
+        ... )
+        >>> worms = nj.recordings.load("dag2023")[:2]
+        >>> circuit = nj.circuits.ConnectomeCircuit(wiring)
+        >>> fit = nj.fit(circuit, worms, steps=2, progress=False, key=jax.random.key(0))
+        >>> len(fit.jobs), fit.losses.shape, fit.skipped
+        (1, (2, 1), 0)
     """
 
     jobs: list[Job]
@@ -220,7 +247,5 @@ class Fit:
         return protocol
 
     def __repr__(self) -> str:
-        scored = "".join(
-            f", {p}: r {self.scores(p).mean:.3f}" for p in self.rows
-        )
+        scored = "".join(f", {p}: r {self.scores(p).mean:.3f}" for p in self.rows)
         return f"Fit({len(self.jobs)} fits of {len(self.losses)} steps{scored})"

@@ -28,6 +28,12 @@ class Scores:
         r: Pearson correlation of prediction and truth over the scored frames.
         r2: 1 - squared error / variance of the truth; `NaN` where the truth does not vary.
         mse: mean squared error.
+
+    Example:
+        >>> import numpy as np
+        >>> at, r = np.array([0, 0, 1]), np.array([0.2, 0.4, 0.5])
+        >>> Scores("circuit", ("a", "b"), at, np.array([4, 7, 4]), r, r**2, 1 - r).r_by_animal
+        array([0.3, 0.5])
     """
 
     name: str
@@ -258,6 +264,13 @@ def join(parts: Sequence[Scores], name: str = "") -> Scores:
 
     Raises:
         ValueError: there is no part, or the animals differ.
+
+    Example:
+        >>> import numpy as np
+        >>> one, r = np.zeros(1, int), np.array([0.4])
+        >>> parts = [Scores("circuit", ("a", "b"), one + k, one, r + k / 10, r, r) for k in (0, 1)]
+        >>> join(parts).r_by_animal
+        array([0.4, 0.5])
     """
     _alike(parts)
     arrays = {
@@ -272,6 +285,13 @@ def average(runs: Sequence[Scores], name: str = "") -> Scores:
 
     Raises:
         ValueError: there is no run, or the runs hid different neurons.
+
+    Example:
+        >>> import numpy as np
+        >>> one, r = np.zeros(1, int), np.array([0.4])
+        >>> runs = [Scores("shuffled", ("a",), one, one, r + k / 10, r, r) for k in (0, 1)]
+        >>> round(average(runs).mean, 3)
+        0.45
     """
     _alike(runs)
     first = runs[0]

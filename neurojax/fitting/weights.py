@@ -16,6 +16,13 @@ class EdgeWeights:
     Arguments:
         weights: one per edge.
         counts: synapses or sections of each edge.
+
+    Example:
+        >>> import neurojax as nj
+        >>> circuit = nj.circuits.ConnectomeCircuit(nj.connectomes.varshney2011())
+        >>> weights = nj.fitting.edge_weights(circuit)
+        >>> sorted(weights)
+        ['chemical', 'gap']
     """
 
     weights: Float[np.ndarray, " edge"]

@@ -26,6 +26,29 @@ if TYPE_CHECKING:
     from neurojax.recordings.readers.nwb import read_nwb as read_nwb
     from neurojax.recordings.readers.parquet import read_parquet as read_parquet
 
+__all__ = [
+    "Recording",
+    "RecordingError",
+    "Recordings",
+    "Series",
+    "Slots",
+    "available",
+    "concatenate",
+    "derivative",
+    "detrend",
+    "load",
+    "mirrored_label",
+    "read_csv",
+    "read_hdf5",
+    "read_nwb",
+    "read_parquet",
+    "resample",
+    "smooth",
+    "standardise",
+    "tidy_label",
+    "to_slots",
+]
+
 # Imported when first used: most programs read no foreign file.
 _READERS = {"read_csv": "csv", "read_hdf5": "hdf5", "read_nwb": "nwb", "read_parquet": "parquet"}
 

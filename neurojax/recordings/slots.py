@@ -20,6 +20,12 @@ class Slots(NamedTuple):
             slot's name, or `""` where an unidentified neuron sits.
         named: slots that hold the neuron they are named after.
         unknown: slots that hold an unidentified neuron.
+
+    Example:
+        >>> import neurojax as nj
+        >>> worm = nj.recordings.load("dag2023")[0]
+        >>> nj.recordings.to_slots(worm, names=["AVAL", "AVAR"]).named.tolist()
+        [True, True]
     """
 
     recording: Recording
