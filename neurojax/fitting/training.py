@@ -127,6 +127,9 @@ def held_out_loss(recipe: Recipe, parameters, data: Sessions, key, windows: int 
 
 def _spread(batch, mesh):
     """Windows over the devices of a mesh; parameters stay replicated."""
+    # make_mesh of newer versions of jax makes explicit axes, which the constraint refuses
+    automatic = (jax.sharding.AxisType.Auto,) * len(mesh.axis_names)
+    mesh = jax.sharding.Mesh(mesh.devices, mesh.axis_names, axis_types=automatic)
     spec = jax.sharding.PartitionSpec(mesh.axis_names)
     sharding = jax.sharding.NamedSharding(mesh, spec)
     return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, sharding), batch)

@@ -16,9 +16,9 @@ import neurojax as nj
 SCRIPT = Path(__file__).with_name("_fit_in_a_process.py")
 
 
-def start(out, devices=1, **given):
+def start(out, cpus=1, **given):
     """The exit status of a fit in its own process."""
-    flags = f"--xla_force_host_platform_device_count={devices}"
+    flags = f"--xla_force_host_platform_device_count={cpus}"
     source = str(Path(nj.__file__).parents[1])
     env = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": source}
     words = [f"{name}={value}" for name, value in given.items()]
