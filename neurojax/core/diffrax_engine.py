@@ -70,7 +70,8 @@ def run_diffrax(
     )  # fmt: skip
     ys, final, steps, code, where, leaf = _solve(
         dynamics, start, inputs, jnp.asarray(t0, jnp.result_type(float)),
-        None if dt is None else jnp.asarray(float(dt)), key, recorders,
+        None if dt is None else jnp.asarray(float(dt)), key,
+        {name: Trace(r.what, r.index) for name, r in recorders.items()},
         {name: jnp.asarray(ts) for name, ts in given.items()}, settings,
     )  # fmt: skip
     if throw and not is_traced(steps):
@@ -271,14 +272,16 @@ def _solve(dynamics, state, inputs, t0, dt, key, recorders, given, settings: _Se
         for name, ts in given.items()
     }
     subs[_FINAL] = diffrax.SubSaveAt(t1=True)
+    # not every adjoint takes several records
+    saveat = diffrax.SaveAt(subs=subs) if given else diffrax.SaveAt(t1=True)
     solution = diffrax.diffeqsolve(
         terms, solver, t0, t1, None if _given_steps(settings) else dt, moving, inputs,
-        saveat=diffrax.SaveAt(subs=subs), stepsize_controller=settings.controller,
+        saveat=saveat, stepsize_controller=settings.controller,
         adjoint=_adjoint(settings, moving),
         max_steps=_MAX_STEPS if settings.steps is None else settings.steps + 2, throw=False,
     )  # fmt: skip
     ys: Any = solution.ys
-    ys = dict(ys)
+    ys = dict(ys) if given else {_FINAL: ys}
     last = jax.tree.map(lambda x: x[-1], ys.pop(_FINAL))
     bad = jnp.stack([~jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(last)])
     steps = solution.stats["num_steps"]

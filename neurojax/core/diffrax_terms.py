@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 
@@ -61,7 +62,7 @@ def terms_for(solver, field: VectorField, path):
     import diffrax
 
     kind = type(solver).__name__
-    drift = diffrax.ODETerm(lambda t, y, args: field(t, y, args))
+    drift: Any = diffrax.ODETerm(field)  # a pytree, so that every adjoint sees the parameters
     stochastic = isinstance(solver, diffrax.AbstractItoSolver | diffrax.AbstractStratonovichSolver)
     if path is not None:
         if not stochastic:
@@ -69,7 +70,7 @@ def terms_for(solver, field: VectorField, path):
                 f"diffrax.{kind} does not integrate noise; use for example diffrax.Heun() or, "
                 "where the noise does not depend on the state, diffrax.ShARK()"
             )
-        return diffrax.MultiTerm(drift, _noise(field, path))
+        return diffrax.MultiTerm(drift, diffrax.ControlTerm(_Amplitude(field), path))
     if solver.term_structure is diffrax.AbstractTerm:
         return drift
     if isinstance(solver, diffrax.AbstractImplicitSolver):
@@ -82,14 +83,15 @@ def terms_for(solver, field: VectorField, path):
     )
 
 
-def _noise(field: VectorField, path):
-    import diffrax
-    import lineax
+class _Amplitude(eqx.Module):
+    """The noise amplitudes as the diagonal matrix that multiplies the Brownian increments."""
 
-    def amplitude(t, y, args):
-        return lineax.DiagonalLinearOperator(field.diffusion(t, y, args))
+    field: VectorField
 
-    return diffrax.ControlTerm(amplitude, path)
+    def __call__(self, t, y, args):
+        import lineax
+
+        return lineax.DiagonalLinearOperator(self.field.diffusion(t, y, args))
 
 
 def brownian(solver, like, t0, t1, tol, key):
@@ -100,5 +102,10 @@ def brownian(solver, like, t0, t1, tol, key):
     begin = jax.lax.bitcast_convert_type(jnp.asarray(t0, jnp.float32), jnp.uint32)
     base: Any = Clock(0, 1.0, key).child("diffusion").key
     key = jax.random.fold_in(base, begin)
-    area: Any = getattr(solver, "minimal_levy_area", diffrax.BrownianIncrement)
+    needed = getattr(solver, "minimal_levy_area", diffrax.BrownianIncrement)
+    area: Any = diffrax.BrownianIncrement
+    if issubclass(needed, diffrax.AbstractSpaceTimeTimeLevyArea):
+        area = diffrax.SpaceTimeTimeLevyArea
+    elif issubclass(needed, diffrax.AbstractSpaceTimeLevyArea):
+        area = diffrax.SpaceTimeLevyArea
     return diffrax.VirtualBrownianTree(t0, t1, tol, shape, key, levy_area=area)

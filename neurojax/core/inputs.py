@@ -16,7 +16,6 @@ from jaxtyping import Array, Float
 from .clock import Clock
 from .tracing import known
 
-
 __all__ = [
     "AbstractInput",
     "AbstractStochasticInput",
