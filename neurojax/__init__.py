@@ -56,7 +56,17 @@ if TYPE_CHECKING:
     from .reports import report
 
 _PACKAGES = frozenset(
-    "circuits connectomes fitting interop observations plotting recordings reports synapses".split()
+    {
+        "circuits",
+        "connectomes",
+        "fitting",
+        "interop",
+        "observations",
+        "plotting",
+        "recordings",
+        "reports",
+        "synapses",
+    }
 )
 _FROM = {"fit": ".fitting", "report": ".reports"}
 

@@ -36,7 +36,7 @@ class Aligned:
         >>> import neurojax as nj
         >>> worms = nj.recordings.load("dag2023")[:2]
         >>> nj.fitting.align(worms, ["AVAL", "AVAR", "AVBL"]).labelled.tolist()
-        [[True, True, True], [True, True, True]]
+        [[True, True, False], [True, True, True]]
     """
 
     values: Float[np.ndarray, "animal time neuron"]

@@ -1,0 +1,210 @@
+"""What every public model must do: collected by itself, so that a new model is tested for free.
+
+A new public `Dynamics` needs one line in `FACTORIES` that builds a small instance.
+"""
+
+import importlib
+import inspect
+import pkgutil
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import paramax
+import pytest
+
+import neurojax as nj
+from neurojax.core.vector_field import is_float
+
+
+def _wiring():
+    names = ["AVAL", "AVAR", "AVBL", "AVBR", "RIML", "RIMR", "DD1", "VD1"]
+    return nj.connectomes.cook2019().subset(names)
+
+
+def _block():
+    circuit = nj.circuits.ConnectomeCircuit(_wiring())
+    n = len(circuit.names)
+    coupling = nj.synapses.GapJunctions("left", "right", g=0.1 * jnp.eye(n))
+    return nj.Block({"left": circuit, "right": circuit}, [coupling])
+
+
+# model -> (a small instance, dt in ms, inputs)
+FACTORIES = {
+    nj.Block: lambda: (_block(), 50.0, {"left": {"I_e": 0.5}}),
+    nj.circuits.ConductanceCircuit: lambda: (
+        nj.circuits.ConductanceCircuit(_wiring()), 0.5, {"I_e": 1.0},
+    ),
+    nj.circuits.ConnectomeCircuit: lambda: (
+        nj.circuits.ConnectomeCircuit(_wiring(), key=jax.random.key(1)), 100.0, {"I_e": 0.5},
+    ),
+}  # fmt: skip
+
+
+def public_models() -> list[type]:
+    """Every concrete Dynamics that a package lists in `__all__`."""
+    found = {value for value in map(nj.__getattribute__, _names(nj)) if _is_model(value)}
+    for module in pkgutil.iter_modules(nj.__path__):
+        if module.ispkg:
+            package = importlib.import_module(f"neurojax.{module.name}")
+            found |= {
+                getattr(package, n) for n in _names(package) if _is_model(getattr(package, n))
+            }
+    return sorted(found, key=lambda model: model.__name__)
+
+
+def _names(module):
+    return [n for n in getattr(module, "__all__", ()) if hasattr(module, n) and n in vars(module)]
+
+
+def _is_model(value) -> bool:
+    return (
+        inspect.isclass(value) and issubclass(value, nj.Dynamics) and not inspect.isabstract(value)
+    )
+
+
+@pytest.fixture(params=public_models(), ids=lambda model: model.__name__)
+def case(request):
+    if request.param not in FACTORIES:
+        pytest.fail(f"add a line for {request.param.__name__} to FACTORIES in tests/test_models.py")
+    return FACTORIES[request.param]()
+
+
+def _run(model, dt, inputs, steps=12, key=None, **options):
+    key = jax.random.key(3) if key is None else key
+    record = {"all": nj.Trace(lambda state: state)}
+    return nj.simulate(
+        model, duration=steps * dt, dt=dt, inputs=inputs, key=key, record=record, **options
+    )
+
+
+def _scalar(model, dt, inputs, **options):
+    """A smooth number that depends on every recorded value."""
+    records = _run(model, dt, inputs, **options)["all"]
+    floats = [x for x in jax.tree.leaves(records) if is_float(x)]
+    return sum(jnp.mean(jnp.sin(0.1 * x)) for x in floats)
+
+
+def _parameters(model):
+    """The trainable leaves, and the rest."""
+    is_frozen = lambda x: isinstance(x, paramax.NonTrainable)
+    return eqx.partition(model, eqx.is_inexact_array, is_leaf=is_frozen)
+
+
+def test_there_are_models():
+    assert nj.circuits.ConnectomeCircuit in public_models()
+
+
+def test_step_keeps_the_state(case):
+    model, dt, inputs = case
+    model = nj.unwrap(model)
+    state = model.init_state(key=jax.random.key(0))
+    clock = nj.Clock(0, dt, jax.random.key(1))
+    after, output = jax.jit(lambda s: model.step(s, inputs, clock))(state)
+    assert isinstance(output, nj.Output)
+    assert jax.tree.structure(after) == jax.tree.structure(state)
+    for old, new in zip(jax.tree.leaves(state), jax.tree.leaves(after), strict=True):
+        assert old.shape == new.shape and old.dtype == new.dtype
+        assert np.isfinite(np.asarray(new, float)).all()
+
+
+def test_jit_agrees(case):
+    model, dt, inputs = case
+    plain = _run(model, dt, inputs)["all"]
+    jitted = eqx.filter_jit(lambda model, x: _run(model, dt, x)["all"])(model, inputs)
+    for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(jitted), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_vmap_equals_a_loop(case):
+    model, dt, inputs = case
+    gains = jnp.array([0.5, 1.0, 2.0])
+    scaled = lambda gain: jax.tree.map(lambda x: x * gain, inputs)
+    together = jax.vmap(lambda gain: _run(model, dt, scaled(gain))["all"])(gains)
+    for i, gain in enumerate(gains):
+        alone = _run(model, dt, scaled(gain))["all"]
+        for a, b in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
+            np.testing.assert_allclose(a[i], b, rtol=1e-9, atol=1e-10)
+
+
+def test_chunks_equal_the_whole(case):
+    model, dt, inputs = case
+    whole = _run(model, dt, inputs, steps=12)
+    first = _run(model, dt, inputs, steps=5)
+    second = _run(model, dt, inputs, steps=7, state=first.final_state)
+    for a, b, c in zip(*(jax.tree.leaves(s["all"]) for s in (whole, first, second)), strict=True):
+        np.testing.assert_array_equal(a, np.concatenate([b, c]))
+
+
+def test_a_changed_parameter_does_not_recompile(case):
+    model, dt, inputs = case
+    traces = []
+
+    class Counting(nj.Dynamics):
+        """Counts how often the step is traced."""
+
+        inner: nj.Dynamics
+
+        def init_state(self, *, key=None):
+            return nj.unwrap(self.inner).init_state(key=key)
+
+        def prepare(self):
+            return Counting(self.inner.prepare())
+
+        def read_inputs(self, inputs, clock):
+            return self.inner.read_inputs(inputs, clock)
+
+        def step(self, state, inputs, clock):
+            traces.append(1)
+            return self.inner.step(state, inputs, clock)
+
+    nj.simulate(Counting(model), duration=4 * dt, dt=dt, inputs=inputs, key=jax.random.key(0))
+    before = len(traces)
+    changed = jax.tree.map(lambda x: x * 1.01 if eqx.is_inexact_array(x) else x, model)
+    other = jax.tree.map(lambda x: x * 1.5, inputs)
+    nj.simulate(Counting(changed), duration=4 * dt, dt=dt, inputs=other, key=jax.random.key(1))
+    assert before > 0 and len(traces) == before
+
+
+def test_gradient_equals_finite_differences(case):
+    model, dt, inputs = case
+    floats, rest = _parameters(model)
+    f = lambda floats: _scalar(eqx.combine(floats, rest), dt, inputs)
+    leaves, tree = jax.tree.flatten(floats)
+    slope = jax.tree.leaves(jax.grad(f)(floats))
+    rng = np.random.default_rng(0)
+    direction = [jnp.asarray(rng.normal(size=x.shape)) * (1e-3 + jnp.abs(x)) for x in leaves]
+    along = sum(float(jnp.vdot(s, d)) for s, d in zip(slope, direction, strict=True))
+    h = 1e-5
+    moved = lambda sign: jax.tree.unflatten(
+        tree, [x + sign * h * d for x, d in zip(leaves, direction, strict=True)]
+    )
+    numeric = float(f(moved(1.0)) - f(moved(-1.0))) / (2 * h)
+    assert along != 0
+    np.testing.assert_allclose(along, numeric, rtol=1e-5, atol=1e-9)
+
+
+def test_float32_gradient_is_close_to_float64(case):
+    model, dt, inputs = case
+
+    def gradient(dtype):
+        cast = lambda x: x.astype(dtype) if eqx.is_inexact_array(x) else x
+        floats, rest = _parameters(jax.tree.map(cast, model))
+        f = lambda floats: _scalar(eqx.combine(floats, rest), dt, inputs, steps=8)
+        return np.concatenate([np.ravel(x) for x in jax.tree.leaves(jax.grad(f)(floats))])
+
+    exact = gradient(jnp.float64)
+    with jax.enable_x64(False):
+        single = gradient(jnp.float32)
+    assert np.linalg.norm(single - exact) < 1e-3 * np.linalg.norm(exact)
+
+
+def test_save_and_load(case, tmp_path):
+    model, _, _ = case
+    nj.save(tmp_path / "model.npz", model)
+    zeros = jax.tree.map(lambda x: jnp.zeros_like(x) if eqx.is_array(x) else x, model)
+    again = nj.load(tmp_path / "model.npz", like=zeros)
+    assert jax.tree.structure(again) == jax.tree.structure(model)
+    for a, b in zip(jax.tree.leaves(model), jax.tree.leaves(again), strict=True):
+        np.testing.assert_array_equal(a, b)
