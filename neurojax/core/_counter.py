@@ -19,7 +19,8 @@ def _mix(x):
 
 def fold(words: UInt32[Array, "2"], value) -> UInt32[Array, "2"]:
     """Two new key words from two key words and an integer."""
-    value = jnp.asarray(value).astype(jnp.uint32)
+    # a hash of a name may exceed a signed 32-bit integer
+    value = jnp.uint32(value) if isinstance(value, int) else jnp.asarray(value).astype(jnp.uint32)
     first = _mix(words[0] ^ _mix(value + jnp.uint32(_GOLDEN)))
     second = _mix(words[1] + first + value * jnp.uint32(_GOLDEN))
     return jnp.stack([first, second])

@@ -186,3 +186,10 @@ def test_gradient_flows_through_noise():
 
     difference = (end(0.5 + 1e-6) - end(0.5 - 1e-6)) / 2e-6
     assert float(jax.grad(end)(0.5)) == pytest.approx(float(difference), rel=1e-7)
+
+
+def test_counter_noise_works_in_32_bits(float32):
+    names = ["noise", "E.V_m", "diffusion['V']", "ornstein-uhlenbeck ['I_e']"]
+    draws = [nj.Clock(3, 0.1, jax.random.key(0), "counter").normal(name, (1000,)) for name in names]
+    assert all(x.dtype == jnp.float32 for x in draws)
+    assert max(abs(float(x.mean())) for x in draws) < 0.15
