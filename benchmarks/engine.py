@@ -3,7 +3,7 @@
 Claims: forward within 1.10 and gradient within 1.15 of the hand-written loop (medians of
 interleaved runs); 10 000 Hodgkin-Huxley-like cells by Heun in at most 14 ns per cell and step;
 noise in at most 6 ns (threefry) and 1 ns (counter) a number. Spike counts and final states are
-compared, so equal work is proven. Run on one core: `PJRT_NPROC=1 python benchmarks/engine.py --json`.
+compared, so equal work is proven. On one core: `PJRT_NPROC=1 python benchmarks/engine.py --json`.
 """
 
 import argparse
@@ -22,7 +22,7 @@ STEPS = 4000
 
 
 def _vtrap(x, y):
-    """x / (exp(x / y) - 1), smooth through zero."""
+    """The quotient x / (exp(x / y) - 1), smooth through zero."""
     z = x / y
     small = jnp.abs(z) < 1e-4
     return jnp.where(small, y * (1 - z / 2), x / jnp.expm1(jnp.where(small, 1.0, z)))
@@ -198,7 +198,7 @@ def compare(name, build, by_hand, parameters, dt, repeats):
 
 
 def cell_steps(repeats):
-    """ns per cell and step of 10 000 Hodgkin-Huxley-like cells by Heun."""
+    """Nanoseconds per cell and step of 10 000 Hodgkin-Huxley-like cells by Heun."""
     cells, steps, dt = 10_000, 400, 0.025
     run = eqx.filter_jit(lambda m: nj.simulate(m, duration=steps * dt, dt=dt).stats.spikes[""])
     model = HodgkinHuxley(*hh_parameters(cells))
@@ -207,7 +207,7 @@ def cell_steps(repeats):
 
 
 def noise(kind, repeats):
-    """ns a normal number, drawn step by step in a scan."""
+    """Nanoseconds a normal number, drawn step by step in a scan."""
     n, steps = 10_000, 200
 
     def run(key):
@@ -246,8 +246,8 @@ def main():
     else:
         for row in found["models"]:
             print(
-                f"{row['model']}: forward {row['forward_ms']:.2f} ms ({row['forward_ratio']:.2f} of "
-                f"the hand-written loop), gradient {row['gradient_ms']:.2f} ms "
+                f"{row['model']}: forward {row['forward_ms']:.2f} ms ({row['forward_ratio']:.2f} "
+                f"of the hand-written loop), gradient {row['gradient_ms']:.2f} ms "
                 f"({row['gradient_ratio']:.2f}); spikes {row['spikes']}"
             )
         print({k: v for k, v in found.items() if k != "models"})

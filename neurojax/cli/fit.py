@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -48,9 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", choices=("cpu", "gpu"), help="default: the best that JAX finds")
     add("--out", type=Path, default=Path("neurojax-fit"), metavar="FOLDER",
         help="where the report goes (default: %(default)s)")  # fmt: skip
-    add("--checkpoint", type=Path, metavar="FOLDER", help="keep checkpoints there")
+    add("--checkpoint", type=Path, metavar="FOLDER",
+        help="where checkpoints are kept (default: OUT/checkpoints, begun anew by each fit)")  # fmt: skip
     add("--resume", action="store_true",
-        help="go on from the checkpoints (default folder: OUT/checkpoints)")  # fmt: skip
+        help="go on from the checkpoints of a fit that was cut off")  # fmt: skip
     add("--full", action="store_true",
         help="the whole table: three shuffles, edges between left-right partners dropped, stricter "
         "folds, a low-rank circuit, a forecasting one, all baselines")  # fmt: skip
@@ -175,8 +177,10 @@ def _fits(arguments: argparse.Namespace, recordings, wiring) -> tuple[Any, dict[
     shuffles = arguments.shuffles if arguments.shuffles is not None else (3 if full else 2)
     shuffled = [Shuffled(shuffles)] if shuffles else []
     checkpoint = arguments.checkpoint
-    if checkpoint is None and arguments.resume:
+    if checkpoint is None:
         checkpoint = arguments.out / "checkpoints"
+        if not arguments.resume:
+            shutil.rmtree(checkpoint, ignore_errors=True)  # of an earlier fit, in our own folder
 
     def fit(name, objective, low_rank=0, controls=(), **options):
         tau = 6000.0 if objective == "forecast" else 800.0
@@ -193,7 +197,8 @@ def _fits(arguments: argparse.Namespace, recordings, wiring) -> tuple[Any, dict[
             controls=controls,
             steps=arguments.steps,
             seeds=arguments.seeds,
-            checkpoint=None if checkpoint is None else checkpoint / name,
+            checkpoint=checkpoint / name,
+            checkpoint_every=250,
             resume=arguments.resume,
             progress=not (arguments.quiet or arguments.json),
             key=rest,
