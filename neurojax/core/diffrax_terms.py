@@ -91,7 +91,14 @@ class _Amplitude(eqx.Module):
     def __call__(self, t, y, args):
         import lineax
 
-        return lineax.DiagonalLinearOperator(self.field.diffusion(t, y, args))
+        amplitude = self.field.diffusion(t, y, args)
+        filled = jax.tree.map(
+            lambda leaf, a: jnp.zeros_like(leaf) if a is None and leaf is not None else a,
+            y,
+            amplitude,
+            is_leaf=lambda x: x is None,
+        )
+        return lineax.DiagonalLinearOperator(filled)
 
 
 def brownian(solver, like, t0, t1, tol, key):

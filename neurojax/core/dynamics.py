@@ -130,7 +130,10 @@ class ContinuousDynamics(Dynamics):
         return state
 
     def propagate(self, state: State, h) -> State | None:
-        """The leaves with an exact flow of their own, advanced by `h` ms; `None` elsewhere."""
+        """The leaves with an exact flow of their own, advanced by `h` ms; `None` elsewhere.
+
+        They may depend on each other, but on no other leaf of the state.
+        """
         return None
 
     def receive(self, state: State, inputs) -> State:
@@ -171,9 +174,10 @@ class ContinuousDynamics(Dynamics):
         if exact is None:
             state = eqx.combine(moved, field.rest)
         else:
-            state = eqx.combine(moved, exact, field.rest)
-            # without it XLA updates the receptors before the membrane has read them, by copies
-            state = jax.lax.optimization_barrier(state)
+            # without the barrier XLA updates the receptors before the membrane has read them,
+            # which costs a copy of each
+            state = jax.lax.optimization_barrier(eqx.combine(moved, state))
+            state = eqx.combine(self.propagate(state, clock.dt), state)
         state = self.receive(state, resolve(inputs, clock))
         return state, self.emit(state, clock)
 

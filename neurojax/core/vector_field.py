@@ -78,28 +78,23 @@ class VectorField(eqx.Module):
         return bool(jax.tree.leaves(self.dynamics.diffusion(*self._arguments(t, y, inputs))))
 
     def diffusion(self, t, y, inputs):
-        """Noise amplitudes shaped like `y` (zero where the model has none), or `None`."""
+        """Noise amplitudes shaped like `y`, `None` for leaves (or a whole model) without noise."""
         amplitude = self.dynamics.diffusion(*self._arguments(t, y, inputs))
         if not jax.tree.leaves(amplitude):
             return None
-        fill = lambda leaf, a: (
-            jnp.zeros_like(leaf)
-            if a is None
-            else jnp.broadcast_to(jnp.asarray(a, leaf.dtype), leaf.shape)
-        )
-        return jax.tree.map(
-            lambda leaf, a: None if leaf is None else fill(leaf, a),
-            y,
-            _expand_none(amplitude, y),
-            is_leaf=_is_none,
-        )
 
-    def normals(self, y):
-        """Standard normal numbers shaped like `y`, one stream per leaf, named by its path."""
+        def shaped(leaf, a):
+            none = leaf is None or a is None
+            return None if none else jnp.broadcast_to(jnp.asarray(a, leaf.dtype), leaf.shape)
+
+        return jax.tree.map(shaped, y, _expand_none(amplitude, y), is_leaf=_is_none)
+
+    def normals(self, like):
+        """Standard normal numbers, one stream per leaf of `like`, named by its path."""
         draw = lambda path, leaf: self.clock.normal(
             "diffusion" + jax.tree_util.keystr(path), leaf.shape, leaf.dtype
         )
-        return jax.tree_util.tree_map_with_path(draw, y)
+        return jax.tree_util.tree_map_with_path(draw, like)
 
 
 def _checked(model: str, rates, y):

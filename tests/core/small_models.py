@@ -193,3 +193,20 @@ def count_traces():
     size = run_steps._cached._cache_size
     before = size()
     yield lambda: size() - before
+
+
+def primitives(jaxpr):
+    """The names of all primitives outside and inside of the loops of a jaxpr."""
+    outside, inside = set(), set()
+    for eqn in jaxpr.eqns:
+        outside.add(eqn.primitive.name)
+        for value in eqn.params.values():
+            for inner in value if isinstance(value, tuple | list) else (value,):
+                inner = getattr(inner, "jaxpr", inner)
+                if hasattr(inner, "eqns"):
+                    found = primitives(inner)
+                    if eqn.primitive.name in ("scan", "while"):
+                        inside |= found[0] | found[1]
+                    else:
+                        outside, inside = outside | found[0], inside | found[1]
+    return outside, inside

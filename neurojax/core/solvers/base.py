@@ -42,10 +42,21 @@ def plus(y, scale, k):
 
 
 def noise_increment(f, t, dt, y, args):
-    """sigma(t, y) * sqrt(dt) * N(0, 1), shaped like `y`; `None` for a noiseless field."""
+    """The amplitude sigma(t, y) and sqrt(dt) N(0, 1), `None` for leaves or fields without noise."""
     diffusion = getattr(f, "diffusion", None)
     amplitude = None if diffusion is None else diffusion(t, y, args)
     if amplitude is None:
         return None, None
-    normals = f.normals(y)
+    normals = f.normals(amplitude)
     return amplitude, jax.tree.map(lambda z: jnp.sqrt(jnp.asarray(dt, z.dtype)) * z, normals)
+
+
+def plus_noise(y, amplitude, increment):
+    """Leaf by leaf y + amplitude * increment, for the leaves that have noise."""
+    return jax.tree.map(
+        lambda a, s, w: a if s is None else a + s * w,
+        y,
+        amplitude,
+        increment,
+        is_leaf=lambda x: x is None,
+    )

@@ -2,9 +2,7 @@
 
 from typing import ClassVar
 
-import jax
-
-from .base import AbstractStepper, noise_increment, plus
+from .base import AbstractStepper, noise_increment, plus, plus_noise
 
 
 class EulerMaruyama(AbstractStepper):
@@ -29,4 +27,4 @@ class EulerMaruyama(AbstractStepper):
         amplitude, dW = noise_increment(f, t, dt, y, args)
         if amplitude is None:
             return drifted
-        return jax.tree.map(lambda a, s, w: a + s * w, drifted, amplitude, dW)
+        return plus_noise(drifted, amplitude, dW)

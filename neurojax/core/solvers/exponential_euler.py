@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from ..structure import local_rates
-from .base import AbstractStepper
+from .base import AbstractStepper, plus_noise
 
 
 class ExponentialEuler(AbstractStepper):
@@ -47,10 +47,13 @@ class ExponentialEuler(AbstractStepper):
         amplitude = None if diffusion is None else diffusion(t, y, args)
         if amplitude is None:
             return moved
-        return jax.tree.map(
-            lambda a, s, r, z: a + s * jnp.sqrt(dt * phi1(2.0 * r * dt)) * z,
-            moved, amplitude, rates, f.normals(y),
-        )  # fmt: skip
+        spread = jax.tree.map(
+            lambda s, r: None if s is None else s * jnp.sqrt(dt * phi1(2.0 * r * dt)),
+            amplitude,
+            rates,
+            is_leaf=lambda x: x is None,
+        )
+        return plus_noise(moved, spread, f.normals(amplitude))
 
 
 @jax.custom_jvp

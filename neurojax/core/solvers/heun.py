@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import jax
 
-from .base import AbstractStepper, noise_increment, plus
+from .base import AbstractStepper, noise_increment, plus, plus_noise
 
 
 class Heun(AbstractStepper):
@@ -32,10 +32,9 @@ class Heun(AbstractStepper):
         if amplitude is None:
             k1 = f(t + dt, predicted, args)
             return jax.tree.map(lambda a, b, c: a + 0.5 * dt * (b + c), y, k0, k1)
-        predicted = jax.tree.map(lambda a, s, w: a + s * w, predicted, amplitude, dW)
+        predicted = plus_noise(predicted, amplitude, dW)
         k1 = f(t + dt, predicted, args)
         late = f.diffusion(t + dt, predicted, args)
-        return jax.tree.map(
-            lambda a, b, c, s0, s1, w: a + 0.5 * dt * (b + c) + 0.5 * (s0 + s1) * w,
-            y, k0, k1, amplitude, late, dW,
-        )  # fmt: skip
+        moved = jax.tree.map(lambda a, b, c: a + 0.5 * dt * (b + c), y, k0, k1)
+        mean = jax.tree.map(lambda s0, s1: 0.5 * (s0 + s1), amplitude, late)
+        return plus_noise(moved, mean, dW)
