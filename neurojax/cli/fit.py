@@ -39,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the whole connectome, not only the neurons that a recording labels")  # fmt: skip
     add("--objective", choices=("masked", "forecast"), default="masked",
         help="reconstruct hidden neurons, or foretell frames (default: masked)")  # fmt: skip
-    add("--steps", type=_count, default=500, metavar="N", help="gradient steps (default: 500)")
+    add("--steps", type=_count, metavar="N",
+        help="gradient steps (default: 250; with --full: 500)")  # fmt: skip
     add("--seed", type=_seed, default=0, metavar="N", help="of everything random (default: 0)")
     add("--seeds", type=_count, default=1, metavar="N", help="fits from different starts")
     add("--shuffles", type=_seed, metavar="K",
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, default=Path("neurojax-fit"), metavar="FOLDER",
         help="where the report goes (default: %(default)s)")  # fmt: skip
     add("--checkpoint", type=Path, metavar="FOLDER",
-        help="where checkpoints are kept (default: OUT/checkpoints, begun anew by each fit)")  # fmt: skip
+        help="where checkpoints are kept (default: OUT/checkpoints, anew for each fit)")  # fmt: skip
     add("--resume", action="store_true",
         help="go on from the checkpoints of a fit that was cut off")  # fmt: skip
     add("--full", action="store_true",
@@ -174,6 +175,7 @@ def _fits(arguments: argparse.Namespace, recordings, wiring) -> tuple[Any, dict[
     full = arguments.full
     key = jax.random.key(arguments.seed)
     draw, rest = jax.random.split(key)
+    steps = arguments.steps if arguments.steps is not None else (500 if full else 250)
     shuffles = arguments.shuffles if arguments.shuffles is not None else (3 if full else 2)
     shuffled = [Shuffled(shuffles)] if shuffles else []
     checkpoint = arguments.checkpoint
@@ -195,7 +197,7 @@ def _fits(arguments: argparse.Namespace, recordings, wiring) -> tuple[Any, dict[
             observer=EdgeObserver() if objective == "masked" else None,
             hold_out=LeaveOneAnimalOut() if several else LaterTime(),
             controls=controls,
-            steps=arguments.steps,
+            steps=steps,
             seeds=arguments.seeds,
             checkpoint=checkpoint / name,
             checkpoint_every=250,

@@ -84,8 +84,9 @@ class VectorField(eqx.Module):
             return None
 
         def shaped(leaf, a):
-            none = leaf is None or a is None
-            return None if none else jnp.broadcast_to(jnp.asarray(a, leaf.dtype), leaf.shape)
+            if leaf is None or a is None:
+                return None
+            return jnp.broadcast_to(jnp.asarray(a, leaf.dtype), leaf.shape)
 
         return jax.tree.map(shaped, y, _expand_none(amplitude, y), is_leaf=_is_none)
 
