@@ -15,7 +15,7 @@
 #
 # One circuit with the wiring of *C. elegans*, fitted to whole-brain recordings of several animals,
 # and scored on an animal that it has never seen. This notebook uses three animals and 150 steps, to
-# be quick; `neurojax fit` in a shell does the same with all five animals and 500 steps.
+# be quick; `neurojax fit` in a shell does the same with all five animals and 250 steps.
 
 # %%
 import jax
