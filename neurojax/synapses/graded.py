@@ -1,6 +1,7 @@
 """Graded chemical synapses."""
 
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -9,6 +10,19 @@ from jaxtyping import Array
 from neurojax.core import AbstractCoupling, Parameter, parameter
 
 from ._leaf import check_matrix, leaf
+
+
+class _Plain(eqx.Module):
+    """A function without parameters: part of the structure of a model, not of its arrays."""
+
+    function: Callable = eqx.field(static=True)
+
+    def __call__(self, x: Array) -> Array:
+        return self.function(x)
+
+
+def _as_module(function):
+    return function if isinstance(function, eqx.Module) else _Plain(function)
 
 
 class Graded(AbstractCoupling):
@@ -36,9 +50,7 @@ class Graded(AbstractCoupling):
     source: str = eqx.field(static=True)
     target: str = eqx.field(static=True)
     weight: Parameter = parameter(required=True)
-    function: Callable = eqx.field(
-        default=jax.nn.sigmoid, converter=lambda f: f if isinstance(f, eqx.Module) else _Plain(f)
-    )
+    function: Any = eqx.field(default=jax.nn.sigmoid, converter=_as_module)
     port: str = eqx.field(static=True, default="I_e")
     leaf: str = eqx.field(static=True, default="V")
 
@@ -47,12 +59,3 @@ class Graded(AbstractCoupling):
         released = self.function(leaf(source, self.leaf, self.source))
         check_matrix("weight", self.weight, released)
         return self.weight @ released
-
-
-class _Plain(eqx.Module):
-    """A function without parameters: part of the structure of a model, not of its arrays."""
-
-    function: Callable = eqx.field(static=True)
-
-    def __call__(self, x: Array) -> Array:
-        return self.function(x)
