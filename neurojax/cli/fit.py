@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, default=Path("neurojax-fit"), metavar="FOLDER",
         help="where the report goes (default: %(default)s)")  # fmt: skip
     add("--checkpoint", type=Path, metavar="FOLDER",
-        help="where checkpoints are kept (default: OUT/checkpoints, anew for each fit)")  # fmt: skip
+        help="where checkpoints are kept (default: OUT/checkpoints, begun anew)")  # fmt: skip
     add("--resume", action="store_true",
         help="go on from the checkpoints of a fit that was cut off")  # fmt: skip
     add("--full", action="store_true",
@@ -187,13 +187,15 @@ def _fits(arguments: argparse.Namespace, recordings, wiring) -> tuple[Any, dict[
     def fit(name, objective, low_rank=0, controls=(), **options):
         tau = 6000.0 if objective == "forecast" else 800.0
         circuit = nj.circuits.ConnectomeCircuit(wiring, tau=tau, low_rank=low_rank, key=draw)
+        # an abstract variable of equinox looks like a field without a value to pyright
+        masked = MaskedNeurons(low=0.1, high=0.5)  # pyright: ignore[reportCallIssue]
+        forecast = TeacherForced(horizon=_HORIZON)  # pyright: ignore[reportCallIssue]
+        goal = masked if objective == "masked" else forecast
         several = len(recordings) > 1 and objective == "masked"
         return nj.fit(
             circuit,
             recordings,
-            objective=MaskedNeurons(low=0.1, high=0.5)
-            if objective == "masked"
-            else TeacherForced(horizon=_HORIZON),
+            objective=goal,
             observer=EdgeObserver() if objective == "masked" else None,
             hold_out=LeaveOneAnimalOut() if several else LaterTime(),
             controls=controls,

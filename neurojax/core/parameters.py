@@ -109,7 +109,7 @@ def parameter(default=None, *, required: bool = False) -> Any:
     return eqx.field(converter=as_parameter, default=default)
 
 
-def as_parameter(value):
+def as_parameter(value) -> Any:
     """A floating-point array of the default precision; wrappers and `None` stay what they are.
 
     Example:

@@ -1,5 +1,7 @@
 """Dotted names of the leaves of a state: `"E.V_m"`."""
 
+from typing import Any
+
 import jax
 import numpy as np
 
@@ -29,7 +31,7 @@ def _child(tree, name: str):
     return getattr(tree, name, None)
 
 
-def get(tree, path: str):
+def get(tree, path: str) -> Any:
     """The part of a tree at a dotted path, or `None`."""
     for name in path.split(".") if path else ():
         tree = _child(tree, name)

@@ -46,7 +46,8 @@ class Checkpoints:
         step = self._manager.latest_step()
         if step is None:
             return None
-        return self._manager.restore(step, args=ocp.args.StandardRestore(like))
+        found: Any = self._manager.restore(step, args=ocp.args.StandardRestore(like))
+        return found
 
     def save(self, step: int, arrays: dict[str, np.ndarray]) -> None:
         """Write a checkpoint; it counts only when it is complete."""

@@ -226,7 +226,7 @@ def _check_kinds(hold_out, normalisation, controls, observation, observer, early
 
 def _as_objective(objective, given: bool) -> AbstractObjective:
     if objective is None:
-        return MaskedNeurons()
+        return MaskedNeurons()  # pyright: ignore[reportCallIssue]
     if isinstance(objective, AbstractObjective):
         return objective
     if isinstance(objective, type) or not callable(objective):
@@ -234,7 +234,8 @@ def _as_objective(objective, given: bool) -> AbstractObjective:
             "objective must be MaskedNeurons(...), TeacherForced(...) or a function of "
             f"(model, batch, key), got {objective!r}"
         )
-    return UserObjective(objective, frames=getattr(objective, "frames", 41), whole=given)
+    frames = getattr(objective, "frames", 41)
+    return UserObjective(objective, frames=frames, whole=given)  # pyright: ignore[reportCallIssue]
 
 
 @functools.lru_cache(maxsize=8)
@@ -589,8 +590,8 @@ def _result(
             by_seed = [join(list(parts), method) for parts in zip(*left_out, strict=True)]
             rows.setdefault("left-out animal", {})[method] = by_seed
     main = finished[0]
-    graph = getattr(unwrap(named[0][1]), "connectome", None)
-    wiring: Connectome | None = graph() if callable(graph) else None
+    graph: Any = getattr(unwrap(named[0][1]), "connectome", None)
+    wiring: Connectome | None = None if graph is None else graph()
     controls = [
         c.connectome()
         for n, c in named[1:]

@@ -10,7 +10,7 @@ from typing import Any, final
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from neurojax.core import ContinuousDynamics, Dynamics, Parameter
 from neurojax.core.paths import get
@@ -95,8 +95,8 @@ class EdgeObserver(AbstractObserver):
     K: Parameter = None  # (edge,)
     to: Int[Array, " edge"] | None = None  # i: the neuron that is told
     of: Int[Array, " edge"] | None = None  # j: the neuron that tells
-    valid: Array | None = None  # 0 for padding, so that shuffled graphs have the same shapes
-    matrix: Float[Array, "of to"] | None = None  # K laid out, by prepare
+    valid: Any = None  # 0 for padding, so that shuffled graphs have the same shapes
+    matrix: Any = None  # K laid out, by prepare
     neurons: int = eqx.field(static=True, default=0)
 
     def bound(self, circuit: Dynamics) -> "EdgeObserver":
