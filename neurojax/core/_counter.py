@@ -27,9 +27,13 @@ def fold(words: UInt32[Array, "2"], value) -> UInt32[Array, "2"]:
 
 
 def _bits(words, shape, lane: int):
+    """32 bits per element; the two lanes share the first round and differ in the second."""
     index = jnp.arange(math.prod(shape), dtype=jnp.uint32).reshape(shape)
     # two rounds with different key words: neighbouring counters share no structure
-    return _mix(_mix(index * jnp.uint32(2) + jnp.uint32(lane) + words[0]) ^ words[1])
+    first = _mix(index + words[0])
+    if lane == 0:
+        return _mix(first ^ words[1])
+    return _mix(first + (words[1] * jnp.uint32(_GOLDEN) + jnp.uint32(0x85EBCA6B)))
 
 
 def _byte_sum(bits):

@@ -59,8 +59,8 @@ class Auto(eqx.Module):
         CheckpointBlocks()
     """
 
-    forward_limit: int = eqx.field(static=True, default=4)
-    tiny: int = eqx.field(static=True, default=512)
+    forward_limit: int = eqx.field(static=True, default=8)
+    tiny: int = eqx.field(static=True, default=64)
     budget: int = eqx.field(static=True, default=1 << 30)
 
     def choose(

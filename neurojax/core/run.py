@@ -96,8 +96,8 @@ class FixedStepRun:
     def _labels(self, every: int, done: int, steps: int) -> np.ndarray:
         """End labels, relative to the start of the run, of the samples taken in a stretch."""
         first = 0 if self.first_step is None else self.first_step
-        labels = np.arange(done + 1, done + steps + 1)
-        return labels[(first + labels) % every == 0]
+        begin = first + done
+        return np.arange((begin // every + 1) * every, begin + steps + 1, every) - first
 
     def _output(self, state):
         clock = Clock(0, self.dt, self.key, self.noise)
