@@ -21,18 +21,18 @@ import neurojax as nj
 STEPS = 4000
 
 
-def _vtrap(x, y):
-    """The quotient x / (exp(x / y) - 1), smooth through zero."""
-    z = x / y
-    small = jnp.abs(z) < 1e-4
-    return jnp.where(small, y * (1 - z / 2), x / jnp.expm1(jnp.where(small, 1.0, z)))
+def _ratio(z):
+    """The quotient z / (exp(z) - 1), smooth through zero."""
+    small = jnp.abs(z) < 1e-2
+    safe = jnp.where(small, 1.0, z)
+    return jnp.where(small, 1 - z * (0.5 - z * (1 / 12)), safe / (jnp.exp(safe) - 1))
 
 
 def hodgkin_huxley(V, m, h, n, g_Na, g_K, g_L, I_e):
     """Rates of change of the squid axon's variables (densities in mS/cm2 and uA/cm2)."""
-    a_m, b_m = 0.1 * _vtrap(-(V + 40), 10.0), 4 * jnp.exp(-(V + 65) / 18)
-    a_h, b_h = 0.07 * jnp.exp(-(V + 65) / 20), jax.nn.sigmoid((V + 35) / 10)
-    a_n, b_n = 0.01 * _vtrap(-(V + 55), 10.0), 0.125 * jnp.exp(-(V + 65) / 80)
+    a_m, b_m = _ratio((V + 40) * -0.1), 4 * jnp.exp((V + 65) * (-1 / 18))
+    a_h, b_h = 0.07 * jnp.exp((V + 65) * (-1 / 20)), jax.nn.sigmoid((V + 35) * 0.1)
+    a_n, b_n = 0.1 * _ratio((V + 55) * -0.1), 0.125 * jnp.exp((V + 65) * (-1 / 80))
     current = I_e - g_Na * m**3 * h * (V - 50) - g_K * n**4 * (V + 77) - g_L * (V + 54.4)
     return current, a_m * (1 - m) - b_m * m, a_h * (1 - h) - b_h * h, a_n * (1 - n) - b_n * n
 

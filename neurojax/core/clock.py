@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 
-from . import _counter
+from . import _counter, _threefry
 
 
 class Clock(eqx.Module):
@@ -88,6 +88,8 @@ class Clock(eqx.Module):
         key = self._draw_key(name)
         if self.noise == "counter":
             return _counter.normal(key, shape, dtype)
+        if _threefry.applies(key, dtype):
+            return _threefry.normal(key, shape)
         return jax.random.normal(key, shape, dtype)
 
     def uniform(self, name: str, shape: tuple[int, ...] = (), dtype=None) -> Array:
@@ -100,6 +102,8 @@ class Clock(eqx.Module):
         key = self._draw_key(name)
         if self.noise == "counter":
             return _counter.uniform(key, shape, dtype)
+        if _threefry.applies(key, dtype):
+            return _threefry.uniform(key, shape)
         return jax.random.uniform(key, shape, dtype)
 
     def _draw_key(self, name: str) -> Any:

@@ -144,11 +144,34 @@ def test_counter_uniform():
     assert chi2 < 99 + 5 * np.sqrt(2 * 99)
 
 
-def test_threefry_uniform_and_normal_are_those_of_jax():
+@pytest.mark.parametrize("shape", [(), (1,), (7,), (3, 5), (100_000,)])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_threefry_numbers_are_those_of_jax(shape, dtype):
+    """The default generator of JAX with the key of the step, normal numbers to rounding."""
     clock = nj.Clock(5, 0.1, jax.random.key(0))
     key = jax.random.fold_in(clock.child("x").key, 5)
-    np.testing.assert_array_equal(clock.normal("x", (3,)), jax.random.normal(key, (3,)))
-    np.testing.assert_array_equal(clock.uniform("x", (3,)), jax.random.uniform(key, (3,)))
+    ours, theirs = clock.uniform("x", shape, dtype), jax.random.uniform(key, shape, dtype)
+    assert ours.dtype == dtype and ours.shape == shape
+    np.testing.assert_array_equal(ours, theirs)
+    ours, theirs = clock.normal("x", shape, dtype), jax.random.normal(key, shape, dtype)
+    assert ours.dtype == dtype and ours.shape == shape
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_other_generators_of_jax_work():
+    clock = nj.Clock(5, 0.1, jax.random.key(0, impl="rbg"))
+    key = jax.random.fold_in(clock.child("x").key, 5)
+    np.testing.assert_array_equal(
+        clock.normal("x", (3,), jnp.float32), jax.random.normal(key, (3,), jnp.float32)
+    )
+
+
+def test_moments_of_single_precision_threefry():
+    z = np.asarray(nj.Clock(1, 0.1, jax.random.key(2)).normal("x", (1_000_000,), jnp.float32))
+    z = z.astype(float)
+    for power, moment, spread in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
+        assert abs(np.mean(z**power) - moment) < 5 * np.sqrt(spread / len(z))
+    assert np.abs(z).max() < 5.6 and np.mean(np.abs(z) > 4) < 2 * 6.3e-5
 
 
 def test_order_of_parts_does_not_matter():

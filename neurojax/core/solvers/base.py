@@ -41,6 +41,15 @@ def plus(y, scale, k):
     return jax.tree.map(lambda a, b: a + jnp.asarray(scale, jnp.result_type(a, b)) * b, y, k)
 
 
+def stage(k, y):
+    """A slope and the state of the next stage, computed before anything that reads them.
+
+    Without this XLA fuses the stages and computes the slope again for each of its readers: up to
+    twice the time, also in gradients.
+    """
+    return jax.lax.optimization_barrier((k, y))
+
+
 def noise_increment(f, t, dt, y, args):
     """The amplitude sigma(t, y) and sqrt(dt) N(0, 1), `None` for leaves or fields without noise."""
     diffusion = getattr(f, "diffusion", None)

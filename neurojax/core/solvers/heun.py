@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import jax
 
-from .base import AbstractStepper, noise_increment, plus, plus_noise
+from .base import AbstractStepper, noise_increment, plus, plus_noise, stage
 
 
 class Heun(AbstractStepper):
@@ -30,9 +30,10 @@ class Heun(AbstractStepper):
         predicted = plus(y, dt, k0)
         amplitude, dW = noise_increment(f, t, dt, y, args)
         if amplitude is None:
+            k0, predicted = stage(k0, predicted)
             k1 = f(t + dt, predicted, args)
             return jax.tree.map(lambda a, b, c: a + 0.5 * dt * (b + c), y, k0, k1)
-        predicted = plus_noise(predicted, amplitude, dW)
+        (k0, dW), predicted = stage((k0, dW), plus_noise(predicted, amplitude, dW))
         k1 = f(t + dt, predicted, args)
         late = f.diffusion(t + dt, predicted, args)
         moved = jax.tree.map(lambda a, b, c: a + 0.5 * dt * (b + c), y, k0, k1)

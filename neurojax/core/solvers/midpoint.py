@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from .base import AbstractStepper, plus
+from .base import AbstractStepper, plus, stage
 
 
 class Midpoint(AbstractStepper):
@@ -19,5 +19,5 @@ class Midpoint(AbstractStepper):
 
     def advance(self, f, t, dt, y, args):
         """See `AbstractStepper.advance`."""
-        half = plus(y, 0.5 * dt, f(t, y, args))
+        _, half = stage(None, plus(y, 0.5 * dt, f(t, y, args)))
         return plus(y, dt, f(t + 0.5 * dt, half, args))

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import jax
 
-from .base import AbstractStepper, plus
+from .base import AbstractStepper, plus, stage
 
 
 class RungeKutta4(AbstractStepper):
@@ -25,9 +25,12 @@ class RungeKutta4(AbstractStepper):
     def advance(self, f, t, dt, y, args):
         """See `AbstractStepper.advance`."""
         k0 = f(t, y, args)
-        k1 = f(t + 0.5 * dt, plus(y, 0.5 * dt, k0), args)
-        k2 = f(t + 0.5 * dt, plus(y, 0.5 * dt, k1), args)
-        k3 = f(t + dt, plus(y, dt, k2), args)
+        k0, half = stage(k0, plus(y, 0.5 * dt, k0))
+        k1 = f(t + 0.5 * dt, half, args)
+        k1, half = stage(k1, plus(y, 0.5 * dt, k1))
+        k2 = f(t + 0.5 * dt, half, args)
+        k2, end = stage(k2, plus(y, dt, k2))
+        k3 = f(t + dt, end, args)
         return jax.tree.map(
             lambda a, b, c, d, e: a + dt * ((b + e) / 6 + (c + d) / 3), y, k0, k1, k2, k3
         )
