@@ -12,7 +12,6 @@ import platform
 import statistics
 import time
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 
@@ -70,7 +69,7 @@ def hh_parameters(n):
     return tuple(jnp.full(n, x) for x in (120.0, 36.0, 0.3, 10.0))
 
 
-def hh_by_hand(parameters, dt, remat=False):
+def hh_by_hand(parameters, dt, remat=False, steps=STEPS):
     """Heun's method written out; final V, spike count, all V."""
 
     def step(carry, _):
@@ -83,7 +82,7 @@ def hh_by_hand(parameters, dt, remat=False):
 
     start = (hh_start(parameters[0].shape[0]), jnp.zeros((), jnp.int32))
     body = jax.checkpoint(step, prevent_cse=False) if remat else step
-    (y, count), V = jax.lax.scan(body, start, None, length=STEPS)
+    (y, count), V = jax.lax.scan(body, start, None, length=steps)
     return y[0], count, V
 
 
@@ -198,28 +197,33 @@ def compare(name, build, by_hand, parameters, dt, repeats):
 
 
 def cell_steps(repeats):
-    """Nanoseconds per cell and step of 10 000 Hodgkin-Huxley-like cells by Heun."""
+    """Nanoseconds per cell and step of 10 000 Hodgkin-Huxley-like cells by Heun, and by hand."""
     cells, steps, dt = 10_000, 400, 0.025
-    run = eqx.filter_jit(lambda m: nj.simulate(m, duration=steps * dt, dt=dt).stats.spikes[""])
-    model = HodgkinHuxley(*hh_parameters(cells))
-    timed(run, model)
-    return statistics.median(timed(run, model)[0] for _ in range(repeats)) * 1e9 / cells / steps
+    run = jax.jit(
+        lambda p: nj.simulate(HodgkinHuxley(*p), duration=steps * dt, dt=dt).stats.spikes[""]
+    )
+    hand = jax.jit(lambda p: hh_by_hand(p, dt, steps=steps)[1])
+    medians, _, spikes, spikes_hand = pair(run, hand, (hh_parameters(cells),), repeats)
+    assert int(spikes) == int(spikes_hand)
+    return [m * 1e9 / cells / steps for m in medians]
 
 
 def noise(kind, repeats):
-    """Nanoseconds a normal number, drawn step by step in a scan."""
+    """Nanoseconds a normal number, drawn step by step in a scan, by a clock and by jax.random."""
     n, steps = 10_000, 200
 
-    def run(key):
-        def body(total, step):
-            return total + nj.Clock(step, 0.1, key, kind).normal("noise", (n,)), None
+    def summed(draw):
+        def run(key):
+            body = lambda total, step: (total + draw(key, step), None)
+            return jax.lax.scan(body, jnp.zeros(n), jnp.arange(steps))[0]
 
-        return jax.lax.scan(body, jnp.zeros(n), jnp.arange(steps))[0]
+        return jax.jit(run)
 
-    run = jax.jit(run)
-    key = jax.random.key(0)
-    timed(run, key)
-    return statistics.median(timed(run, key)[0] for _ in range(repeats)) * 1e9 / n / steps
+    clock = summed(lambda key, step: nj.Clock(step, 0.1, key, kind).normal("noise", (n,)))
+    plain = summed(lambda key, step: jax.random.normal(jax.random.fold_in(key, step), (n,)))
+    medians, _, total, _ = pair(clock, plain, (jax.random.key(0),), repeats)
+    assert abs(float(jnp.std(total)) / steps**0.5 - 1) < 0.05
+    return [m * 1e9 / n / steps for m in medians]
 
 
 def main():
@@ -227,6 +231,8 @@ def main():
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()
+    cells = cell_steps(options.repeats)
+    threefry, counter = (noise(kind, options.repeats) for kind in ("threefry", "counter"))
     found = {
         "python": platform.python_version(),
         "jax": jax.__version__,
@@ -237,9 +243,11 @@ def main():
             compare("100 leaky integrate-and-fire neurons", lambda p: LeakyIntegrateAndFire(*p),
                     lif_by_hand, lif_parameters(100), 0.1, options.repeats),
         ],
-        "hodgkin_huxley_ns_per_cell_and_step": cell_steps(options.repeats),
-        "threefry_ns_per_number": noise("threefry", options.repeats),
-        "counter_ns_per_number": noise("counter", options.repeats),
+        "hodgkin_huxley_ns_per_cell_and_step": cells[0],
+        "by_hand_ns_per_cell_and_step": cells[1],
+        "threefry_ns_per_number": threefry[0],
+        "counter_ns_per_number": counter[0],
+        "jax_random_ns_per_number": threefry[1],
     }  # fmt: skip
     if options.json:
         print(json.dumps(found, indent=2))

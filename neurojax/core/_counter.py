@@ -23,28 +23,34 @@ def fold(words: UInt32[Array, "2"], value) -> UInt32[Array, "2"]:
     value = jnp.uint32(value) if isinstance(value, int) else jnp.asarray(value).astype(jnp.uint32)
     first = _mix(words[0] ^ _mix(value + jnp.uint32(_GOLDEN)))
     second = _mix(words[1] + first + value * jnp.uint32(_GOLDEN))
-    return jnp.stack([first, second])
+    # small seeds differ in the second word alone, and both words must depend on it
+    return jnp.stack([_mix(first + second * jnp.uint32(_GOLDEN)), second])
 
 
-def _bits(words, shape, lane: int):
-    """32 bits per element; the two lanes share the first round and differ in the second."""
+def _hash(words, shape) -> Array:
+    """32 mixed bits per element, under the first key word."""
     index = jnp.arange(math.prod(shape), dtype=jnp.uint32).reshape(shape)
-    # two rounds with different key words: neighbouring counters share no structure
-    first = _mix(index + words[0])
-    if lane == 0:
-        return _mix(first ^ words[1])
-    return _mix(first + (words[1] * jnp.uint32(_GOLDEN) + jnp.uint32(0x85EBCA6B)))
+    return _mix(index + words[0])
 
 
-def _byte_sum(bits):
-    pairs = (bits & jnp.uint32(0x00FF00FF)) + ((bits >> 8) & jnp.uint32(0x00FF00FF))
-    return pairs
+def _lanes(words, shape) -> tuple[Array, Array]:
+    """Two words per element: the hash under the second key word, by a short round for each."""
+    first = _hash(words, shape)
+    a = (first ^ words[1]) * jnp.uint32(0x2C1B3C6D)
+    b = (first + (words[1] * jnp.uint32(_GOLDEN) + jnp.uint32(0x85EBCA6B))) * jnp.uint32(0x297A2D39)
+    return a ^ (a >> 15), b ^ (b >> 13)
+
+
+def _byte_pairs(bits) -> Array:
+    """The sums of two pairs of bytes, in 16 bits each."""
+    return (bits & jnp.uint32(0x00FF00FF)) + ((bits >> 8) & jnp.uint32(0x00FF00FF))
 
 
 def normal(words, shape, dtype) -> Array:
     """The standardised sum of eight hashed bytes."""
-    pairs = _byte_sum(_bits(words, shape, 0)) + _byte_sum(_bits(words, shape, 1))
-    total = (pairs & jnp.uint32(0xFFFF)) + (pairs >> 16)
+    first, second = _lanes(words, shape)
+    pairs = _byte_pairs(first) + _byte_pairs(second)
+    total = ((pairs & jnp.uint32(0xFFFF)) + (pairs >> 16)).astype(jnp.int32)
     mean = 8 * 127.5
     scale = 1.0 / math.sqrt(8 * (256**2 - 1) / 12)
     return (total.astype(dtype) - jnp.asarray(mean, dtype)) * jnp.asarray(scale, dtype)
@@ -52,5 +58,5 @@ def normal(words, shape, dtype) -> Array:
 
 def uniform(words, shape, dtype) -> Array:
     """24 hashed bits as a fraction in [0, 1)."""
-    bits = _bits(words, shape, 0) >> 8
-    return bits.astype(dtype) * jnp.asarray(2.0**-24, dtype)
+    bits = _mix(_hash(words, shape) ^ words[1]) >> 8
+    return bits.astype(jnp.int32).astype(dtype) * jnp.asarray(2.0**-24, dtype)

@@ -125,14 +125,29 @@ def test_counter_noise_has_no_correlations():
 
 
 def test_counter_bits_are_balanced():
-    """Each of the 32 bits, and each pair of bits, of neighbouring counters and keys."""
+    """Each of the 32 bits of both words, of their difference, and of neighbouring counters."""
     from neurojax.core import _counter
 
-    words = jnp.array([1, 2], jnp.uint32)
-    bits = [np.asarray(_counter._bits(words, (1 << 16,), lane)) for lane in (0, 1)]
-    for x in (bits[0], bits[1], bits[0] ^ bits[1], bits[0][1:] ^ bits[0][:-1]):
+    a, b = (np.asarray(x) for x in _counter._lanes(jnp.array([1, 2], jnp.uint32), (1 << 18,)))
+    for x in (a, b, a ^ b, a[1:] ^ a[:-1], b[1:] ^ b[:-1]):
         ones = (x[:, None] >> np.arange(32)) & 1
         assert np.all(np.abs(ones.mean(axis=0) - 0.5) < 5 * 0.5 / np.sqrt(len(x)))
+
+
+def test_counter_bytes_are_independent():
+    """The eight bytes of a number: uniform, uncorrelated, and so are their squares."""
+    from neurojax.core import _counter
+
+    N = 1 << 18
+    lanes = _counter._lanes(jnp.array([3, 4], jnp.uint32), (N,))
+    parts = np.stack([(np.asarray(x) >> shift) & 255 for x in lanes for shift in (0, 8, 16, 24)])
+    for part in parts:
+        chi2 = np.sum((np.bincount(part, minlength=256) - N / 256) ** 2) / (N / 256)
+        assert abs(chi2 - 255) < 5 * np.sqrt(2 * 255)
+    z = parts - 127.5
+    for q in (z, z**2 - np.mean(z**2)):
+        correlations = np.corrcoef(q)[~np.eye(8, dtype=bool)]
+        assert np.max(np.abs(correlations)) < 5 / np.sqrt(N)
 
 
 def test_counter_uniform():
