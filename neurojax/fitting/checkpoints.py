@@ -1,6 +1,7 @@
 """Checkpoints of a fit: written by orbax, atomic, resumed bit for bit."""
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,11 @@ import jax
 import numpy as np
 
 from neurojax.core.saving import write_atomically
+
+# orbax tells the parts of a save apart by one number per process, so saves of two threads that
+# overlap wait for each other's folders: only one may be under way, here `_being_written`.
+_one_at_a_time = threading.Lock()
+_being_written: Any = None
 
 
 class Checkpoints:
@@ -37,28 +43,45 @@ class Checkpoints:
             _check_same(json.loads(note.read_text()), signature, folder)
         write_atomically(note, json.dumps(signature, indent=1).encode())
         options = ocp.CheckpointManagerOptions(max_to_keep=2, create=True)
-        self._manager = ocp.CheckpointManager(self.folder / "steps", options=options)
+        with _one_at_a_time:
+            _finish_writing()
+            self._manager = ocp.CheckpointManager(self.folder / "steps", options=options)
 
     def latest(self, like: dict[str, np.ndarray]) -> dict[str, np.ndarray] | None:
         """The newest complete checkpoint, or `None`."""
         import orbax.checkpoint as ocp
 
-        step = self._manager.latest_step()
-        if step is None:
-            return None
-        found: Any = self._manager.restore(step, args=ocp.args.StandardRestore(like))
+        with _one_at_a_time:
+            _finish_writing()
+            step = self._manager.latest_step()
+            if step is None:
+                return None
+            found: Any = self._manager.restore(step, args=ocp.args.StandardRestore(like))
         return found
 
     def save(self, step: int, arrays: dict[str, np.ndarray]) -> None:
-        """Write a checkpoint; it counts only when it is complete."""
+        """Write a checkpoint beside what follows; it counts only when it is complete."""
+        global _being_written
         import orbax.checkpoint as ocp
 
-        self._manager.save(step, args=ocp.args.StandardSave(arrays))
+        with _one_at_a_time:
+            _finish_writing()
+            _being_written = self._manager
+            self._manager.save(step, args=ocp.args.StandardSave(arrays))
 
     def close(self) -> None:
         """Wait until everything is on disk."""
-        self._manager.wait_until_finished()
-        self._manager.close()
+        with _one_at_a_time:
+            _finish_writing()
+            self._manager.close()
+
+
+def _finish_writing() -> None:
+    """Wait for the save under way; its failure is raised once."""
+    global _being_written
+    manager, _being_written = _being_written, None
+    if manager is not None:
+        manager.wait_until_finished()
 
 
 def as_arrays(tree) -> dict[str, np.ndarray]:

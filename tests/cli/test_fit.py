@@ -110,7 +110,7 @@ def test_the_main_job_with_few_steps(tmp_path):
     words += ["--device", "cpu", "--out", str(tmp_path)]
     result = subprocess.run(words, capture_output=True, text=True, check=True)
     found = json.loads(result.stdout)
-    assert found["setup"]["neurons"] == 128 and len(found["animals"]) == 5
+    assert found["setup"]["neurons"] == 129 and len(found["animals"]) == 5
     assert list(found["protocols"]) == ["later time", "left-out animal"]
     assert found["setup"]["fits"] == 12
     assert "Dag" in (tmp_path / "report.html").read_text()
