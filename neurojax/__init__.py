@@ -37,38 +37,55 @@ from .core import (
     save,
     simulate,
     solvers,
+    surrogate,
     unwrap,
 )
 
 if TYPE_CHECKING:
     from . import (
+        analysis,
         circuits,
+        connectivity,
         connectomes,
         fitting,
         interop,
+        networks,
+        neurons,
         observations,
+        plasticity,
         plotting,
         recordings,
         reports,
         synapses,
     )
     from .fitting import fit
+    from .networks import Network, Projection
     from .reports import report
 
 _PACKAGES = frozenset(
     {
+        "analysis",
         "circuits",
+        "connectivity",
         "connectomes",
         "fitting",
         "interop",
+        "networks",
+        "neurons",
         "observations",
+        "plasticity",
         "plotting",
         "recordings",
         "reports",
         "synapses",
     }
 )
-_FROM = {"fit": ".fitting", "report": ".reports"}
+_FROM = {
+    "Network": ".networks",
+    "Projection": ".networks",
+    "fit": ".fitting",
+    "report": ".reports",
+}
 
 __all__ = [
     "AbstractCoupling",
@@ -76,9 +93,11 @@ __all__ = [
     "Clock",
     "ContinuousDynamics",
     "Dynamics",
+    "Network",
     "NonFiniteError",
     "Output",
     "Parameter",
+    "Projection",
     "SimState",
     "Simulation",
     "SpikeOutput",
@@ -89,8 +108,10 @@ __all__ = [
     "UnknownNameError",
     "__version__",
     "adjoints",
+    "analysis",
     "bounded",
     "circuits",
+    "connectivity",
     "connectomes",
     "fit",
     "fitting",
@@ -98,8 +119,11 @@ __all__ = [
     "inputs",
     "interop",
     "load",
+    "networks",
+    "neurons",
     "observations",
     "parameter",
+    "plasticity",
     "plotting",
     "positive",
     "random",
@@ -109,6 +133,7 @@ __all__ = [
     "save",
     "simulate",
     "solvers",
+    "surrogate",
     "synapses",
     "unwrap",
 ]

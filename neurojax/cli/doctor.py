@@ -296,6 +296,16 @@ def _on_core_quota(facts: Mapping[str, Any]) -> str | None:
     )
 
 
+def _of_spiking_networks(facts: Mapping[str, Any]) -> str | None:
+    if facts["environment"].get("PJRT_NPROC") or facts["cores"]["usable"] < 2:
+        return None
+    return (
+        "For spiking networks on the CPU set PJRT_NPROC=1 before Python starts (in a notebook: in"
+        " os.environ, before jax is imported): with more threads, arrays wander between the caches"
+        " of the cores in every step. For fits leave it unset."
+    )
+
+
 def _on_double_precision(facts: Mapping[str, Any]) -> str | None:
     if not facts["jax"]["x64"]:
         return None
@@ -346,8 +356,11 @@ def _as_text(facts: Mapping[str, Any], advice: list[str]) -> str:
     width = max(map(len, rows))
     lines = [f"{name:<{width}}  {value}" for name, value in rows.items()]
     lines += ["", "Advice" if advice else "No advice: the settings are good."]
-    for line in advice:
+    note = _of_spiking_networks(facts)
+    notes = [] if note is None else ["", "By the way", note]
+    for line in [*advice, *notes]:
+        bullet = "" if line in ("", "By the way") else "- "
         lines += textwrap.wrap(
-            line, 96, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False
-        )
+            line, 96, initial_indent=bullet, subsequent_indent="  ", break_on_hyphens=False
+        ) or [""]
     return "\n".join(lines)

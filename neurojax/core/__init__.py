@@ -1,6 +1,6 @@
 """The contract, the engines, solvers, recorders and inputs that everything else builds on."""
 
-from . import adjoints, inputs, random, solvers
+from . import adjoints, inputs, random, solvers, surrogate
 from .block import AbstractCoupling, Block
 from .clock import Clock
 from .dynamics import ContinuousDynamics, Dynamics, Output
@@ -41,5 +41,6 @@ __all__ = [
     "save",
     "simulate",
     "solvers",
+    "surrogate",
     "unwrap",
 ]

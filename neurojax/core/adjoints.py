@@ -61,7 +61,7 @@ class Auto(eqx.Module):
 
     forward_limit: int = eqx.field(static=True, default=8)
     tiny: int = eqx.field(static=True, default=64)
-    budget: int = eqx.field(static=True, default=1 << 30)
+    budget: int = eqx.field(static=True, default=1 << 25)
 
     def choose(
         self, numbers: int, steps: int, state_bytes: int

@@ -26,7 +26,7 @@ class AbstractCoupling(eqx.Module):
 
     @abstractmethod
     def current(self, source, target):
-        """What arrives at the target's input, from the visible states of both parts."""
+        """What arrives at the target's input, from the states of both parts."""
 
     def prepare(self) -> "AbstractCoupling":
         """What can be computed once per run; by default nothing."""
@@ -107,6 +107,10 @@ class Block(ContinuousDynamics):
         """Each part's own beginning."""
         return {n: part.begin(state[n], clock.child(n)) for n, part in self.parts.items()}
 
+    def hold(self, before, after):
+        """What each part holds."""
+        return {n: part.hold(before[n], after[n]) for n, part in self.parts.items()}
+
     def propagate(self, state, h):
         """Each part's own exact flow."""
         exact = {n: part.propagate(state[n], h) for n, part in self.parts.items()}
@@ -125,9 +129,9 @@ class Block(ContinuousDynamics):
     def _driven(self, state, inputs) -> dict[str, Any]:
         inputs = {} if inputs is None else inputs
         driven = {name: _of(inputs, name) for name in self.parts}
-        seen = self.visible(state)
         for c in self.couplings:
-            current = c.current(seen[c.source], seen[c.target])
+            # pending resets were applied by `begin`; a stage above threshold is no reset
+            current = c.current(state[c.source], state[c.target])
             port = driven[c.target]
             total = port[c.port] + current if c.port in port else current
             driven[c.target] = port | {c.port: total}

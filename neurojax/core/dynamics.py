@@ -71,6 +71,13 @@ class Dynamics(eqx.Module):
         """
         return self
 
+    def on_grid(self, dt: float) -> "Dynamics":
+        """The same model for steps of `dt` ms: a network counts its delays in steps.
+
+        `simulate` calls it first of all, with a plain number.
+        """
+        return self
+
     def prepare_steps(self, state: State, inputs, clock: Clock) -> "Dynamics":
         """The same model with its solvers prepared for steps of `clock.dt`.
 
@@ -92,7 +99,8 @@ class ContinuousDynamics(Dynamics):
 
     1. `begin`: apply the pending reset, count the refractory steps down;
     2. the solver advances what `drift` describes, with the parts that `propagate` moves
-       exactly (receptors) held at half a step;
+       exactly (receptors) held at half a step; `hold` undoes what may not move (the voltage of
+       a refractory neuron);
     3. `propagate` moves those parts over the whole step, `receive` adds the impulses that
        arrived at their ports;
     4. `emit` reads spikes or rates from the new state.
@@ -128,6 +136,13 @@ class ContinuousDynamics(Dynamics):
     def begin(self, state: State, clock: Clock) -> State:
         """What happens to the state before it is integrated; by default nothing."""
         return state
+
+    def hold(self, before: State, after: State) -> State:
+        """The state after the solver, with what may not move taken from before it.
+
+        A linear model stays linear this way: the drift knows no refractoriness.
+        """
+        return after
 
     def propagate(self, state: State, h) -> State | None:
         """The leaves with an exact flow of their own, advanced by `h` ms; `None` elsewhere.
@@ -171,12 +186,11 @@ class ContinuousDynamics(Dynamics):
                 "solver=nj.solvers.EulerMaruyama() or Heun()"
             )
         moved = self.solver.advance(field, clock.t, clock.dt, moving, inputs)
-        if exact is None:
-            state = eqx.combine(moved, field.rest)
-        else:
+        state = self.hold(state, eqx.combine(moved, state))
+        if exact is not None:
             # without the barrier XLA updates the receptors before the membrane has read them,
             # which costs a copy of each
-            state = jax.lax.optimization_barrier(eqx.combine(moved, state))
+            state = jax.lax.optimization_barrier(state)
             state = eqx.combine(self.propagate(state, clock.dt), state)
         state = self.receive(state, resolve(inputs, clock))
         return state, self.emit(state, clock)

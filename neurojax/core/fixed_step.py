@@ -36,6 +36,7 @@ class Result(NamedTuple):
     noise: Any
     samples: dict[str, Any]  # [sample, ...] by name of recorder
     spikes: dict[str, Any]
+    neurons: dict[str, Any]  # by population that spikes
     finite: Any  # bool: the state was finite at the end of every block
     trouble: Any  # (step, leaf), or `None`: located only on request
 
@@ -95,7 +96,9 @@ class _Run:
         self.state, output = admitted(kind, model, state, now, first)
         now = signals.resolve(model.read_inputs(now, first), first)
         self.dynamics = model.prepare_steps(self.state, now, first)
-        self.spiking = [n for n, p in outputs_by_name(output).items() if p.spikes is not None]
+        parts = outputs_by_name(output)
+        self.spiking = [name for name, part in parts.items() if part.spikes is not None]
+        self.neurons = {name: parts[name].spikes.value.shape[0] for name in self.spiking}
         self._place_recorders(output)
 
     def _place_recorders(self, output):
@@ -268,7 +271,8 @@ class _Run:
         trouble = None
         if saved is not None:
             trouble = self._locate(bad, *jax.lax.stop_gradient(saved))
-        return Result(state, noise, samples, counts, ~bad, trouble)
+        neurons = {name: jnp.asarray(n, jnp.int32) for name, n in self.neurons.items()}
+        return Result(state, noise, samples, counts, neurons, ~bad, trouble)
 
     def _thinned(self, name: str, samples, thin: int):
         base = self.chain[self.level_of[name]]

@@ -14,12 +14,14 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .clock import Clock
+from .counts import poisson_counts
 from .tracing import known
 
 __all__ = [
     "AbstractInput",
     "AbstractStochasticInput",
     "OrnsteinUhlenbeck",
+    "Poisson",
     "Ramp",
     "Sampled",
     "Sine",
@@ -339,6 +341,58 @@ class OrnsteinUhlenbeck(AbstractStochasticInput):
         keep = jnp.exp(-clock.dt / self.tau)
         spread = self.sd * jnp.sqrt(-jnp.expm1(-2.0 * clock.dt / self.tau))
         return self.mean + (state - self.mean) * keep + spread * self._draw(clock, name)
+
+
+class Poisson(AbstractStochasticInput):
+    r"""The summed impulses of Poisson arrivals at a port.
+
+    In each step weight times K, where K has the Poisson law of mean $\mathrm{rate}\,dt$. Many
+    independent trains onto one neuron are one train with the sum of their rates, so the background
+    of a network needs no population of sources. The counts are independent between steps and
+    neurons; they have no derivative with respect to the rate. Needs a key; fixed-step
+    engine only.
+
+    Arguments:
+        rate: Hz, scalar or shaped like the target.
+        weight: of one arrival, in the unit of the port (nS for a conductance, pA for a current, mV
+            for a delta receptor).
+        shape: `(n,)` for an independent train per neuron; default that of rate and weight, and one
+            train for all where both are scalars.
+
+    Raises:
+        ValueError: for a negative rate, or shapes that do not fit together.
+
+    Example:
+        >>> import jax, neurojax as nj
+        >>> background = nj.inputs.Poisson(rate=1000.0, weight=2.0, shape=(100,))
+        >>> drawn = background.init_state(nj.Clock(0, 1.0, jax.random.key(0)), "ampa")
+        >>> drawn.shape, 1.5 < float(drawn.mean()) < 2.5
+        ((100,), True)
+    """
+
+    rate: Float[Array, "..."]
+    weight: Float[Array, "..."]
+    shape: tuple[int, ...] = eqx.field(static=True)
+
+    def __init__(self, rate, weight=1.0, shape: tuple[int, ...] | None = None):
+        self.rate, self.weight = _float(rate), _float(weight)
+        if known(rate) and not np.all(np.asarray(rate) >= 0):
+            raise ValueError(f"Poisson rate must not be negative (Hz), got {rate}")
+        own = jnp.broadcast_shapes(self.rate.shape, self.weight.shape)
+        self.shape = own if shape is None else jnp.broadcast_shapes(own, tuple(shape))
+
+    def _draw(self, clock: Clock, name: str) -> Array:
+        mean = jax.lax.stop_gradient(self.rate) * (MS_HZ * clock.dt)
+        counts = poisson_counts(mean, self.shape, clock, f"poisson {name}")
+        return self.weight * counts.astype(self.weight.dtype)
+
+    def init_state(self, clock: Clock, name: str) -> Array:
+        """The impulses of the first step."""
+        return self._draw(clock.child("start"), name)
+
+    def advance(self, state: Array, clock: Clock, name: str) -> Array:
+        """The impulses of the next step."""
+        return self._draw(clock, name)
 
 
 class Sum(AbstractInput):

@@ -16,6 +16,10 @@ class AbstractDistribution(eqx.Module):
     def sample(self, key, shape: tuple[int, ...] = ()) -> Array:
         """Independent draws of the given shape."""
 
+    @abstractmethod
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...] = ()) -> np.ndarray:
+        """Independent float64 draws on the host, by a numpy generator."""
+
 
 class Uniform(AbstractDistribution):
     """Uniform between `low` and `high`.
@@ -34,6 +38,11 @@ class Uniform(AbstractDistribution):
         """Independent draws of the given shape."""
         return self.low + (self.high - self.low) * jax.random.uniform(key, shape)
 
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...] = ()) -> np.ndarray:
+        """Independent float64 draws on the host, by a numpy generator."""
+        low, high = _double(self.low), _double(self.high)
+        return _double(low + (high - low) * rng.random(shape))
+
 
 class Normal(AbstractDistribution):
     """Normal with `mean` and standard deviation `sd`.
@@ -51,6 +60,11 @@ class Normal(AbstractDistribution):
         """Independent draws of the given shape."""
         return self.mean + self.sd * jax.random.normal(key, shape)
 
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...] = ()) -> np.ndarray:
+        """Independent float64 draws on the host, by a numpy generator."""
+        drawn = rng.standard_normal(shape)
+        return _double(_double(self.mean) + _double(self.sd) * drawn)
+
 
 class LogNormal(AbstractDistribution):
     """exp of a normal, given by its `median` and the standard deviation `sigma` of its logarithm.
@@ -67,6 +81,44 @@ class LogNormal(AbstractDistribution):
     def sample(self, key, shape: tuple[int, ...] = ()) -> Array:
         """Independent draws of the given shape."""
         return self.median * jnp.exp(self.sigma * jax.random.normal(key, shape))
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...] = ()) -> np.ndarray:
+        """Independent float64 draws on the host, by a numpy generator."""
+        drawn = rng.standard_normal(shape)
+        return _double(_double(self.median) * np.exp(_double(self.sigma) * drawn))
+
+
+class Clipped(AbstractDistribution):
+    """Another distribution with what lies below `low` or above `high` moved to that bound.
+
+    Arguments:
+        distribution: such as `Normal(0.5, 0.2)`.
+        low: default no bound.
+        high: default no bound.
+
+    Example:
+        >>> import jax, neurojax as nj
+        >>> weights = nj.random.Clipped(nj.random.Normal(0.0, 1.0), low=0.0)
+        >>> float(weights.sample(jax.random.key(0), (100,)).min())
+        0.0
+    """
+
+    distribution: AbstractDistribution
+    low: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float), default=-np.inf)
+    high: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float), default=np.inf)
+
+    def sample(self, key, shape: tuple[int, ...] = ()) -> Array:
+        """Independent draws of the given shape."""
+        return jnp.clip(self.distribution.sample(key, shape), self.low, self.high)
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...] = ()) -> np.ndarray:
+        """Independent float64 draws on the host, by a numpy generator."""
+        drawn = self.distribution.draw(rng, shape)
+        return _double(np.clip(drawn, _double(self.low), _double(self.high)))
+
+
+def _double(value) -> np.ndarray:
+    return np.asarray(value, np.float64)
 
 
 def draw(value, key, shape: tuple[int, ...]) -> Array:

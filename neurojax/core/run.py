@@ -89,7 +89,7 @@ class FixedStepRun:
         final = SimState(result.state, step0 + self.steps, np.asarray(self.dt), result.noise)
         stats = Stats(
             jnp.asarray(self.steps), result.spikes, step, leaf, jnp.asarray(False),
-            leaf_names(result.state),
+            leaf_names(result.state), result.neurons, jnp.asarray(self.dt),
         )  # fmt: skip
         return Simulation(records, final, stats, times)
 
@@ -133,8 +133,10 @@ class FixedStepRun:
     def _chunk_steps(self, state, progress: bool, stream: bool) -> int:
         per_step = self._bytes_per_step(state)
         chunk = self.steps if per_step == 0 else max(1, int(_CHUNK_BYTES / per_step))
-        # spikes are counted in 32 bits
-        largest = max([x.size for x in jax.tree.leaves(state)], default=1)
+        # spikes are counted in 32 bits; a network knows its populations
+        sizes = getattr(unwrap(self.dynamics), "sizes", None)
+        leaves = [x.size for x in jax.tree.leaves(state)] if sizes is None else sizes.values()
+        largest = max(leaves, default=1)
         chunk = min(chunk, _MOST_COUNTED // max(1, largest))
         if progress:
             chunk = min(chunk, max(1, self.steps // 50))
@@ -184,6 +186,7 @@ class FixedStepRun:
         stats = Stats(
             np.asarray(done), {n: np.asarray(c) for n, c in spikes.items()},
             np.asarray(trouble[0]), np.asarray(trouble[1]), np.asarray(False), names,
+            {n: np.asarray(size) for n, size in result.neurons.items()}, np.asarray(self.dt),
         )  # fmt: skip
         return Simulation(records, final, stats, times)
 

@@ -129,6 +129,8 @@ def simulate(
         dynamics = with_solver(dynamics, as_stepper(solver))
     adjoint = _as_adjoint(adjoint)
     steps = whole_steps("duration", duration, dt)
+    if isinstance(dynamics, Dynamics):
+        dynamics = dynamics.on_grid(float(dt))
     dynamics = arrays_only(dynamics)
     start, waiting = _start(dynamics, state, key, t0, dt)
     step0 = start.step

@@ -7,7 +7,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Int
 
 from .errors import UnknownNameError, suggestion
+from .inputs import MS_HZ
 from .spikes import SpikeRecord
+
+_RUNAWAY = 200.0  # Hz; mean rates of cortical populations are far below
 
 
 class SimState(eqx.Module):
@@ -44,6 +47,8 @@ class Stats(eqx.Module):
         nonfinite_leaf: index into `leaves` of the first leaf that was not finite, or -1.
         overflow: whether a buffer of fixed size was too small.
         leaves: names of the leaves of the state.
+        neurons: number of neurons by population that spikes.
+        dt: step length in ms, where it is fixed.
 
     Example:
         >>> import neurojax as nj
@@ -59,6 +64,32 @@ class Stats(eqx.Module):
     nonfinite_leaf: Int[Any, "*batch"]
     overflow: Bool[Any, "*batch"]
     leaves: tuple[str, ...] = eqx.field(static=True, default=())
+    neurons: dict[str, Int[Any, "*batch"]] = eqx.field(default_factory=dict)
+    dt: Any = None
+
+    @property
+    def rates(self) -> dict[str, Any]:
+        """The mean firing rate of each population over the run, Hz."""
+        per_ms = {
+            name: count / (self.neurons[name] * self.steps * self.dt)
+            for name, count in self.spikes.items()
+        }
+        return {name: rate / MS_HZ for name, rate in per_ms.items()}
+
+    @property
+    def warnings(self) -> list[str]:
+        """Populations that were silent or ran away, in words; for a run outside jit and vmap."""
+        found = []
+        for name, rate in self.rates.items():
+            label = f"population {name!r}" if name else "the population"
+            if int(self.spikes[name]) == 0:
+                found.append(f"{label} is silent: look at its inputs, weights and initial state")
+            elif float(rate) > _RUNAWAY:
+                found.append(
+                    f"{label} fires at {float(rate):.0f} Hz on average: runaway excitation? look "
+                    "at the balance of weights and at t_ref"
+                )
+        return found
 
     @property
     def trouble(self) -> str | None:

@@ -1,6 +1,9 @@
 """Spikes of one step, as a function of the state rather than an array."""
 
+from functools import cached_property
+
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt32
@@ -21,6 +24,9 @@ class SpikeOutput(eqx.Module):
         threshold: scalar or (n,).
         armed: for models that do not reset: whether the neuron was below threshold before
             the step, shape (n,); keep it in the state with `begin`.
+        surrogate: the derivative of a spike in training; default `Triangle()`.
+        scale: the surrogate's argument is (value - threshold) / scale; default 1.
+        words: the packed spikes, where they are known already.
 
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
@@ -31,11 +37,15 @@ class SpikeOutput(eqx.Module):
     value: Float[Array, " n"]
     threshold: Float[Array, "..."]
     armed: Bool[Array, " n"] | None = None
+    surrogate: AbstractSurrogate | None = None
+    scale: Float[Array, "..."] | None = None
+    words: UInt32[Array, " words"] | None = None
 
-    def __init__(self, value, threshold, armed=None):
-        self.value = value
+    def __init__(self, value, threshold, armed=None, surrogate=None, scale=None, words=None):
+        self.value, self.words = value, words
         self.threshold = jnp.asarray(threshold, value.dtype)
-        self.armed = armed
+        self.armed, self.surrogate = armed, surrogate
+        self.scale = None if scale is None else jnp.asarray(scale, value.dtype)
 
     def fired(self) -> Bool[Array, " n"]:
         """One boolean per neuron."""
@@ -44,6 +54,8 @@ class SpikeOutput(eqx.Module):
 
     def count(self) -> Int[Array, ""]:
         """How many neurons spike."""
+        if self.words is not None:
+            return jnp.sum(jax.lax.population_count(self.words), dtype=jnp.int32)
         return jnp.sum(self.fired(), dtype=jnp.int32)
 
     def packed(self) -> UInt32[Array, " words"]:
@@ -51,33 +63,54 @@ class SpikeOutput(eqx.Module):
 
         Slices of the membrane variable are compared and shifted, so it is read once.
         """
-        n = self.value.shape[0]
-        words = -(-n // _BITS)
-        packed = jnp.zeros(words, jnp.uint32)
-        for bit in range(_BITS):
-            lo, hi = bit * words, min((bit + 1) * words, n)
-            if lo >= hi:
-                break
-            threshold = self.threshold if self.threshold.ndim == 0 else self.threshold[lo:hi]
-            fired = self.value[lo:hi] > threshold
-            if self.armed is not None:
-                fired = fired & self.armed[lo:hi]
-            bits = fired.astype(jnp.uint32) << bit
-            packed = packed | jnp.pad(bits, (0, words - (hi - lo)))
-        return packed
+        if self.words is not None:
+            return self.words
+        value, threshold, armed = jax.lax.stop_gradient((self.value, self.threshold, self.armed))
+
+        def fired(part):
+            above = value[part] > (threshold if threshold.ndim == 0 else threshold[part])
+            return above if armed is None else above & armed[part]
+
+        return pack(fired, value.shape[0])
 
     def values(self, surrogate: AbstractSurrogate | None = None) -> Float[Array, " n"]:
-        """Spikes as 0 and 1 with the surrogate's derivative (default `Triangle`)."""
-        surrogate = Triangle() if surrogate is None else surrogate
-        spikes = surrogate(self.value - self.threshold)
+        """Spikes as 0 and 1 with the derivative of `surrogate` (default: the population's own)."""
+        surrogate = surrogate or self.surrogate or Triangle()
+        spikes = surrogate(self.distance())
         return spikes if self.armed is None else jnp.where(self.armed, spikes, 0.0)
+
+    def distance(self) -> Float[Array, " n"]:
+        """The argument of the surrogate, positive above threshold."""
+        above = self.value - self.threshold
+        return above if self.scale is None else above / self.scale
+
+
+def pack(condition, n: int) -> UInt32[Array, " words"]:
+    """One bit per neuron, laid out as in `SpikeOutput.packed`.
+
+    `condition(part)` gives the booleans of the neurons in a slice.
+    """
+    words = -(-n // _BITS)
+    packed = jnp.zeros(words, jnp.uint32)
+    for bit in range(_BITS):
+        lo, hi = bit * words, min((bit + 1) * words, n)
+        if lo >= hi:
+            break
+        bits = condition(slice(lo, hi)).astype(jnp.uint32) << bit
+        packed = packed | jnp.pad(bits, (0, words - (hi - lo)))
+    return packed
 
 
 def unpack(words: np.ndarray, n: int) -> np.ndarray:
     """Booleans [..., neuron] from packed words [..., word]."""
     shifts = np.arange(_BITS, dtype=np.uint32)
     bits = (np.asarray(words)[..., None, :] >> shifts[:, None]) & np.uint32(1)
-    return bits.reshape(*words.shape[:-1], -1)[..., :n].astype(bool)
+    return bits.reshape(*words.shape[:-1], _BITS * words.shape[-1])[..., :n].astype(bool)
+
+
+def _shortest(dt) -> float:
+    """0.1 for the 32-bit number that is nearest to 0.1."""
+    return float(str(np.asarray(dt)))
 
 
 class SpikeRecord(eqx.Module):
@@ -102,7 +135,9 @@ class SpikeRecord(eqx.Module):
     dt: Float[Array | np.ndarray, "*batch"]
     n: int = eqx.field(static=True)
 
+    @cached_property
     def _events(self):
+        # decoded once: the record itself never changes
         if np.ndim(self.steps) != 1:
             raise ValueError(
                 "this record holds a batch of runs (vmap); pick one first, for example "
@@ -114,18 +149,18 @@ class SpikeRecord(eqx.Module):
     @property
     def times(self) -> np.ndarray:
         """Spike times in ms, in order of time; host-side."""
-        return self._events()[0] * float(self.dt)
+        return self._events[0] * _shortest(self.dt)
 
     @property
     def neurons(self) -> np.ndarray:
         """The neuron of each entry of `times`."""
-        return self._events()[1]
+        return self._events[1]
 
     def train(self, neuron: int) -> np.ndarray:
         """Spike times of one neuron in ms."""
-        steps, neurons = self._events()
-        return steps[neurons == neuron] * float(self.dt)
+        steps, neurons = self._events
+        return steps[neurons == neuron] * _shortest(self.dt)
 
     def counts(self) -> np.ndarray:
         """Number of spikes of each neuron, shape (n,)."""
-        return np.bincount(self._events()[1], minlength=self.n)
+        return np.bincount(self._events[1], minlength=self.n)

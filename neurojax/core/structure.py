@@ -27,6 +27,12 @@ _ADDITIVE = {
     "cumsum", "expand_dims", "neg", "optimization_barrier", "pad", "reduce_sum", "reshape", "rev",
     "slice", "squeeze", "sub", "transpose",
 }  # fmt: skip
+_COSTLY = {
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "conv_general_dilated", "cos",
+    "cosh", "digamma", "dot_general", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1", "gather",
+    "igamma", "igammac", "lgamma", "log", "log1p", "logistic", "pow", "scan", "scatter-add", "sin",
+    "sinh", "tan", "tanh", "while",
+}  # fmt: skip
 _FREE = 0  # degree of what does not depend on the variables
 _NONLINEAR = 2
 
@@ -125,6 +131,22 @@ def is_affine(f, t, y, args) -> bool:
     degrees = [1 if is_float else _NONLINEAR for is_float in floats]
     degrees[-1] = _NONLINEAR  # time
     return all(d in (None, _FREE, 1) for d in _walk(jaxpr, degrees, _degree))
+
+
+def is_costly(f, t, y, args) -> bool:
+    """Whether f(t, y, args) evaluates more than products and sums of arrays."""
+
+    def walk(jaxpr) -> bool:
+        for eqn in jaxpr.eqns:
+            if eqn.primitive.name in _COSTLY and any(v.aval.ndim for v in eqn.outvars):
+                return True
+            for value in eqn.params.values():
+                inner = getattr(value, "jaxpr", value)
+                if hasattr(inner, "eqns") and walk(inner):
+                    return True
+        return False
+
+    return walk(_trace(f, t, y, args)[0])
 
 
 def depends_on_state(f, t, y, args) -> bool:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 # Okabe and Ito's palette
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -21,3 +22,11 @@ def open_frame(ax: "Axes", *sides: str) -> None:
     """Leave only these sides of the frame."""
     for side in ("left", "right", "top", "bottom"):
         ax.spines[side].set_visible(side in sides)
+
+
+def whole_numbers(*axes: "Axis") -> None:
+    """Label whole numbers only: counts, or numbers of neurons."""
+    from matplotlib.ticker import MaxNLocator
+
+    for axis in axes:
+        axis.set_major_locator(MaxNLocator("auto", integer=True))

@@ -5,16 +5,20 @@ import jax.numpy as jnp
 from neurojax.core.errors import suggestion
 from neurojax.core.paths import get, leaf_names
 
+_VOLTAGES = ("V_m", "V")  # point neurons, circuits
 
-def leaf(state, path: str, part: str):
-    """A leaf of the visible state of a part."""
-    value = get(state, path)
-    if value is None:
-        raise ValueError(
-            f"a coupling reads {path!r} of part {part!r}, which has no such leaf; say leaf=."
-            + suggestion(path, leaf_names(state))
-        )
-    return value
+
+def leaf(state, path: str | None, part: str):
+    """A leaf of the visible state of a part; without a path its voltage."""
+    for name in _VOLTAGES if path is None else (path,):
+        value = get(state, name)
+        if value is not None:
+            return value
+    wanted = " or ".join(map(repr, _VOLTAGES)) if path is None else repr(path)
+    raise ValueError(
+        f"a coupling reads {wanted} of part {part!r}, which has no such leaf; say leaf=."
+        + suggestion(path or _VOLTAGES[0], leaf_names(state))
+    )
 
 
 def check_matrix(name: str, matrix, source, target=None) -> None:

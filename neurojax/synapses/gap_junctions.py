@@ -1,6 +1,7 @@
 """Electrical synapses."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
@@ -22,7 +23,11 @@ class GapJunctions(AbstractCoupling):
         g: conductances, shape (target neuron, source neuron), in nS for voltages in mV and
             currents in pA.
         port: name of the target's input that receives the current.
-        leaf: dotted path of the voltage in the visible states of both parts.
+        leaf: dotted path of the voltage in the visible states of both parts; default `"V_m"` or,
+            where a part has none, `"V"`.
+        rectifying: current flows only from a source that is more depolarised than the target,
+            $I_i = \sum_j g_{ij} \max(V^\mathrm{source}_j - V^\mathrm{target}_i, 0)$. Takes a
+            difference for every pair in place of a matrix product.
 
     Raises:
         ValueError: if `g` does not fit the two parts, or a part has no such leaf.
@@ -32,17 +37,23 @@ class GapJunctions(AbstractCoupling):
         >>> gap = nj.synapses.GapJunctions("a", "b", g=jnp.array([[2.0, 0.0]]))
         >>> gap.current({"V": jnp.array([-50.0, 0.0])}, {"V": jnp.array([-60.0])}).tolist()
         [20.0]
+        >>> diode = nj.synapses.GapJunctions("a", "b", g=jnp.array([[2.0, 1.0]]), rectifying=True)
+        >>> diode.current({"V": jnp.array([-50.0, -70.0])}, {"V": jnp.array([-60.0])}).tolist()
+        [20.0]
     """
 
     source: str = eqx.field(static=True)
     target: str = eqx.field(static=True)
     g: Parameter = parameter(required=True)
     port: str = eqx.field(static=True, default="I_e")
-    leaf: str = eqx.field(static=True, default="V")
+    leaf: str | None = eqx.field(static=True, default=None)
+    rectifying: bool = eqx.field(static=True, default=False)
 
     def current(self, source, target) -> Array:
         """The current into each neuron of the target, shape (target neuron,)."""
         V_source = leaf(source, self.leaf, self.source)
         V_target = leaf(target, self.leaf, self.target)
         check_matrix("g", self.g, V_source, V_target)
+        if self.rectifying:
+            return jnp.sum(self.g * jax.nn.relu(V_source[None, :] - V_target[:, None]), axis=1)
         return self.g @ V_source - jnp.sum(self.g, axis=1) * V_target

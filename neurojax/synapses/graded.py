@@ -35,7 +35,8 @@ class Graded(AbstractCoupling):
         function: an elementwise function of the source's leaf, `jax.nn.sigmoid` by default. One
             with parameters to be trained is an `equinox.Module` with `__call__`.
         port: name of the target's input that receives the sum.
-        leaf: dotted path of what is read in the visible state of the source.
+        leaf: dotted path of what is read in the visible state of the source; default `"V_m"` or,
+            where there is none, `"V"`.
 
     Raises:
         ValueError: if `weight` does not fit the two parts, or the source has no such leaf.
@@ -52,7 +53,7 @@ class Graded(AbstractCoupling):
     weight: Parameter = parameter(required=True)
     function: Any = eqx.field(default=jax.nn.sigmoid, converter=_as_module)
     port: str = eqx.field(static=True, default="I_e")
-    leaf: str = eqx.field(static=True, default="V")
+    leaf: str | None = eqx.field(static=True, default=None)
 
     def current(self, source, target) -> Array:
         """The sum over the source for each neuron of the target, shape (target neuron,)."""

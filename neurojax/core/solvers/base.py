@@ -7,6 +7,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from ..structure import is_costly
+
 
 class AbstractStepper(eqx.Module):
     """One step of fixed length: `advance(f, t, dt, y, args) -> y`.
@@ -41,13 +43,14 @@ def plus(y, scale, k):
     return jax.tree.map(lambda a, b: a + jnp.asarray(scale, jnp.result_type(a, b)) * b, y, k)
 
 
-def stage(k, y):
+def stage(k, y, f, t, args):
     """A slope and the state of the next stage, computed before anything that reads them.
 
-    Without this XLA fuses the stages and computes the slope again for each of its readers: up to
-    twice the time, also in gradients.
+    Without this XLA fuses the stages and computes the slope again for each of its readers: for
+    drifts with exponentials up to twice the time, also in gradients. Where the slope is a few
+    products it is the other way round: writing it down costs more.
     """
-    return jax.lax.optimization_barrier((k, y))
+    return jax.lax.optimization_barrier((k, y)) if is_costly(f, t, y, args) else (k, y)
 
 
 def noise_increment(f, t, dt, y, args):

@@ -30,10 +30,10 @@ class Heun(AbstractStepper):
         predicted = plus(y, dt, k0)
         amplitude, dW = noise_increment(f, t, dt, y, args)
         if amplitude is None:
-            k0, predicted = stage(k0, predicted)
+            k0, predicted = stage(k0, predicted, f, t, args)
             k1 = f(t + dt, predicted, args)
             return jax.tree.map(lambda a, b, c: a + 0.5 * dt * (b + c), y, k0, k1)
-        (k0, dW), predicted = stage((k0, dW), plus_noise(predicted, amplitude, dW))
+        (k0, dW), predicted = stage((k0, dW), plus_noise(predicted, amplitude, dW), f, t, args)
         k1 = f(t + dt, predicted, args)
         late = f.diffusion(t + dt, predicted, args)
         moved = jax.tree.map(lambda a, b, c: a + 0.5 * dt * (b + c), y, k0, k1)

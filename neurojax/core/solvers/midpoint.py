@@ -19,5 +19,5 @@ class Midpoint(AbstractStepper):
 
     def advance(self, f, t, dt, y, args):
         """See `AbstractStepper.advance`."""
-        _, half = stage(None, plus(y, 0.5 * dt, f(t, y, args)))
+        _, half = stage(None, plus(y, 0.5 * dt, f(t, y, args)), f, t, args)
         return plus(y, dt, f(t + 0.5 * dt, half, args))

@@ -25,6 +25,6 @@ class Ralston(AbstractStepper):
     def advance(self, f, t, dt, y, args):
         """See `AbstractStepper.advance`."""
         k0 = f(t, y, args)
-        k0, later = stage(k0, plus(y, dt * (2 / 3), k0))
+        k0, later = stage(k0, plus(y, dt * (2 / 3), k0), f, t, args)
         k1 = f(t + dt * (2 / 3), later, args)
         return jax.tree.map(lambda a, b, c: a + dt * (0.25 * b + 0.75 * c), y, k0, k1)

@@ -25,11 +25,11 @@ class RungeKutta4(AbstractStepper):
     def advance(self, f, t, dt, y, args):
         """See `AbstractStepper.advance`."""
         k0 = f(t, y, args)
-        k0, half = stage(k0, plus(y, 0.5 * dt, k0))
+        k0, half = stage(k0, plus(y, 0.5 * dt, k0), f, t, args)
         k1 = f(t + 0.5 * dt, half, args)
-        k1, half = stage(k1, plus(y, 0.5 * dt, k1))
+        k1, half = stage(k1, plus(y, 0.5 * dt, k1), f, t, args)
         k2 = f(t + 0.5 * dt, half, args)
-        k2, end = stage(k2, plus(y, dt, k2))
+        k2, end = stage(k2, plus(y, dt, k2), f, t, args)
         k3 = f(t + dt, end, args)
         return jax.tree.map(
             lambda a, b, c, d, e: a + dt * ((b + e) / 6 + (c + d) / 3), y, k0, k1, k2, k3

@@ -1,0 +1,92 @@
+"""Spikes to the targets of their synapses, with the surrogate's derivative."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from neurojax.core import SpikeOutput
+from neurojax.core.spikes import pack
+from neurojax.core.surrogate import AbstractSurrogate, Triangle
+
+from .event_products import push
+from .spike_list import BITS
+
+
+def deliver(
+    buffer: Array, amplitude, weights, words: Array, targets: Array, turn, spikes: list[SpikeOutput]
+) -> Array:
+    r"""The buffer with $a_i w_{ik}$ added at target $t_{ik}$ of every spiking row $i$.
+
+    The cost follows the number of spikes and none is dropped. The derivative by the membrane
+    potential is that of $s_i a_i w_{ik}$ with the surrogate's slope for $ds_i$; where all
+    surrogates have compact support, its cost follows the number of neurons near their threshold.
+
+    Arguments:
+        buffer: shape (elements,).
+        amplitude: of each row's spike, shape (rows,), or 1.
+        weights: shape (rows + 1, width), or 1.
+        words: the packed spikes of all sources, one after the other.
+        targets: shape (rows + 1, width).
+        turn: see `event_products`.
+        spikes: the outputs of the sources, in the order of `words`.
+    """
+    surrogates = tuple(s.surrogate or Triangle() for s in spikes)
+    distances = tuple(s.distance() for s in spikes)
+    armed = tuple(s.armed for s in spikes)
+
+    @jax.custom_jvp
+    def run(buffer, amplitude, weights, distances, armed, words, targets, turn):
+        return push(buffer[None], _trial(amplitude), weights, words[None], targets, turn)[0]
+
+    def derivative(primals, tangents):
+        buffer, amplitude, weights, distances, armed, words, targets, turn = primals
+        moved, d_amplitude, d_weights, d_distances = tangents[:4]
+        add = lambda moved, x, w, words, every=False: push(
+            moved, _trial(x), w, words[None], targets, turn, every
+        )
+        value = run(*primals)
+        moved = (jnp.zeros_like(buffer) if _is_zero(moved) else moved)[None]
+        if not _is_zero(d_weights):
+            moved = add(moved, amplitude, d_weights, words)
+        if not _is_zero(d_amplitude):
+            moved = add(moved, d_amplitude, weights, words)
+        if not all(map(_is_zero, d_distances)):
+            near, change = _near(surrogates, distances, d_distances, armed)
+            every = all(surrogate.support is None for surrogate in surrogates)
+            moved = add(moved, amplitude * change, weights, near, every)
+        return value, moved[0]
+
+    run.defjvp(derivative, symbolic_zeros=True)
+    amplitude = jnp.asarray(amplitude, buffer.dtype)
+    weights = jnp.asarray(weights, buffer.dtype)
+    return run(buffer, amplitude, weights, distances, armed, words, targets, turn)
+
+
+def in_rows(values: Array) -> Array:
+    """Values of the neurons of one source, shape (n,), in the order of its packed bits."""
+    words = -(-values.shape[0] // BITS)
+    padded = jnp.pad(values, (0, words * BITS - values.shape[0]))
+    return padded.reshape(BITS, words).T.ravel()
+
+
+def _near(surrogates: tuple[AbstractSurrogate, ...], distances, tangents, armed):
+    """Rows with a slope that is not zero, and the change of their spikes."""
+    near, change = [], []
+    for surrogate, x, dx, on in zip(surrogates, distances, tangents, armed, strict=True):
+        support = surrogate.support
+        close = jnp.ones(x.shape, bool) if support is None else jnp.abs(x) < support
+        close = close if on is None else close & on
+        if _is_zero(dx):
+            close, dx = jnp.zeros(x.shape, bool), jnp.zeros_like(x)
+        near.append(pack(lambda part, close=close: close[part], x.shape[0]))
+        change.append(in_rows(jnp.where(close, surrogate.slope(x) * dx, 0.0)))
+    return jnp.concatenate(near), jnp.concatenate(change)
+
+
+def _trial(x):
+    """One trial of the event products."""
+    return x if jnp.ndim(x) == 0 else x[None]
+
+
+def _is_zero(tangent) -> bool:
+    return isinstance(tangent, jax.custom_derivatives.SymbolicZero) or tangent is None

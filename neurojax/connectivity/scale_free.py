@@ -1,0 +1,87 @@
+"""Scale-free graphs."""
+
+import numpy as np
+
+from neurojax.core.errors import suggestion
+
+from .builder import Builder
+from .edges import Edges, whole_number
+from .pairs import Pairs
+
+_DIRECTIONS = ("random", "to_hubs", "from_hubs", "both")
+
+
+def scale_free(m: int, direction: str = "random", *, by_age: bool = False) -> Builder:
+    r"""Preferential attachment: the degrees have a tail $P(K) \sim K^{-3}$.
+
+    The directed form of Barabási and Albert. The first m + 1 neurons are joined each with each.
+    Then neurons come one by one; each is joined to m different earlier ones, drawn one after
+    another with probabilities that go with their numbers of links so far. No self-edges, no
+    multi-edges; m (m + 1) / 2 + m (n - m - 1) links in all.
+
+    Arguments:
+        m: number of links of a new neuron, at least 1.
+        direction: what a link becomes: `"random"`, one edge, either way with probability 1/2;
+            `"to_hubs"`, an edge from the newer neuron to the older one (a graph without cycles,
+            in-degrees have the tail); `"from_hubs"`, the opposite; `"both"`, two edges.
+        by_age: True: the index of a neuron is its age, hubs come first. False: ages are dealt at
+            random.
+
+    Raises:
+        ValueError: an unknown direction; when built, if the sides are not one population or have
+            no more than m neurons.
+
+    Source: Barabási and Albert (1999), Science 286:509.
+
+    Example:
+        >>> import numpy as np, neurojax as nj
+        >>> graph = nj.connectivity.scale_free(2, "to_hubs", by_age=True)
+        >>> graph.build(7, 7, np.random.default_rng(0)).out_degrees().tolist()
+        [0, 1, 2, 2, 2, 2, 2]
+    """
+    if direction not in _DIRECTIONS:
+        raise ValueError(f"unknown direction {direction!r}.{suggestion(direction, _DIRECTIONS)}")
+    arguments = {"m": whole_number("m", m, 1), "direction": direction, "by_age": by_age}
+    return Builder("scale_free", arguments, _scale_free)
+
+
+def _scale_free(
+    pairs: Pairs, rng: np.random.Generator, m: int, direction: str, by_age: bool
+) -> Edges:
+    n = pairs.one_population("scale_free")
+    if n <= m:
+        raise ValueError(f"scale_free(m={m}) needs more than {m} neurons, but there are {n}")
+    newer, older = _links(n, m, rng)
+    if not by_age:
+        place = rng.permutation(n).astype(np.int32)
+        newer, older = place[newer], place[older]
+    if direction == "random":
+        turned = rng.random(len(newer)) < 0.5
+        newer, older = np.where(turned, older, newer), np.where(turned, newer, older)
+    elif direction == "from_hubs":
+        newer, older = older, newer
+    elif direction == "both":
+        newer, older = np.concatenate([newer, older]), np.concatenate([older, newer])
+    return Edges(newer, older, n, n)
+
+
+def _links(n: int, m: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(newer, older) of each link. A neuron is in `ends` once for each of its links."""
+    newer, older = np.tril_indices(m + 1, -1)
+    newer, older = newer.tolist(), older.tolist()
+    ends = [end for link in zip(newer, older, strict=True) for end in link]
+    # How many ends there are when a neuron comes is known beforehand, so its first choices are
+    # drawn all at once, and only repeated ones later.
+    bounds = len(ends) + 2 * m * np.arange(n - m - 1, dtype=np.int64)
+    choices = rng.integers(0, bounds[:, None], (n - m - 1, m), dtype=np.int64).tolist()
+    for new, chosen in enumerate(choices, start=m + 1):
+        bound = len(ends)
+        partners = {ends[i] for i in chosen}
+        while len(partners) < m:
+            partners.add(ends[int(rng.integers(0, bound, dtype=np.int64))])
+        for old in sorted(partners):
+            newer.append(new)
+            older.append(old)
+            ends.append(new)
+            ends.append(old)
+    return np.array(newer, np.int32), np.array(older, np.int32)

@@ -1,0 +1,222 @@
+"""Graphs in space: the probability of an edge depends on the distance."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ._draws import bernoulli_chunks
+from .builder import Builder
+from .edges import Edges
+from .kernels import Kernel
+from .pairs import Pairs
+
+_CHUNK = 2**22  # pairs that may be near, at a time
+_FAR_CANDIDATES = 32  # per neuron of the sending side
+_FEW = 0.3  # a search pays where fewer than this times the largest probability are near
+
+
+def distance_dependent(
+    kernel: Callable[[np.ndarray], np.ndarray],
+    pre_positions: Any,
+    post_positions: Any = None,
+    period: Any = None,
+    *,
+    self_edges: bool = False,
+) -> Builder:
+    r"""Every pair by itself with a probability that depends on its distance, $P = p(d)$.
+
+    $d$ is Euclidean. On an axis with a period L the boundary is periodic, and a difference x
+    counts as $|x - L\,\mathrm{round}(x / L)|$; others are open. The graph keeps the distances, so
+    weights and delays may be functions of them. Memory goes with the number of edges. Time goes
+    with that of pairs that are near for `gaussian`, `exponential` and `box`, if these are few,
+    else with that of all pairs.
+
+    Arguments:
+        kernel: `gaussian(sigma)`, `exponential(scale)`, `box(radius)` or any function of an
+            array of distances whose values are between 0 and 1.
+        pre_positions: [n_pre, axis], or [n_pre] on a line; any unit of length.
+        post_positions: [n_post, axis]; default the same as `pre_positions`.
+        period: length of the periodic axes: one number for all, or one per axis with None where
+            it is open; default open boundaries.
+        self_edges: whether a neuron that stands on both sides may be joined to itself.
+
+    Raises:
+        ValueError: positions are not finite or do not fit each other or, when built, the numbers
+            of neurons; a period is not positive; the kernel leaves 0 to 1.
+
+    Example:
+        >>> import numpy as np, neurojax as nj
+        >>> places = np.arange(6.0)
+        >>> ring = nj.connectivity.distance_dependent(nj.connectivity.box(1.0), places, period=6.0)
+        >>> ids = np.arange(6)
+        >>> edges = ring.build(6, 6, np.random.default_rng(0), pre_ids=ids, post_ids=ids)
+        >>> edges.post[edges.pre == 0].tolist(), edges.distance.max()
+        ([1, 5], np.float64(1.0))
+    """
+    if not callable(kernel):
+        raise TypeError(f"kernel must be a function of distance such as box(1.0), got {kernel!r}")
+    pre_positions = _positions("pre_positions", pre_positions)
+    arguments = {"kernel": kernel, "pre_positions": pre_positions}
+    if post_positions is not None:
+        post_positions = _positions("post_positions", post_positions)
+        if post_positions.shape[1] != pre_positions.shape[1]:
+            raise ValueError(
+                f"post_positions have {post_positions.shape[1]} axes, but pre_positions have "
+                f"{pre_positions.shape[1]}"
+            )
+    arguments["post_positions"] = post_positions
+    arguments["period"] = None if period is None else _period(period, pre_positions.shape[1])
+    arguments["self_edges"] = self_edges
+    return Builder("distance_dependent", arguments, _distance_dependent)
+
+
+def _distance_dependent(
+    pairs: Pairs,
+    rng: np.random.Generator,
+    kernel: Callable[[np.ndarray], np.ndarray],
+    pre_positions: np.ndarray,
+    post_positions: np.ndarray | None,
+    period: np.ndarray | None,
+    self_edges: bool,
+) -> Edges:
+    x = pre_positions
+    y = x if post_positions is None else post_positions
+    for name, positions, n in (("pre", x, pairs.n_pre), ("post", y, pairs.n_post)):
+        if len(positions) != n:
+            raise ValueError(
+                f"distance_dependent has {len(positions)} {name}_positions, but there are {n} "
+                f"neurons on that side"
+            )
+    periods = np.full(x.shape[1], np.inf) if period is None else period
+    found = []
+    for near, far, largest, pre, post in _candidates(kernel, x, y, periods, rng):
+        if not self_edges and pairs.n_self:
+            kept = pairs.differ(pre, post)
+            pre, post = pre[kept], post[kept]
+        distance = distances(x[pre], y[post], periods)
+        if near > 0 or far < np.inf:
+            kept = (distance >= near) & (distance < far)
+            pre, post, distance = pre[kept], post[kept], distance[kept]
+        p = np.asarray(kernel(distance), np.float64)
+        _check_values(p, distance, largest)
+        kept = rng.random(len(p)) * largest < p
+        found.append((pre[kept], post[kept], distance[kept]))
+    pre, post, distance = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return Edges(pre, post, pairs.n_pre, pairs.n_post, distance=distance)
+
+
+def _candidates(kernel, x, y, period, rng) -> Iterator[tuple]:
+    """(near, far, largest, pre, post), some pairs at a time.
+
+    Among pairs with near <= distance < far, for which the kernel is at most `largest`, they are
+    chosen with that probability, or all of them where `largest` is 1: accepting each with its
+    value / `largest` gives the law exactly.
+    """
+    if not isinstance(kernel, Kernel) or kernel.largest == 0:
+        largest = kernel.largest if isinstance(kernel, Kernel) else 1.0
+        for pre, post in bernoulli_chunks(len(x), len(y), largest, rng):
+            yield 0.0, np.inf, largest or 1.0, pre, post
+        return
+    # Near pairs are searched for, and far ones chosen by a small probability and then thinned.
+    small = min(_FAR_CANDIDATES / len(y), 0.5 * kernel.largest)
+    reach = kernel.reach(small, **kernel.arguments) if kernel.reach is not None else np.inf
+    tree = _Tree(y, period, np.nextafter(reach, np.inf)) if np.isfinite(reach) else None
+    if kernel.reach is None or tree is None or tree.share(x) > _FEW * kernel.largest:
+        for pre, post in bernoulli_chunks(len(x), len(y), kernel.largest, rng):
+            yield 0.0, np.inf, kernel.largest, pre, post
+        return
+    for pre, post in tree.pairs(x):
+        yield 0.0, tree.reach, 1.0, pre, post
+    if kernel.reach(0.0, **kernel.arguments) > tree.reach:
+        small *= 1 + 1e-9  # for the rounding of the kernel
+        for pre, post in bernoulli_chunks(len(x), len(y), small, rng):
+            yield tree.reach, np.inf, small, pre, post
+
+
+def _check_values(p: np.ndarray, distance: np.ndarray, largest: float) -> None:
+    if p.shape != distance.shape:
+        raise ValueError(
+            f"kernel must give one probability per distance, but its values for an array of "
+            f"shape {distance.shape} have shape {p.shape}"
+        )
+    wrong = ~((p >= 0) & (p <= largest))
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise ValueError(
+            f"kernel must be between 0 and {largest:g}, but at distance {distance[i]:g} it is "
+            f"{p[i]:g}"
+        )
+
+
+def distances(x: np.ndarray, y: np.ndarray, period: np.ndarray) -> np.ndarray:
+    """Euclidean distances between rows, the short way round on axes with a finite period."""
+    square = np.zeros(len(x))
+    for axis, length in enumerate(period.tolist()):
+        d = x[:, axis] - y[:, axis]
+        if np.isfinite(length):
+            d -= length * np.round(d / length)
+        square += d * d
+    return np.sqrt(square)
+
+
+class _Tree:
+    """The neurons of the receiving side, to be searched by distance."""
+
+    def __init__(self, y: np.ndarray, period: np.ndarray, reach: float):
+        from scipy.spatial import KDTree
+
+        self.period, self.reach, self.n = period, float(reach), len(y)
+        wraps = np.isfinite(period)
+        length = np.where(wraps, period, 0.0)  # what the tree takes for an open axis
+        self.tree = KDTree(self._wrapped(y), boxsize=length if wraps.any() else None)
+
+    def _wrapped(self, points: np.ndarray) -> np.ndarray:
+        points = points.copy()
+        for axis in np.flatnonzero(np.isfinite(self.period)):
+            wrapped = np.mod(points[:, axis], self.period[axis])
+            points[:, axis] = np.where(wrapped < self.period[axis], wrapped, 0.0)
+        return points
+
+    def share(self, x: np.ndarray) -> float:
+        """The fraction of pairs within reach, from some of the rows."""
+        some = self._wrapped(x[:: max(1, len(x) // 32)])
+        return (
+            float(np.mean(self.tree.query_ball_point(some, self.reach, return_length=True)))
+            / self.n
+        )
+
+    def pairs(self, x: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The pairs within reach, and perhaps a few more, some rows at a time."""
+        places, reach = self._wrapped(x), self.reach * (1 + 1e-9)
+        rows = max(1, _CHUNK // self.n)
+        for a in range(0, len(x), rows):
+            near = self.tree.query_ball_point(places[a : a + rows], reach, return_sorted=True)
+            counts = np.array([len(n) for n in near])
+            pre = np.repeat(np.arange(a, a + len(near), dtype=np.int32), counts)
+            yield pre, np.concatenate([np.asarray(n, np.int32) for n in near])
+
+
+def _positions(name: str, given: Any) -> np.ndarray:
+    array = np.asarray(given)
+    if array.dtype.kind not in "biuf" or array.ndim not in (1, 2) or array.size == 0:
+        raise ValueError(
+            f"{name} must be numbers [neuron, axis] or [neuron], got {array.dtype}{array.shape}"
+        )
+    array = array.astype(np.float64).reshape(len(array), -1)
+    if not np.isfinite(array).all():
+        raise ValueError(
+            f"{name} must be finite, but {name}[{np.argmin(np.isfinite(array).all(axis=1))}] is not"
+        )
+    return array
+
+
+def _period(given: Any, axes: int) -> np.ndarray:
+    """One length per axis, infinite where the boundary is open."""
+    listed = [given] * axes if np.ndim(given) == 0 else list(given)
+    if len(listed) != axes:
+        raise ValueError(f"period has {len(listed)} entries, but positions have {axes} axes")
+    period = np.array([np.inf if length is None else length for length in listed], np.float64)
+    if not (period > 0).all():
+        raise ValueError(f"period must be positive (None for an open axis), got {given}")
+    return period

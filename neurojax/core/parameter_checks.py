@@ -1,0 +1,90 @@
+"""Checks of the parameters of a model at the door, where they are numbers already."""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+import paramax
+
+from .errors import suggestion
+from .parameters import as_parameter
+from .tracing import known
+
+
+def check_size(n) -> None:
+    """A population has a positive whole number of neurons."""
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise ValueError(f"n must be a positive whole number of neurons, got {n!r}")
+
+
+def check_shapes(model, n: int) -> None:
+    """Every parameter, or each component of one, is a scalar or has one value per neuron."""
+    for field in dataclasses.fields(model):
+        if field.metadata.get("converter") is not as_parameter:
+            continue
+        for value in components(paramax.unwrap(getattr(model, field.name))):
+            if value is None:
+                continue
+            shape = jnp.shape(value)
+            if shape not in ((), (n,)):
+                raise ValueError(
+                    f"{field.name} of {type(model).__name__} must be a scalar or have shape "
+                    f"({n},), one value per neuron (n={n}), got shape {shape}"
+                )
+
+
+def components(value) -> tuple:
+    """The components of a parameter that may have several: a tuple, or one number or array."""
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def check_positive(model, *names: str, zero: bool = False) -> None:
+    """The parameters of these names are positive, or at least not negative."""
+    for name in names:
+        for value in components(paramax.unwrap(getattr(model, name))):
+            if not known(value):
+                continue
+            number = np.asarray(value)
+            if not np.all(number >= 0 if zero else number > 0):
+                what = "must not be negative" if zero else "must be positive"
+                raise ValueError(f"{name} of {type(model).__name__} {what}, got {number}")
+
+
+def check_probability(model, name: str) -> None:
+    """A parameter lies between 0 and 1."""
+    value = paramax.unwrap(getattr(model, name))
+    if known(value) and not np.all((np.asarray(value) >= 0) & (np.asarray(value) <= 1)):
+        raise ValueError(
+            f"{name} of {type(model).__name__} must lie between 0 and 1, got {np.asarray(value)}"
+        )
+
+
+def check_below(model, low: str, high: str) -> None:
+    """One potential lies below another."""
+    below, above = (paramax.unwrap(getattr(model, name)) for name in (low, high))
+    if known(below, above) and not np.all(np.asarray(below) < np.asarray(above)):
+        raise ValueError(
+            f"{low} of {type(model).__name__} must lie below {high}, got {low}={below} and "
+            f"{high}={above}"
+        )
+
+
+def check_choice(model, name: str, choices) -> None:
+    """A static field has one of a few values."""
+    value = getattr(model, name)
+    if value not in choices:
+        raise ValueError(
+            f"unknown {name} of {type(model).__name__}: {value!r}."
+            + suggestion(str(value), map(str, choices))
+        )
+
+
+def check_components(model, *names: str) -> None:
+    """Parameters with several components have the same number of them."""
+    counts = {name: len(components(getattr(model, name))) for name in names}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
+        raise ValueError(
+            f"{type(model).__name__} needs as many components of each of its parameters, got "
+            + listed
+        )

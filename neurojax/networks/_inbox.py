@@ -1,0 +1,34 @@
+"""The inbox: impulses that are under way, a ring with one turn per step of delay."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+
+def take(inbox: Array, step, size: int, steps: int) -> tuple[Array, Array]:
+    """The inbox, and the impulses that arrive in this step."""
+    begin = turn(step, size, steps)
+    if begin is None:
+        return inbox, inbox
+    arrived = jax.lax.dynamic_slice(inbox, (begin,), (size,))
+    # tied together, or XLA copies the whole ring to read it before it is changed
+    return jax.lax.optimization_barrier((inbox, arrived))
+
+
+def cleared(inbox: Array, step, size: int, steps: int) -> Array:
+    """The inbox without what has arrived, in place and also where it was NaN."""
+    begin = turn(step, size, steps)
+    if begin is not None:
+        return jax.lax.dynamic_update_slice(inbox, jnp.zeros(size, inbox.dtype), (begin,))
+    words = jnp.uint32 if inbox.dtype.itemsize == 4 else jnp.uint64
+    # a plain zero would be a fill and a copy: XLA does not know that this is one
+    nothing = jax.lax.optimization_barrier(jnp.zeros((), words))
+    bits = jax.lax.bitcast_convert_type(inbox, words) & nothing
+    return jax.lax.bitcast_convert_type(bits, inbox.dtype)
+
+
+def turn(step, size: int, steps: int) -> Array | None:
+    """By how much the ring is turned in this step; `None` where it holds one step only."""
+    if steps == 1:
+        return None
+    return ((step % steps) * size).astype(jnp.int32)

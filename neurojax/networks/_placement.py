@@ -1,0 +1,162 @@
+"""Leaves of models, states and inputs, divided over the devices of a mesh or common to all."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array
+
+from neurojax.core.inputs import Sampled
+from neurojax.core.paths import leaf_names
+from neurojax.neurons import SpikeTimes
+
+from ._division import Share
+
+
+class Divided(NamedTuple):
+    """A leaf of which every device has a part of its own, all of one shape."""
+
+    part: Callable[[int], np.ndarray]  # by device
+
+
+class Common(NamedTuple):
+    """A leaf that all devices have."""
+
+    value: Any
+
+
+class Placed(NamedTuple):
+    """A tree on a mesh: its arrays, which of them are divided, and everything else."""
+
+    arrays: Any
+    divided: Any
+    static: Any
+
+
+def is_marked(x) -> bool:
+    """Whether a leaf says how it is placed."""
+    return isinstance(x, Divided | Common)
+
+
+def place(tree, mesh: Mesh) -> Placed:
+    """The marked leaves of a tree as arrays on the mesh."""
+    marked, static = eqx.partition(tree, is_marked, is_leaf=is_marked)
+    divided = jax.tree.map(lambda x: isinstance(x, Divided), marked, is_leaf=is_marked)
+    arrays = jax.tree.map(lambda x: _array(x, mesh), marked, is_leaf=is_marked)
+    return Placed(arrays, divided, static)
+
+
+def specs(divided, axis: str):
+    """The partition of each array."""
+    return jax.tree.map(lambda x: PartitionSpec(axis) if x else PartitionSpec(), divided)
+
+
+def on_host(array: Array) -> np.ndarray:
+    """The whole array in numpy, on every process."""
+    if array.is_fully_addressable:
+        return np.asarray(array)
+    from jax.experimental import multihost_utils
+
+    return np.asarray(multihost_utils.process_allgather(array, tiled=True))
+
+
+def _array(leaf, mesh: Mesh) -> Array:
+    if isinstance(leaf, Common):
+        value = _native(leaf.value)
+        everywhere = NamedSharding(mesh, PartitionSpec())
+        return jax.make_array_from_callback(value.shape, everywhere, lambda index: value[index])
+    axis = mesh.axis_names[0]
+    first = _native(leaf.part(0))
+    rows, rest = first.shape[0], first.shape[1:]
+
+    def part(index):
+        device = (index[0].start or 0) // rows
+        return first if device == 0 else _native(leaf.part(device))
+
+    shape = (mesh.devices.size * rows, *rest)
+    return jax.make_array_from_callback(shape, NamedSharding(mesh, PartitionSpec(axis)), part)
+
+
+def _native(value) -> np.ndarray:
+    """In the precision of the run, without a visit to a device."""
+    value = np.asarray(value)
+    return value.astype(jax.dtypes.canonicalize_dtype(value.dtype), copy=False)
+
+
+# -- what is divided how -------------------------------------------------------------------------
+
+
+def per_neuron(value, share: Share, name: str):
+    """A number for all neurons, or an array with a value for each."""
+    value = np.asarray(value)
+    if value.ndim == 0:
+        return Common(value)
+    if value.shape != (share.n,):
+        raise ValueError(
+            f"{name} has shape {value.shape}; only numbers and arrays of shape ({share.n},), one "
+            "value per neuron, can be divided over devices"
+        )
+    return Divided(lambda device: value[share.ids[device]])
+
+
+def state_leaf(value, share: Share, name: str):
+    """A leaf of the state of a population: one value per neuron."""
+    value = np.asarray(value)
+    if value.shape != (share.n,):
+        raise ValueError(
+            f"a leaf of the state of population {name!r} has shape {value.shape}; only shape "
+            f"({share.n},), one value per neuron, can be divided over devices"
+        )
+    return Divided(lambda device: value[share.ids[device]])
+
+
+def population(part, share: Share, name: str):
+    """A population with as many neurons as a device has places."""
+    if isinstance(part, SpikeTimes):
+        return _spike_times(part, share)
+    values = {field: getattr(part, field) for field in part.__dataclass_fields__}
+    if "initial" in values:
+        values["initial"] = {}  # the state is given
+    leaves, tree = jax.tree.flatten(values)
+    marked = [
+        per_neuron(x, share, f"{name}.{path}") if eqx.is_array(x) else x
+        for path, x in zip(leaf_names(values), leaves, strict=True)
+    ]
+    return _copy(part, jax.tree.unflatten(tree, marked) | {"n": share.size})
+
+
+def signal(x, share: Share, name: str):
+    """An input with its amplitudes divided; the time axis of a sampled one stays whole."""
+    if isinstance(x, Sampled):
+        values = np.asarray(x.values)
+        if values.ndim > 1 and values.shape[1:] != (share.n,):
+            raise ValueError(
+                f"{name} has samples of shape {values.shape[1:]}; only numbers and shape "
+                f"({share.n},), one value per neuron, can be divided over devices"
+            )
+        part = lambda device: values[:, share.ids[device]]
+        sampled: dict[str, Any] = {"dt": Common(x.dt), "t0": Common(x.t0), "totals": None}
+        return _copy(x, sampled | {"values": Common(values) if values.ndim == 1 else Divided(part)})
+    if eqx.is_array_like(x):
+        return per_neuron(x, share, name)
+    inner = lambda y: y is not x and (isinstance(y, Sampled) or eqx.is_array_like(y))
+    return jax.tree.map(lambda y: signal(y, share, name), x, is_leaf=inner)
+
+
+def _spike_times(part: SpikeTimes, share: Share):
+    """Every device has all events; those of others name a neuron that is not there."""
+    device, place = share.places(np.asarray(part.neurons))
+    neurons = lambda d: np.where(device == d, place, share.size).astype(np.int32)
+    values = {"times": Common(np.zeros(0)), "neurons": Divided(neurons), "n": share.size}
+    return _copy(part, values | {"labels": Common(part.labels)})
+
+
+def _copy(module, values: dict[str, Any]):
+    """A module with other values of all its fields."""
+    new = object.__new__(type(module))
+    for field in module.__dataclass_fields__:
+        object.__setattr__(new, field, values[field])
+    return new

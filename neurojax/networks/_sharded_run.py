@@ -1,0 +1,286 @@
+"""A run of a network that is divided over a mesh."""
+
+import math
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, PartitionSpec
+
+from neurojax.connectivity.spike_list import BITS
+from neurojax.core import NonFiniteError, SimState, Simulation, Spikes, Stats, Trace, adjoints
+from neurojax.core.fixed_step import Setup, run_steps
+from neurojax.core.paths import get, leaf_names, unknown
+from neurojax.core.recorders import readout, readouts
+from neurojax.core.spikes import SpikeRecord
+
+from . import _division
+from ._placement import (
+    Common,
+    Divided,
+    on_host,
+    place,
+    population,
+    signal,
+    specs,
+    state_leaf,
+)
+from ._shard import Shard, ShardPlan
+
+_CHUNK_BYTES = 1 << 27  # samples that may wait on the devices before they move to the host
+_MOST_COUNTED = (1 << 31) - 1
+
+
+class _Wanted(NamedTuple):
+    """A trace: what each device records, and where the requested elements then are."""
+
+    recorder: Any
+    columns: np.ndarray
+    single: bool
+
+
+class ShardedRun:
+    """A prepared network, its state, inputs and recorders, divided over a mesh.
+
+    Arguments:
+        network: prepared, on the grid of the run.
+        state: of the whole network.
+        output: shapes of what a step of it emits.
+        inputs: by population and port.
+        recorders: by name.
+        mesh: one axis.
+        dt: ms.
+    """
+
+    def __init__(self, network, state, output, inputs, recorders, mesh: Mesh, dt: float):
+        self.network, self.recorders, self.mesh, self.dt = network, recorders, mesh, dt
+        self.axis, self.devices = mesh.axis_names[0], mesh.devices.size
+        self.shares = {n: _division.share(size, self.devices) for n, size in network.sizes.items()}
+        self.inbox = _division.inbox(network.layout, self.shares)
+        self.names = leaf_names(state)
+        visible = jax.eval_shape(network.visible, state)
+        self.wanted = {
+            name: self._wanted(name, recorder, visible, output)
+            for name, recorder in recorders.items()
+            if isinstance(recorder, Trace)
+        }
+        for recorder in recorders.values():
+            if isinstance(recorder, Spikes):
+                recorder.parts(output)  # refuses unknown names
+        local = dict(recorders) | {name: w.recorder for name, w in self.wanted.items()}
+        inputs = {
+            name: {
+                port: signal(x, self.shares[name], f"the input {name}.{port}")
+                for port, x in own.items()
+            }
+            for name, own in inputs.items()
+        }
+        self.parts = place((self._shard(), inputs, local), mesh)
+        self.state = place(self._divided(state), mesh)
+        self.period = math.lcm(1, *(r.every for r in recorders.values() if isinstance(r, Trace)))
+
+    # -- division ----------------------------------------------------------------------------
+
+    def _shard(self) -> Shard:
+        network, layout = self.network, self.network.layout
+        parts: dict[str, Any] = {
+            name: population(part, self.shares[name], name)
+            for name, part in network.populations.items()
+        }
+        used = {region.scale for _, regions in layout.regions for region in regions}
+        scales = {name: Common(s.weight) for name, s in network.projections.items() if name in used}
+        real = {name: _by_device(share.real_words()) for name, share in self.shares.items()}
+        plans, block = [], layout.steps
+        for plan, given in zip(network.plans, network.tables, strict=True):
+            weights = None if given.ndim == 0 else np.asarray(given)
+            table = _division.Table(np.asarray(plan.targets), weights, self.inbox, self.devices)
+            block = min(block, table.shortest())
+            plans.append(
+                ShardPlan(
+                    Divided(table.targets_of),
+                    None if weights is None else Divided(table.weights_of),
+                    tuple(name for name, _ in plan.sources),
+                )
+            )
+        words = tuple((name, -(-n // BITS)) for name, n in layout.sources)
+        return Shard(parts, scales, real, tuple(plans), self.inbox.layout, words, self.axis, block)
+
+    def _divided(self, state):
+        populations = {
+            name: jax.tree.map(lambda x, n=name: state_leaf(x, self.shares[n], n), own)
+            for name, own in state["populations"].items()
+        }
+        inbox = np.asarray(state["inbox"])
+        return {
+            "populations": populations,
+            "inbox": Divided(lambda device: self.inbox.divided(inbox, device)),
+        }
+
+    def _wanted(self, name: str, recorder: Trace, visible, output) -> _Wanted:
+        if not isinstance(recorder.what, str):
+            raise ValueError(
+                f"record {name!r} is a function of the state, which no device has as a whole; "
+                "record a path, such as nj.Trace('E.V_m')"
+            )
+        if recorder.at is not None:
+            raise ValueError(f"record {name!r}: at= is not there for many devices; use every=")
+        value = get(visible, recorder.what)
+        value = readout(output, recorder.what) if value is None else value
+        if value is None:
+            raise unknown(recorder.what, visible, readouts(output), what="record")
+        share = self.shares[recorder.what.split(".")[0]]
+        if any(leaf.shape != (share.n,) for leaf in jax.tree.leaves(value)):
+            raise ValueError(f"record {name!r} is not one value per neuron, and cannot be divided")
+        index: Any = slice(None) if recorder.index is None else recorder.index
+        index = index.as_slice() if hasattr(index, "as_slice") else index
+        try:
+            chosen = np.arange(share.n)[index]
+        except IndexError as error:
+            raise ValueError(f"record {name!r}: {error} ({share.n} neurons)") from error
+        single, chosen = np.ndim(chosen) == 0, np.atleast_1d(chosen)
+        device, where = share.places(chosen)
+        # every device records as many elements as the one that has most
+        counts = np.bincount(device, minlength=self.devices)
+        most = max(int(counts.max()), 1)
+        own, columns = np.zeros((self.devices, most), np.int32), np.zeros(len(chosen), int)
+        for d in range(self.devices):
+            own[d, : counts[d]] = where[device == d]
+            columns[device == d] = d * most + np.arange(counts[d])
+        local = eqx.tree_at(
+            lambda r: r.index,
+            Trace(recorder.what, every=recorder.every),
+            _by_device(own),
+            is_leaf=lambda x: x is None,
+        )
+        return _Wanted(local, columns, single)
+
+    # -- the loop over chunks ----------------------------------------------------------------
+
+    def _chunk_steps(self, steps: int) -> int:
+        per_step = 0.0
+        for name, recorder in self.recorders.items():
+            if isinstance(recorder, Spikes):
+                per_step += sum(self.shares[n].n for n in recorder.names) / 8
+            else:
+                per_step += 8 * len(self.wanted[name].columns) / recorder.every
+        chunk = min(steps, max(1, int(_CHUNK_BYTES / per_step)) if per_step else steps)
+        chunk = min(chunk, max(1, _MOST_COUNTED // max(s.n for s in self.shares.values())))
+        if chunk < steps:
+            chunk = max(1, chunk // self.period) * self.period
+        return min(chunk, steps)
+
+    def simulation(self, first: int, steps: int, throw: bool) -> Simulation:
+        """Run from step `first`."""
+        chunk, done, arrays = self._chunk_steps(steps), 0, self.state.arrays
+        found: dict[str, list] = {name: [] for name in self.recorders}
+        spikes: dict[str, int] = {}
+        trouble = (-1, -1)
+        while done < steps and trouble[0] < 0:
+            now = min(chunk, steps - done)
+            offset = (first + done) % self.period
+            setup = Setup(now, offset, "threefry", adjoints.Plain(), False)
+            arrays, samples, counts, finite = _chunk(
+                self.mesh, self.axis, self.parts, self.state._replace(arrays=arrays),
+                jnp.asarray(first + done), jnp.asarray(self.dt), setup,
+            )  # fmt: skip
+            for name in self.recorders:
+                found[name].append(self._sample(name, samples[name], first + done))
+            for name, count in counts.items():
+                spikes[name] = spikes.get(name, 0) + int(on_host(count))
+            done += now
+            if not bool(on_host(finite)):
+                trouble = self._trouble(arrays, first + done, throw)
+        records, times = {}, {}
+        for name, recorder in self.recorders.items():
+            if isinstance(recorder, Spikes):
+                records[name] = self._spikes(recorder, found[name])
+                continue
+            records[name] = jax.tree.map(lambda *x: np.concatenate(x), *found[name])
+            labels = np.arange(first // recorder.every + 1, (first + done) // recorder.every + 1)
+            times[name] = labels * recorder.every * self.dt
+        stats = Stats(
+            np.asarray(done), {n: np.asarray(c) for n, c in spikes.items()},
+            np.asarray(trouble[0]), np.asarray(trouble[1]), np.asarray(False), self.names,
+            {n: np.asarray(self.shares[n].n) for n in spikes}, np.asarray(self.dt),
+        )  # fmt: skip
+        final = SimState(self._joined(arrays), np.asarray(first + done), np.asarray(self.dt))
+        return Simulation(records, final, stats, times)
+
+    def _sample(self, name: str, sample, first: int):
+        """What one chunk recorded, in the order of the neurons."""
+        if name in self.wanted:
+            wanted = self.wanted[name]
+            pick = 0 if wanted.single else slice(None)
+            return jax.tree.map(lambda x: on_host(x)[:, wanted.columns][:, pick], sample)
+        kept = {}
+        for population_, words in sample.items():
+            words = on_host(words)[:, : -(-self.shares[population_].n // BITS)]
+            rows = np.flatnonzero(words.any(axis=1))
+            kept[population_] = (first + 1 + rows, words[rows])
+        return kept
+
+    def _spikes(self, recorder: Spikes, chunks: list):
+        records = {}
+        for name in recorder.names:
+            steps, words = zip(*(chunk[name] for chunk in chunks), strict=True)
+            records[name] = SpikeRecord(
+                np.concatenate(steps), np.concatenate(words), np.asarray(self.dt),
+                self.shares[name].n,
+            )  # fmt: skip
+        return records if len(recorder.names) > 1 else next(iter(records.values()))
+
+    def _joined(self, arrays):
+        """The state of the whole network."""
+        populations = {
+            name: jax.tree.map(lambda x, n=name: self.shares[n].joined(on_host(x)), own)
+            for name, own in arrays["populations"].items()
+        }
+        inbox = self.inbox.joined(on_host(arrays["inbox"]), self.devices)
+        return {"populations": populations, "inbox": inbox}
+
+    def _trouble(self, arrays, end: int, throw: bool) -> tuple[int, int]:
+        """The last step of the chunk, and the first leaf that is not finite."""
+        leaves = jax.tree.leaves(self._joined(arrays))
+        bad = [i for i, x in enumerate(leaves) if not np.isfinite(x).all()]
+        if not bad:
+            return -1, -1  # in places without a neuron, or gone again
+        if throw:
+            raise NonFiniteError(
+                f"the state leaf {self.names[bad[0]]!r} became NaN or infinite before step {end} "
+                f"(t = {end * self.dt:g} ms). Is dt={self.dt:g} ms too long for this model? Look "
+                "for NaN in parameters and inputs; throw=False returns what was computed"
+            )
+        return end - 1, bad[0]
+
+
+def _by_device(values: np.ndarray) -> Divided:
+    """Rows by device."""
+    return Divided(lambda device: values[device])
+
+
+@eqx.filter_jit
+def _chunk(mesh: Mesh, axis: str, parts, state, step0, dt, setup: Setup):
+    """Some steps on all devices: the state, samples, counts of spikes, whether all is finite."""
+
+    def local(arrays, own, step0, dt):
+        shard, inputs, recorders = eqx.combine(arrays, parts.static)
+        own = eqx.combine(own, state.static)
+        if shard.block > 1:
+            own = own | {"waiting": shard.waiting()}
+        result = run_steps(shard, own, None, inputs, step0, dt, None, recorders, setup)
+        ended = shard.flushed(result.state, step0 + setup.steps)
+        counts = jax.lax.psum(result.spikes, axis)
+        finite = jax.lax.pmin(result.finite.astype(jnp.int32), axis)
+        return ended, result.samples, counts, finite
+
+    nothing, divided = PartitionSpec(), PartitionSpec(axis)
+    run = jax.shard_map(
+        local,
+        mesh=mesh,
+        in_specs=(specs(parts.divided, axis), specs(state.divided, axis), nothing, nothing),
+        out_specs=(divided, PartitionSpec(None, axis), nothing, nothing),
+        check_vma=False,  # its marks in the equations would hide that they are linear
+    )
+    return run(parts.arrays, state.arrays, step0, dt)

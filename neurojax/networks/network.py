@@ -1,0 +1,506 @@
+"""Networks: populations joined by projections."""
+
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import paramax
+from jaxtyping import Array
+
+from neurojax.connectivity.delivery import deliver, in_rows
+from neurojax.core import (
+    AbstractCoupling,
+    Block,
+    Clock,
+    ContinuousDynamics,
+    Dynamics,
+    Output,
+    SimState,
+    SpikeOutput,
+)
+from neurojax.core.errors import UnknownNameError, suggestion
+from neurojax.core.inputs import resolve
+from neurojax.core.random import host_generator
+from neurojax.core.solvers import AbstractStepper, Heun
+from neurojax.core.tracing import is_traced
+
+from . import _inbox
+from .plan import Layout, Plan, compile_plans, compile_plasticity
+from .plastic import PlasticPlan, PlasticStep, check, init, present_weights, rules_of
+from .projection import Projection
+from .summary import describe
+from .synapses import Synapses, build
+
+
+class Network(Dynamics):
+    r"""Populations joined by projections; itself a `Dynamics`: it simulates and fits like a cell.
+
+    A spike at the end of a step (its label) changes the receptors of its targets so that the first
+    state that shows it bears label + delay; the shortest delay is one step. Delays are counted on a
+    grid of `dt`; `simulate` takes its own `dt` for that. All spikes are delivered, at a cost that
+    follows their number. Populations that are joined by graded couplings (gap junctions) are
+    advanced as one `Block`.
+
+    The state is a dictionary: `"populations"` by name, `"inbox"` with the impulses that are under
+    way, `"release"` and `"plasticity"` by projection. Recorders see the populations,
+    `nj.Trace("E.V_m")`, and the weights of plastic projections, see `visible` and `weights`.
+
+    Arguments:
+        populations: `Dynamics` by name.
+        projections: a list of `Projection`.
+        couplings: graded couplings without delay, such as `nj.synapses.GapJunctions("E", "E", g)`.
+        key: `jax.random.key` from which graphs, weights and delays are drawn. Each projection draws
+            from a stream of its own name, so that adding one leaves the others as they were.
+        dt: the grid of delays in ms for use without `simulate`.
+
+    Raises:
+        UnknownNameError: if a projection names a population or a port that is not there.
+        ValueError: if something random has no key, or a name is used twice.
+
+    Example:
+        >>> import jax, neurojax as nj
+        >>> cell = nj.neurons.LIF(receptors={"exc": nj.synapses.ExpCurrent(tau=2.0)})
+        >>> net = nj.Network(
+        ...     {"E": cell.population(100)},
+        ...     [
+        ...         nj.Projection(
+        ...             "E", "E", "exc", nj.connectivity.bernoulli(0.1), weight=50.0, delay=1.5
+        ...         )
+        ...     ],
+        ...     key=jax.random.key(0),
+        ... )
+        >>> sim = nj.simulate(net, duration=50.0, dt=0.1, inputs={"E": {"I_e": 500.0}})
+        >>> 50.0 < float(sim.stats.rates["E"]) < 80.0
+        True
+    """
+
+    populations: dict[str, Dynamics]
+    projections: dict[str, Synapses]
+    couplings: tuple[AbstractCoupling, ...]
+    block_solvers: dict[str, AbstractStepper]
+    plans: tuple[Plan, ...]
+    plastic: tuple[PlasticPlan, ...]
+    layout: Layout = eqx.field(static=True)
+    tables: tuple[Array, ...] | None
+
+    def __init__(self, populations, projections=(), couplings=(), *, key=None, dt: float = 0.1):
+        self.populations = _checked_populations(populations)
+        sizes = {name: _size(part) for name, part in self.populations.items()}
+        starts = np.cumsum([0, *sizes.values()])
+        identities = {
+            name: np.arange(lo, lo + n)
+            for (name, n), lo in zip(sizes.items(), starts, strict=False)
+        }
+        built = {}
+        for projection in projections:
+            if not isinstance(projection, Projection):
+                raise TypeError(f"projections must be a list of nj.Projection, got {projection!r}")
+            self._check_names(projection)
+            if projection.name in built:
+                raise ValueError(
+                    f"two projections are called {projection.name!r}; give one of them a name="
+                )
+            built[projection.name] = _built(projection, sizes, identities, key)
+        self.projections = built
+        for coupling in couplings:
+            for role in (coupling.source, coupling.target):
+                if role not in self.populations:
+                    raise UnknownNameError(
+                        f"a coupling names the population {role!r}, which is not there."
+                        + suggestion(role, self.populations)
+                    )
+        self.couplings = tuple(couplings)
+        self.block_solvers = {"+".join(names): Heun() for names in self._joined()}
+        self.tables = None
+        self.layout, self.plans = compile_plans(self.projections, sizes, float(dt))
+        self.plastic = compile_plasticity(self.projections, self.plans, self.layout)
+
+    # -- structure ---------------------------------------------------------------------------
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The number of neurons of each population."""
+        return {name: _size(part) for name, part in self.populations.items()}
+
+    def _check_names(self, projection: Projection) -> None:
+        for role in ("source", "target"):
+            for name, _ in getattr(projection, role):
+                if name not in self.populations:
+                    raise UnknownNameError(
+                        f"projection {projection.name!r} has the {role} {name!r}, but there is no "
+                        f"such population.{suggestion(name, self.populations)}"
+                    )
+        for name, _ in projection.target:
+            ports = getattr(self.populations[name], "receptors", None)
+            if ports is not None and projection.port not in ports:
+                known = ", ".join(map(repr, ports)) or "none"
+                raise UnknownNameError(
+                    f"projection {projection.name!r} ends on the port {projection.port!r}, but the "
+                    f"receptors of {name!r} are: {known}.{suggestion(projection.port, ports)}"
+                )
+
+    def _joined(self) -> list[tuple[str, ...]]:
+        """Groups of populations that are joined by couplings, in the order of the populations."""
+        group = {name: {name} for name in self.populations}
+        joined = set()
+        for c in self.couplings:
+            joined |= {c.source, c.target}
+            both = group[c.source] | group[c.target]
+            for name in both:
+                group[name] = both
+        found: list[tuple[str, ...]] = []
+        for name in self.populations:
+            names = tuple(n for n in self.populations if n in group[name])
+            if name in joined and names not in found:
+                found.append(names)
+        return found
+
+    def _components(self) -> dict[tuple[str, ...], Dynamics]:
+        """What is stepped as a whole: single populations, and blocks of coupled ones."""
+        blocks = {}
+        for names in self._joined():
+            inside = [c for c in self.couplings if c.source in names]
+            parts = {n: self.populations[n] for n in names}
+            blocks[names] = Block(parts, inside, self.block_solvers["+".join(names)])
+        in_block = {n for names in blocks for n in names}
+        single = {(n,): part for n, part in self.populations.items() if n not in in_block}
+        return single | blocks
+
+    def _replaced(self, **fields) -> "Network":
+        """The same network with other values of some fields."""
+        new = object.__new__(Network)
+        for field in dataclasses.fields(self):
+            value = fields.get(field.name, getattr(self, field.name))
+            object.__setattr__(new, field.name, value)
+        return new
+
+    def _with_components(self, components) -> "Network":
+        """The network with its populations and the solvers of its blocks from `components`."""
+        populations, solvers = dict(self.populations), dict(self.block_solvers)
+        for names, part in components.items():
+            if isinstance(part, Block) and "+".join(names) in solvers:
+                populations |= part.parts
+                solvers["+".join(names)] = part.solver
+            else:
+                populations[names[0]] = part
+        return self._replaced(populations=populations, block_solvers=solvers)
+
+    def on_grid(self, dt: float) -> "Network":
+        """The same network with its delays counted in steps of `dt` ms.
+
+        Raises:
+            ValueError: if a delay is not a whole number of steps.
+        """
+        populations = {name: part.on_grid(dt) for name, part in self.populations.items()}
+        new = self._replaced(populations=populations)
+        moving = any(s.interpolate and not is_traced(s.delay) for s in self.projections.values())
+        if abs(self.layout.dt - dt) <= 1e-9 * dt and not moving:
+            return new
+        layout, plans = compile_plans(self.projections, self.sizes, float(dt))
+        plastic = compile_plasticity(self.projections, plans, layout)
+        return new._replaced(layout=layout, plans=plans, plastic=plastic)
+
+    def summary(self) -> None:
+        """Print the populations, projections, numbers of synapses and memory by part.
+
+        Whether populations were silent or ran away is said by `sim.stats.warnings`.
+        """
+        print(describe(self))
+
+    def as_continuous(self) -> ContinuousDynamics:
+        """The whole network as one vector field.
+
+        Raises:
+            ValueError: naming the first part that has events or discrete state.
+        """
+        for name in self.projections:
+            raise ValueError(
+                f"projection {name!r} carries spikes, which have no vector field; leave "
+                "stepsize_controller= out"
+            )
+        parts = {}
+        for name, part in self.populations.items():
+            part = part.as_continuous() if isinstance(part, Network) else part
+            if not isinstance(part, ContinuousDynamics):
+                raise ValueError(
+                    f"population {name!r} ({type(part).__name__}) moves in discrete steps and has "
+                    "no vector field; leave stepsize_controller= out"
+                )
+            if type(part).begin not in (ContinuousDynamics.begin, Block.begin):
+                raise ValueError(
+                    f"population {name!r} ({type(part).__name__}) changes its state at the "
+                    "beginning of a step (a reset, a refractory period), which has no vector "
+                    "field; leave stepsize_controller= out"
+                )
+            parts[name] = part
+        return Block(parts, self.couplings)
+
+    # -- the contract ------------------------------------------------------------------------
+
+    def init_state(self, *, key=None):
+        """The initial states of the populations, nothing under way."""
+        clock = Clock(0, 1.0, key)
+        own = lambda name: clock.child(name).key
+        state = {
+            "populations": {n: p.init_state(key=own(n)) for n, p in self.populations.items()},
+            "inbox": jnp.zeros(self.layout.size * self.layout.steps * bool(self.plans)),
+        }
+        release = {
+            name: s.release.init_state(s.edges.n_pre)
+            for name, s in self.projections.items()
+            if s.release is not None
+        }
+        owned = {plan.owner: plan for plan in self.plans}
+        plastic = {
+            p.name: init(p, rules_of(self.projections[p.name]), self._table(owned[p.name]))
+            for p in self.plastic
+        }
+        return (
+            state
+            | ({"release": release} if release else {})
+            | ({"plasticity": plastic} if plastic else {})
+        )
+
+    def visible(self, state):
+        """The visible states of the populations by name.
+
+        Weights of plastic projections, one per edge, are under `"projections"`: they are recorded
+        as `nj.Trace("projections.E->E:exc.weights")`.
+        """
+        populations = state["populations"]
+        seen = {name: part.visible(populations[name]) for name, part in self.populations.items()}
+        weights = {p.name: {"weights": self.weights(state, p.name)} for p in self.plastic}
+        return seen | ({"projections": weights} if weights else {})
+
+    def weights(self, state, projection: str) -> Array:
+        """The present weights of a projection, one per edge in the order of its `edges`.
+
+        Arguments:
+            state: of the network, such as `sim.final_state`.
+            projection: its name; where it does not learn, its weights are what they always were.
+
+        Raises:
+            UnknownNameError: if there is no such projection.
+        """
+        if projection not in self.projections:
+            raise UnknownNameError(
+                f"there is no projection {projection!r}.{suggestion(projection, self.projections)}"
+            )
+        synapses = self.projections[projection]
+        rules = rules_of(synapses)
+        if not rules:
+            return paramax.unwrap(synapses).weights()
+        state = state.state if isinstance(state, SimState) else state
+        plan = next(plan for plan in self.plans if plan.owner == projection)
+        table = present_weights(paramax.unwrap(rules), state["plasticity"][projection])
+        return table.reshape(-1)[plan.places[projection][0]]
+
+    def prepare(self) -> "Network":
+        """Prepare every population; put the weights in the order of the tables."""
+        populations = {name: part.prepare() for name, part in self.populations.items()}
+        tables = tuple(self._table(plan) for plan in self.plans)
+        return self._replaced(populations=populations, tables=tables)
+
+    def prepare_steps(self, state, inputs, clock: Clock) -> "Network":
+        """Prepare the solvers of populations and blocks for steps of `clock.dt`."""
+        ready = {}
+        for names, part in self._components().items():
+            own, given = self._part(names, state["populations"], inputs)
+            ready[names] = part.prepare_steps(own, given, clock)
+        return self._with_components(ready)
+
+    def read_inputs(self, inputs, clock: Clock):
+        """The inputs of each population as it wants them."""
+        parts = self.populations
+        projections = {p.name for p in self.plastic}
+
+        def read(name, own):
+            if name in parts:
+                return parts[name].read_inputs(own, clock)
+            return resolve(own, clock) if name in projections else own
+
+        return {name: read(name, own) for name, own in inputs.items()}
+
+    def step(self, state, inputs, clock: Clock):
+        """Step all populations with the impulses that arrive now, then send their spikes off."""
+        layout, inbox = self.layout, state["inbox"]
+        learning = {
+            p.name: PlasticStep(
+                p, rules_of(self.projections[p.name]), state["plasticity"][p.name],
+                _of(inputs, p.name), clock,
+            )
+            for p in self.plastic
+        }  # fmt: skip
+        for plan in self.plans:
+            if plan.owner in learning:
+                turn = _inbox.turn(clock.step, layout.size, layout.steps)
+                inbox = learning[plan.owner].arrive(inbox, plan.targets, turn)
+        inbox, arrived = _inbox.take(inbox, clock.step, layout.size, layout.steps)
+        impulses = self._impulses(arrived)
+        new: dict[str, Any] = {"populations": {}}
+        outputs: dict[str, Output] = {}
+        for names, part in self._components().items():
+            own, given = self._part(names, state["populations"], inputs, impulses)
+            name = "+".join(names)
+            moved, output = part.step(own, given, clock.child(name))
+            if len(names) == 1 and names not in self._joined():
+                moved, output = {name: moved}, Output(parts={name: output})
+            new["populations"] |= moved
+            outputs |= output.parts
+        if not self.plans:
+            return new | {"inbox": inbox}, Output(parts=outputs)
+        # everything has read the inbox before it is cleared in place
+        new["populations"], inbox = jax.lax.optimization_barrier((new["populations"], inbox))
+        inbox = _inbox.cleared(inbox, clock.step, layout.size, layout.steps)
+        outputs, words = self._packed(outputs)
+        joined = lambda names: jnp.concatenate([words[name] for name in names])
+        for p in self.plastic:
+            learning[p.name].fire(joined(p.sources), joined(p.targets))
+        new |= self._send(state, outputs, words, inbox, clock, learning)
+        if learning:
+            new["plasticity"] = {name: step.state() for name, step in learning.items()}
+        return new, Output(parts={name: outputs[name] for name in self.populations})
+
+    # -- one step ----------------------------------------------------------------------------
+
+    def _part(self, names, states, inputs, impulses=None):
+        """State and inputs of a component."""
+        impulses = {} if impulses is None else impulses
+        given = {name: _with_impulses(_of(inputs, name), impulses.get(name, {})) for name in names}
+        if names in self._joined():
+            return {name: states[name] for name in names}, given
+        return states[names[0]], given[names[0]]
+
+    def _impulses(self, arrived: Array) -> dict[str, dict[str, Array]]:
+        """What arrives at each port of each population in this step."""
+        found: dict[str, dict[str, Array]] = {}
+        for (name, port), regions in self.layout.regions:
+            total: Any = None
+            for region in regions:
+                part = arrived[region.start : region.start + region.size]
+                if region.scale is not None:
+                    weight = self.projections[region.scale].weight
+                    part = part * jnp.asarray(weight, part.dtype)
+                total = part if total is None else total + part
+            found.setdefault(name, {})[port] = total
+        return found
+
+    def _packed(self, outputs: dict[str, Output]):
+        """The packed spikes of all sources, kept in their outputs too."""
+        outputs, words = dict(outputs), {}
+        for name, n in self.layout.sources:
+            spikes = outputs[name].spikes
+            if spikes is None:
+                raise ValueError(
+                    f"population {name!r} is the source of a projection (or the target of a "
+                    "plastic one), but never spikes"
+                )
+            if spikes.value.shape != (n,):
+                raise ValueError(
+                    f"population {name!r} has n = {n}, but spikes of shape {spikes.value.shape}"
+                )
+            words[name] = spikes.packed()
+        words = jax.lax.optimization_barrier(words)
+        for name, packed in words.items():
+            old = outputs[name]
+            spikes = eqx.tree_at(lambda s: s.words, old.spikes, packed, is_leaf=lambda x: x is None)
+            outputs[name] = Output(spikes, old.values, old.parts)
+        return outputs, words
+
+    def _send(self, state, outputs, words, inbox, clock: Clock, learning) -> dict[str, Any]:
+        """Deliver the spikes into the inbox."""
+        layout, release = self.layout, {}
+        turn = _inbox.turn(clock.step, layout.size, layout.steps)
+        tables = [self._table(p) for p in self.plans] if self.tables is None else self.tables
+        for plan, table in zip(self.plans, tables, strict=True):
+            if plan.owner in learning:
+                if learning[plan.owner].plan.axonal:
+                    continue  # its spikes were delivered when they arrived
+                table = learning[plan.owner].w
+            names = [name for name, _ in plan.sources]
+            spikes: list[SpikeOutput] = [outputs[name].spikes for name in names]
+            own = jnp.concatenate([words[name] for name in names])
+            amplitude: Any = 1.0
+            if plan.owner is not None and plan.owner in state.get("release", {}):
+                synapses = self.projections[plan.owner]
+                amplitude, release[plan.owner] = self._released(
+                    synapses, plan, state["release"][plan.owner], spikes, clock
+                )
+            inbox = deliver(inbox, amplitude, table, own, plan.targets, turn, spikes)
+        return {"inbox": inbox} | ({"release": release} if release else {})
+
+    def _released(self, synapses: Synapses, plan: Plan, state, spikes, clock: Clock):
+        """The amplitude of each row for a projection with release, and its new state."""
+        index = {name: i for i, (name, _) in enumerate(plan.sources)}
+        picked = [
+            spikes[index[name]].fired()[slice(None) if part is None else part.of(n)]
+            for (name, part), n in ((g, plan.sources[index[g[0]]][1]) for g in synapses.source)
+        ]
+        amplitude, state = synapses.release.release(
+            state, jnp.concatenate(picked), clock.child(synapses.name)
+        )
+        # back to the neurons of each source, then to rows
+        values = [jnp.zeros(n, amplitude.dtype) for _, n in plan.sources]
+        at = 0
+        for name, part in synapses.source:
+            n = plan.sources[index[name]][1]
+            chosen = np.arange(n) if part is None else part.of(n)
+            own = amplitude[at : at + len(chosen)]
+            values[index[name]] = values[index[name]].at[chosen].set(own)
+            at += len(chosen)
+        return jnp.concatenate([in_rows(v) for v in values]), state
+
+    def _table(self, plan: Plan) -> Array:
+        return plan.table(self.projections, self.layout.dt, jnp.result_type(float))
+
+
+def _checked_populations(populations) -> dict[str, Dynamics]:
+    if not isinstance(populations, dict) or not populations:
+        raise TypeError(
+            "populations must be a dictionary by name, for example {'E': cell.population(100)}, "
+            f"got {populations!r}"
+        )
+    for name, part in populations.items():
+        if not isinstance(part, Dynamics):
+            raise TypeError(f"population {name!r} must be a neurojax Dynamics, got {part!r}")
+        if not isinstance(name, str) or not name or set(name) & set(".+"):
+            raise ValueError(f"a population must have a name without '.' and '+', got {name!r}")
+    return dict(populations)
+
+
+def _size(part: Dynamics) -> int:
+    """The number of neurons of a population: its field `n`, else the length of its state."""
+    n = getattr(part, "n", None)
+    if isinstance(n, int):
+        return n
+    leaves = jax.tree.leaves(jax.eval_shape(lambda: part.init_state(key=jax.random.key(0))))
+    return max((leaf.shape[0] for leaf in leaves if leaf.ndim), default=1)
+
+
+def _built(projection: Projection, sizes, identities, key) -> Synapses:
+    """The synapses of a projection, from a stream of random numbers of its own."""
+    own = jax.random.key(0) if key is None else Clock(0, 1.0, key).child(projection.name).key
+    rng = host_generator(own)
+    before = rng.bit_generator.state
+    synapses = build(projection, sizes, identities, rng)
+    if key is None and rng.bit_generator.state != before:
+        raise ValueError(
+            f"projection {projection.name!r} is random: give the network key=jax.random.key(0)"
+        )
+    check(synapses)
+    return synapses
+
+
+def _of(inputs, name: str):
+    """The inputs of a part, as they are: a copy would count as reading every name."""
+    own = {} if inputs is None else inputs.get(name)
+    return {} if own is None else own
+
+
+def _with_impulses(own, impulses):
+    """Impulses from projections and from the user's inputs together."""
+    total = {port: own[port] + x if port in own else x for port, x in impulses.items()}
+    return own | total if total else own

@@ -1,0 +1,206 @@
+"""Delivery plans: the tables by which the spikes of a whole network reach its inbox.
+
+The sources of a plan stand in one vector of packed words. A plan is a table whose rows are the
+neurons in the order of their bits and whose entries are places in one flat inbox over populations
+and ports, a ring over as many steps as the longest delay. One list of spikes and one loop then
+serve all projections of a plan. Projections stay what owns the weights; a plan holds the layout.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int32
+
+from neurojax.connectivity.spike_list import BITS
+
+from .plastic import PlasticPlan, compile_plastic, is_axonal, rules_of
+from .synapses import Synapses
+
+_PADS = 32  # dummy places at the end of each turn of the inbox, so that padding is spread
+
+
+class Region(NamedTuple):
+    """A part of the inbox: one value per neuron of a population."""
+
+    start: int
+    size: int
+    scale: str | None  # projection whose scalar weight multiplies what is read
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything is: part of the structure of a network."""
+
+    sources: tuple[tuple[str, int], ...]  # populations that send spikes, with their sizes
+    regions: tuple[tuple[tuple[str, str], tuple[Region, ...]], ...]  # by population and port
+    size: int  # places per step
+    steps: int  # the longest delay
+    dt: float  # ms
+
+
+class Plan(eqx.Module):
+    """One table of targets.
+
+    Arguments:
+        targets: places in the inbox, shape (rows + 1, width).
+        places: for plans with a weight per synapse: by projection, the entry of each of its edges
+            in the flattened table; else empty. Edges whose delays lie between steps have two
+            entries, for the earlier step and for the later one.
+        early: the earlier steps of the delays of these projections.
+        sources: the populations whose packed words make the rows, with their sizes.
+        owner: the projection whose release or plasticity the plan serves alone, or `None`.
+    """
+
+    targets: Int32[Array, "rows width"]
+    places: dict[str, tuple[Array, ...]]
+    early: dict[str, Array]
+    sources: tuple[tuple[str, int], ...] = eqx.field(static=True)
+    owner: str | None = eqx.field(static=True)
+
+    def table(self, projections: dict[str, Synapses], dt: float, dtype) -> Array:
+        """The weights in the shape of the targets, or 1 where the plan has none of its own."""
+        if not self.places:
+            return jnp.ones((), dtype)
+        flat = jnp.zeros(self.targets.size, dtype)
+        for name, places in self.places.items():
+            weights = projections[name].weights().astype(dtype)
+            shares = (weights,)
+            if name in self.early:
+                late = projections[name].delay / dt - self.early[name]
+                shares = (weights * (1 - late), weights * late)
+            for where, share in zip(places, shares, strict=True):
+                flat = flat.at[where].set(
+                    share.astype(dtype), mode="promise_in_bounds", unique_indices=True,
+                    wrap_negative_indices=False,
+                )  # fmt: skip
+        return flat.reshape(self.targets.shape)
+
+
+def compile_plans(
+    synapses: dict[str, Synapses], sizes: dict[str, int], dt: float
+) -> tuple[Layout, tuple[Plan, ...]]:
+    """The layout of the inbox and the delivery plans for steps of `dt` ms."""
+    # JAX sorts dictionaries: the layout must not depend on the order in which things were named
+    synapses, sizes = dict(sorted(synapses.items())), dict(sorted(sizes.items()))
+    names = {name for s in synapses.values() for name, _ in s.source}
+    # plastic synapses learn of the spikes of their targets too
+    names |= {name for s in synapses.values() if rules_of(s) for name, _ in s.target}
+    sources = tuple((name, n) for name, n in sizes.items() if name in names)
+    steps = {name: s.delay_steps(dt) for name, s in synapses.items()}
+    # spikes that wait on an axon are delivered in the step in which they arrive
+    steps = {name: 0 * d if is_axonal(synapses[name]) else d for name, d in steps.items()}
+    longest = max(
+        (int(steps[name].max(initial=1)) + s.interpolate for name, s in synapses.items()), default=1
+    )
+    groups, regions, size = _regions(synapses, sizes)
+    if size * longest >= 2**31:
+        raise ValueError(
+            f"the inbox would need {size} places for each of {longest} steps of delay, more than "
+            "2**31; shorten the longest delay"
+        )
+    layout = Layout(
+        sources, tuple((key, tuple(found)) for key, found in regions.items()), size, longest, dt
+    )
+    plans = [
+        _plan(owner, weighted, {n: synapses[n] for n in members}, regions, steps, layout, sizes)
+        for owner, weighted, members in groups
+    ]
+    return layout, tuple(plans)
+
+
+def compile_plasticity(
+    synapses: dict[str, Synapses], plans: tuple[Plan, ...], layout: Layout
+) -> tuple[PlasticPlan, ...]:
+    """The plans of plastic projections, beside their delivery plans."""
+    return compile_plastic(synapses, plans, layout.sources, layout.dt, packed_rows, _pick)
+
+
+def _regions(synapses, sizes):
+    """Groups of projections with a plan in common, and the regions of the inbox.
+
+    A scalar weight multiplies what is read from a region of its own, so that its synapses need no
+    weights. With more than two such projections on one port reading the regions would cost more
+    than weights do: they then count as projections with one weight per synapse.
+    """
+    per_port: dict[tuple[str, str], int] = {}
+    for s in synapses.values():
+        if _may_share(s):
+            for name, _ in s.target:
+                per_port[name, s.port] = per_port.get((name, s.port), 0) + 1
+    groups: dict[tuple[str | None, bool], list[str]] = {}
+    regions: dict[tuple[str, str], list[Region]] = {}
+    start = 0
+    for name, s in synapses.items():
+        crowded = max((per_port.get((target, s.port), 0) for target, _ in s.target), default=0) > 2
+        shared = _may_share(s) and not crowded
+        key = (name if s.release is not None or s.plasticity is not None else None, not shared)
+        groups.setdefault(key, []).append(name)
+        for target in dict.fromkeys(target for target, _ in s.target):
+            scale = name if shared else None
+            known = regions.setdefault((target, s.port), [])
+            if all(region.scale != scale for region in known):
+                known.append(Region(start, sizes[target], scale))
+                start += sizes[target]
+    listed = [(owner, weighted, members) for (owner, weighted), members in groups.items()]
+    return listed, regions, start + _PADS
+
+
+def _may_share(s: Synapses) -> bool:
+    return s.is_shared and s.plasticity is None and not s.interpolate
+
+
+def packed_rows(sources) -> dict[str, np.ndarray]:
+    """The row of each neuron of each source: its bit in the packed words of all of them."""
+    rows, first = {}, 0
+    for name, n in sources:
+        words = -(-n // BITS)
+        neuron = np.arange(n, dtype=np.int32)
+        rows[name] = BITS * (first + neuron % words) + neuron // words
+        first += words
+    return rows
+
+
+def _plan(owner, weighted, members: dict[str, Synapses], regions, steps, layout: Layout, sizes):
+    """The table of one group of projections."""
+    used = {name for s in members.values() for name, _ in s.source}
+    sources = tuple((name, n) for name, n in layout.sources if name in used)
+    rows = packed_rows(sources)
+    height = sum(-(-n // BITS) for _, n in sources) * BITS
+    filled = np.zeros(height, np.int32)  # entries of each row so far
+    entries = []
+    for name, s in members.items():
+        row = np.concatenate([_pick(rows[n], part) for n, part in s.source])
+        scale = None if weighted else name
+        slot = []
+        for target, part in s.target:
+            region = next(r for r in regions[target, s.port] if r.scale == scale)
+            slot.append(_pick(region.start + np.arange(sizes[target], dtype=np.int32), part))
+        degrees = s.edges.out_degrees()
+        slots = np.concatenate(slot)[s.edges.post]
+        for later in range(1 + s.interpolate):
+            first = np.cumsum(degrees) - degrees - filled[row]
+            column = np.arange(len(s.edges), dtype=np.int32)
+            column -= np.repeat(first.astype(np.int32), degrees)
+            turned = (steps[name] + later) % layout.steps * np.int32(layout.size)
+            entries.append((name, row[s.edges.pre], column, slots + turned.astype(np.int32)))
+            filled[row] += degrees.astype(np.int32)
+    width = max(-(-int(filled.max(initial=1)) // 8) * 8, 8)
+    pads = layout.size - _PADS + np.arange(width, dtype=np.int32) % _PADS
+    targets = np.broadcast_to(pads, (height + 1, width)).copy()
+    places: dict[str, list] = {}
+    for name, row, column, place in entries:
+        flat = row.astype(np.int64) * width + column
+        targets.reshape(-1)[flat] = place
+        if weighted:
+            kind = np.int32 if targets.size < 2**31 else np.int64
+            places.setdefault(name, []).append(jnp.asarray(flat.astype(kind)))
+    early = {name: jnp.asarray(steps[name]) for name, s in members.items() if s.interpolate}
+    found = {name: tuple(each) for name, each in places.items()}
+    return Plan(jnp.asarray(targets), found, early, sources, owner)
+
+
+def _pick(values: np.ndarray, part) -> np.ndarray:
+    return values if part is None else values[part.of(len(values))]

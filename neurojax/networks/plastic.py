@@ -1,0 +1,281 @@
+"""Plastic projections in a network: their tables, their state and their part of a step.
+
+The state of a plastic projection is its table of weights in the shape of its plan's targets, what
+its rules keep, and a ring with the packed spikes that are still on their way along the side that
+the delay is on. In a step the traces move first. With an axonal delay the spikes that arrive in
+this step then change their synapses and are delivered at once; the postsynaptic spikes of the step
+follow when they are known. With a dendritic delay everything happens at the end of the step:
+postsynaptic spikes that have travelled back, then presynaptic spikes, which are sent off.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import paramax
+from jaxtyping import Array
+
+from neurojax.connectivity.event_products import push
+from neurojax.connectivity.spike_list import BITS
+from neurojax.core import Clock
+from neurojax.core.tracing import known
+from neurojax.plasticity import AbstractRule
+from neurojax.plasticity.events import Moving, Rules, Where, acts, at_events, fired_in_rows, settled
+
+from . import _inbox
+from .synapses import Synapses
+
+Words = dict[str, Array]
+
+
+class PlasticPlan(eqx.Module):
+    """Where the synapses of a plastic projection stand, and how its spikes travel.
+
+    Arguments:
+        where: the synapses of each target.
+        name: of the projection.
+        sources: populations of the presynaptic side, whose words make the rows.
+        targets: populations of the postsynaptic side.
+        steps: delay.
+        axonal: whether the delay is on the axon.
+    """
+
+    where: Where
+    name: str = eqx.field(static=True)
+    sources: tuple[str, ...] = eqx.field(static=True)
+    targets: tuple[str, ...] = eqx.field(static=True)
+    steps: int = eqx.field(static=True)
+    axonal: bool = eqx.field(static=True)
+
+
+def rules_of(synapses: Synapses) -> tuple[Any, ...]:
+    """The rules of a projection: none, one or several."""
+    rules = synapses.plasticity
+    if rules is None:
+        return ()
+    return tuple(rules) if isinstance(rules, list | tuple) else (rules,)
+
+
+def is_axonal(synapses: Synapses) -> bool:
+    """Whether a projection learns and its delay is on the axon."""
+    rules = rules_of(synapses)
+    return bool(rules) and rules[0].delay == "axonal"
+
+
+def check(s: Synapses) -> None:
+    """What a plastic projection cannot be.
+
+    Raises:
+        TypeError: if `plasticity` is no rule.
+        ValueError: if rules disagree about the delay, delays differ between synapses, or weights
+            lie outside the bounds.
+    """
+    rules, name = rules_of(s), f"projection {s.name!r}"
+    for rule in rules:
+        if not isinstance(rule, AbstractRule):
+            raise TypeError(
+                f"plasticity of {name} must be one of nj.plasticity, such as PairSTDP(), or a list "
+                f"of them, got {rule!r}"
+            )
+    if len({rule.delay for rule in rules}) > 1:
+        raise ValueError(
+            f"the rules of {name} must agree about delay=, got "
+            + ", ".join(repr(rule.delay) for rule in rules)
+        )
+    if not rules:
+        return
+    if s.interpolate or (s.fixed_delay is not None and np.unique(s.fixed_delay.value).size > 1):
+        raise ValueError(
+            f"{name} is plastic and needs one delay for all its synapses: give delay= a number, or "
+            "make one projection for each delay"
+        )
+    if s.release is not None and is_axonal(s):
+        raise ValueError(
+            f"{name} has release and plasticity: this needs delay='dendritic' in the rule"
+        )
+    weight = paramax.unwrap(s.weight)
+    for rule in rules:
+        low, high = paramax.unwrap(rule.w_min), paramax.unwrap(rule.w_max)
+        if not known(weight, low, high) or np.size(weight) == 0:
+            continue
+        least, most = float(np.min(weight)), float(np.max(weight))
+        slack = 1e-6 * max(abs(least), abs(most))
+        if least < float(low) - slack or most > float(high) + slack:
+            raise ValueError(
+                f"the weights of {name} lie between {least:g} and {most:g}, but those of "
+                f"{type(rule).__name__} must lie between w_min={float(low):g} and "
+                f"w_max={float(high):g}: give other bounds"
+            )
+
+
+def compile_plastic(synapses: dict[str, Synapses], plans, sources, dt: float, packed_rows, pick):
+    """The plans of all plastic projections.
+
+    Arguments:
+        synapses: all projections by name.
+        plans: the delivery plans.
+        sources: populations with packed words, and their sizes.
+        dt: ms.
+        packed_rows: gives the row of each neuron of some populations.
+        pick: gives the chosen neurons of a population.
+    """
+    found = []
+    for plan in plans:
+        s = synapses.get(plan.owner)
+        if s is None or not rules_of(s):
+            continue
+        used = {name for name, _ in s.target}
+        targets = tuple((name, n) for name, n in sources if name in used)
+        steps = int(s.delay_steps(dt).max(initial=1))
+        rows = packed_rows(targets)
+        row = np.concatenate([pick(rows[name], part) for name, part in s.target])
+        where = _where(plan, row[s.edges.post], sum(-(-n // BITS) for _, n in targets) * BITS)
+        names = lambda side: tuple(name for name, _ in side)
+        found.append(
+            PlasticPlan(where, s.name, names(plan.sources), names(targets), steps, is_axonal(s))
+        )
+    return tuple(found)
+
+
+def _where(plan, post: np.ndarray, height: int) -> Where:
+    """The tables of targets by synapse and of synapses by target."""
+    shape = plan.targets.shape
+    if shape[0] * shape[1] >= 2**31:
+        raise ValueError(
+            f"projection {plan.owner!r} has too many plastic synapses for 32-bit places; split it"
+        )
+    flat = np.asarray(plan.places[plan.owner][0]).astype(np.int32)
+    posts = np.full(shape, height, np.int32)
+    posts.reshape(-1)[flat] = post
+    order = np.argsort(post, kind="stable")
+    degrees = np.bincount(post, minlength=height)
+    indegree = max(-(-int(degrees.max(initial=1)) // 8) * 8, 8)
+    # padding lies in the last row of the table, spread over it
+    padding = (shape[0] - 1) * shape[1] + np.arange(indegree, dtype=np.int32) % shape[1]
+    incoming = np.broadcast_to(padding.astype(np.int32), (height + 1, indegree)).copy()
+    column = np.arange(len(post)) - np.repeat(np.cumsum(degrees) - degrees, degrees)
+    incoming[post[order], column] = flat[order]
+    return Where(jnp.asarray(posts), jnp.asarray(incoming))
+
+
+def init(plan: PlasticPlan, rules: Rules, table: Array) -> dict[str, Any]:
+    """The state of a plastic projection before the first step."""
+    kind = table.dtype
+    full = lambda values, shape: {n: jnp.full(shape, v, kind) for n, v in values.items()}
+    rows, targets = table.shape[0], plan.where.incoming.shape[0]
+    waiting = (rows if plan.axonal else targets) // BITS
+    return {
+        "weights": table,
+        "under_way": jnp.zeros(plan.steps * waiting, jnp.uint32),
+        "rules": [
+            {
+                "pre": full(rule.init_pre(), (rows,)),
+                "post": full(rule.init_post(), (targets,)),
+                "synapse": full(rule.init_synapse(), table.shape),
+                "shared": full(rule.init_shared(), ()),
+            }
+            for rule in rules
+        ],
+    }
+
+
+def present_weights(rules: Rules, state: dict[str, Any]) -> Array:
+    """The table of weights, up to date."""
+    w = state["weights"]
+    for rule, own in zip(rules, state["rules"], strict=True):
+        w = rule.present({"w": w} | own["synapse"], own["shared"])
+    return w
+
+
+class PlasticStep:
+    """One step of a plastic projection.
+
+    Arguments:
+        plan: of the projection.
+        rules: its rules.
+        state: as `init` makes it.
+        inputs: the inputs of the projection.
+        clock: of the step.
+    """
+
+    def __init__(self, plan: PlasticPlan, rules: Rules, state, inputs, clock: Clock):
+        self.plan, self.rules, self.clock = plan, rules, clock
+        h, pairs = clock.dt, list(zip(rules, state["rules"], strict=True))
+        self.w = state["weights"]
+        self.synapses = tuple(own["synapse"] for own in state["rules"])
+        self.pre = tuple(rule.decay_pre(own["pre"], h) for rule, own in pairs)
+        self.post = tuple(rule.decay_post(own["post"], h) for rule, own in pairs)
+        self.shared = tuple(rule.advance(own["shared"], inputs, h) for rule, own in pairs)
+        # moved in place, once: else XLA does it again wherever they are read, on a copy
+        self.pre, self.post = jax.lax.optimization_barrier((self.pre, self.post))
+        size, steps = state["under_way"].shape[0] // plan.steps, plan.steps
+        self.ring, self.due = _inbox.take(state["under_way"], clock.step, size, steps)
+
+    def _moving(self) -> Moving:
+        return Moving(self.rules, self.w, self.synapses, self.pre, self.post, self.shared)
+
+    def _at(self, side: str, words: Array) -> None:
+        if acts(self.rules, side):
+            self.w, self.synapses = at_events(side, self._moving(), words, self.plan.where)
+
+    def arrive(self, inbox: Array, targets: Array, turn) -> Array:
+        """The inbox with the spikes that arrive in this step; nothing with a dendritic delay."""
+        if not self.plan.axonal:
+            return inbox
+        self._at("at_pre", self.due)
+        inbox = push(inbox[None], 1.0, self.w, self.due[None], targets, turn)[0]
+        # read before later events change it: else XLA keeps a copy
+        inbox, self.w = jax.lax.optimization_barrier((inbox, self.w))
+        return inbox
+
+    def fire(self, pre: Array, post: Array) -> None:
+        """Take the spikes of this step, in packed words."""
+        if self.plan.axonal:
+            self._at("at_post", post)
+            self._after(self.due, post)
+            self._enqueue(pre)
+        else:
+            self._at("at_post", self.due)
+            self._at("at_pre", pre)
+            self._after(pre, self.due)
+            self._enqueue(post)
+        self._settle()
+
+    def _after(self, pre: Array, post: Array) -> None:
+        read = (self.w, self.synapses, self.pre, self.post)
+        self.w, self.synapses, self.pre, self.post = jax.lax.optimization_barrier(read)
+        fired = [fired_in_rows(words).astype(self.w.dtype) for words in (pre, post)]
+        sides = zip(self.rules, self.pre, self.post, strict=True)
+        after = [(r.after_pre(a, fired[0]), r.after_post(b, fired[1])) for r, a, b in sides]
+        self.pre, self.post = (tuple(side) for side in zip(*after, strict=True))
+
+    def _enqueue(self, words: Array) -> None:
+        if self.plan.steps == 1:
+            self.ring = words
+            return
+        turn: Any = _inbox.turn(self.clock.step, words.shape[0], self.plan.steps)
+        self.ring = jax.lax.dynamic_update_slice(self.ring, words, (turn,))
+
+    def _settle(self) -> None:
+        for i, rule in enumerate(self.rules):
+            interval = rule.interval()
+            if interval is None:
+                continue
+            every = jnp.maximum(jnp.round(interval / self.clock.dt), 1.0).astype(jnp.int32)
+            due = (self.clock.step + 1) % every == 0
+            self.w, self.synapses = settled(self._moving(), i, due, self.plan.where)
+            after = rule.settle_shared(self.shared[i])
+            own = {n: jnp.where(due, after[n], x) for n, x in self.shared[i].items()}
+            self.shared = (*self.shared[:i], own, *self.shared[i + 1 :])
+
+    def state(self) -> dict[str, Any]:
+        """The new state."""
+        parts = zip(self.pre, self.post, self.synapses, self.shared, strict=True)
+        names = ("pre", "post", "synapse", "shared")
+        return {
+            "weights": self.w,
+            "under_way": self.ring,
+            "rules": [dict(zip(names, part, strict=True)) for part in parts],
+        }

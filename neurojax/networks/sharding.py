@@ -1,0 +1,171 @@
+"""One network on many devices: neurons and their incoming synapses divided, spikes gathered."""
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from neurojax.core import Clock, SimState, Simulation
+from neurojax.core.checks import admitted
+from neurojax.core.inputs import AbstractStochasticInput, is_input
+from neurojax.core.parameters import arrays_only, unwrap
+from neurojax.core.recorders import as_recorders
+from neurojax.core.simulate import whole_steps
+from neurojax.core.tracing import is_traced
+from neurojax.neurons import AbstractNeuron, AbstractSource
+
+from ._sharded_run import ShardedRun
+from .network import Network
+
+
+def simulate_sharded(
+    network: Network,
+    mesh: Mesh,
+    *,
+    duration: float | int,
+    dt: float | int,
+    t0: float | int = 0.0,
+    inputs: Any = None,
+    record: dict[str, Any] | None = None,
+    key: Any = None,
+    state: Any = None,
+    throw: bool = True,
+) -> Simulation:
+    """`simulate` for a network that is divided over the devices of a mesh.
+
+    Every device holds a part of each population and the synapses that end there. In a step, or once
+    per shortest delay where that is longer, the devices exchange one bit per neuron and step, and
+    nothing else. Delivery keeps the order of one device, so the run is the one that
+    `nj.simulate(network, ...)` makes, up to the last bit of the arithmetic of other shapes. Final
+    states are those of the whole network: a run may go on with another mesh, or with none.
+
+    Populations of `nj.neurons` with any receptors, projections with any weights and delays,
+    constant, step, ramp, sine and sampled inputs are divided. Not yet: plasticity, release,
+    graded couplings, noise and random sources (their draws depend on the shape of a population),
+    derivatives.
+
+    With several processes (`jax.distributed`) every one of them builds the network, calls this
+    function with the same arguments, and gets the whole result.
+
+    Arguments:
+        network: the network.
+        mesh: a mesh with one axis, such as `jax.make_mesh((jax.device_count(),), ("neurons",))`.
+        duration: ms, a whole number of steps.
+        dt: step length in ms.
+        t0: time of the first step in ms.
+        inputs: see `simulate`.
+        record: `nj.Spikes` and `nj.Trace` by path, with `index=` and `every=`.
+        key: for initial states that are drawn; the draws are those of `simulate`.
+        state: a `SimState` to go on from, or a bare state to begin with.
+        throw: raise if the state becomes NaN or infinite; else `stats.nonfinite_step` is the last
+            step of the chunk in which that was found.
+
+    Raises:
+        ValueError: for what cannot be divided; the message names it.
+        TypeError: if `network` is no `Network`, or `record` holds no recorders.
+        NonFiniteError: if the state became NaN or infinite and `throw` is true.
+
+    Example:
+        >>> import jax, neurojax as nj
+        >>> cell = nj.neurons.LIF(receptors={"exc": nj.synapses.ExpCurrent(tau=2.0)})
+        >>> all_to_all = nj.connectivity.all_to_all()
+        >>> net = nj.Network(
+        ...     {"E": cell.population(100)},
+        ...     [nj.Projection("E", "E", "exc", all_to_all, weight=5.0, delay=1.5)],
+        ... )
+        >>> mesh = jax.make_mesh((jax.device_count(),), ("neurons",))
+        >>> sim = nj.networks.simulate_sharded(
+        ...     net, mesh, duration=50.0, dt=0.1, inputs={"E": {"I_e": 500.0}}
+        ... )
+        >>> int(sim.stats.spikes["E"])
+        300
+    """
+    if not isinstance(network, Network):
+        raise TypeError(f"network must be an nj.Network, got {type(network).__name__}")
+    if len(mesh.axis_names) != 1:
+        raise ValueError(
+            f"mesh must have one axis, got {mesh.axis_names}: use "
+            'jax.make_mesh((jax.device_count(),), ("neurons",))'
+        )
+    if any(map(is_traced, jax.tree.leaves((network, inputs, state, key)))):
+        raise ValueError(
+            "simulate_sharded works outside of jit, grad and vmap; derivatives through a divided "
+            "network are not there yet"
+        )
+    for name, value in (("duration", duration), ("dt", dt)):
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"{name} must be a positive number of ms, got {value!r}")
+    steps = whole_steps("duration", duration, dt)
+    network = arrays_only(unwrap(network.on_grid(float(dt))))
+    _check_divisible(network)
+    recorders = as_recorders(record)
+    inputs = arrays_only({} if inputs is None else inputs)
+    start = _start(network, state, key, t0, float(dt))
+    prepared, whole, output = _admitted(network, start, inputs, float(dt))
+    run = ShardedRun(prepared, whole, output, inputs, recorders, mesh, float(dt))
+    return run.simulation(int(start.step), steps, throw)
+
+
+# -- the door ------------------------------------------------------------------------------------
+
+
+def _check_divisible(network: Network) -> None:
+    if network.couplings:
+        c = network.couplings[0]
+        raise ValueError(
+            f"the coupling {type(c).__name__} from {c.source!r} to {c.target!r} needs voltages of "
+            "other devices within a step, which simulate_sharded does not exchange; use simulate"
+        )
+    for name, s in network.projections.items():
+        for what in ("plasticity", "release"):
+            if getattr(s, what) is not None:
+                raise ValueError(
+                    f"projection {name!r} has {what}=, which simulate_sharded does not divide yet; "
+                    "use simulate, or leave it out"
+                )
+    for name, part in network.populations.items():
+        if not isinstance(part, AbstractNeuron | AbstractSource):
+            raise ValueError(
+                f"population {name!r} ({type(part).__name__}) is not of nj.neurons, so its neurons "
+                "may depend on each other and cannot be divided; use simulate"
+            )
+
+
+def _start(network: Network, state, key, t0, dt: float) -> SimState:
+    """The state of the whole network, as `simulate` would begin."""
+    if isinstance(state, SimState):
+        if t0 != 0.0:
+            raise ValueError("give either t0= or state= of an earlier run, which has its own time")
+        step = state.step
+        if state.dt is not None and not np.isclose(float(state.dt), dt, rtol=1e-6):
+            step = whole_steps("the time of state=", float(state.dt) * int(step), dt)
+        return SimState(state.state, int(step))
+    if state is None:
+        child = None if key is None else Clock(0, 1.0, key).child("init_state").key
+        state = network.init_state(key=child)
+    return SimState(state, 0 if t0 == 0.0 else whole_steps("t0", t0, dt))
+
+
+def _admitted(network: Network, start: SimState, inputs, dt: float):
+    """The prepared network and its state in the precision of a step; refuses what is random."""
+    for path, x in jax.tree_util.tree_flatten_with_path(inputs, is_leaf=is_input)[0]:
+        if isinstance(x, AbstractStochasticInput):
+            raise ValueError(
+                f"the input {jax.tree_util.keystr(path)} ({type(x).__name__}) is random, and its "
+                "draws would not be those of one device; use simulate"
+            )
+    prepared = network.prepare()
+    check = lambda key: admitted(
+        "Network", prepared, start.state, inputs, Clock(start.step, dt, key)
+    )
+    state, output = check(jax.random.key(0))
+    try:
+        check(None)  # whoever draws needs a key
+    except ValueError as error:
+        raise ValueError(
+            "the network draws random numbers while it runs, and they would not be those of one "
+            f"device; use simulate ({error})"
+        ) from error
+    return prepared, state, output

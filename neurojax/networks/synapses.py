@@ -1,0 +1,179 @@
+"""The synapses of one projection, once the sizes of its populations are known."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+import paramax
+from jaxtyping import Array
+
+from neurojax.connectivity.edges import Edges
+from neurojax.connectivity.values import synapse_values
+from neurojax.core import as_parameter
+from neurojax.core.tracing import is_traced
+
+from .projection import Group, Projection
+
+
+class Synapses(eqx.Module):
+    """A built projection: its edges and their weights, delays, release and plasticity.
+
+    Arguments:
+        name: of the projection.
+        source: populations and parts of them, see `Projection`.
+        target: likewise.
+        port: receptor of the target.
+        edges: the synapses, in order of pre, then post.
+        weight: a scalar that all synapses share, or an array with one value per edge: a parameter.
+        delay: ms per edge, a parameter, where delays may lie between steps; else `None`.
+        fixed_delay: ms, one number or one per edge; `None`: one step.
+        release: dynamics of the presynaptic terminals, or `None`.
+        plasticity: a learning rule, or `None`.
+
+    Example:
+        >>> import neurojax as nj
+        >>> cell = nj.neurons.LIF(n=3, receptors={"exc": nj.synapses.ExpCurrent(tau=2.0)})
+        >>> pairs = nj.Projection("A", "A", "exc", nj.connectivity.all_to_all(), weight=2.0)
+        >>> synapses = nj.Network({"A": cell}, [pairs]).projections["A->A:exc"]
+        >>> len(synapses.edges), float(synapses.weight)
+        (6, 2.0)
+    """
+
+    name: str = eqx.field(static=True)
+    source: tuple[Group, ...] = eqx.field(static=True)
+    target: tuple[Group, ...] = eqx.field(static=True)
+    port: str = eqx.field(static=True)
+    edges: Edges = eqx.field(static=True)
+    weight: Any
+    delay: Any
+    release: Any
+    plasticity: Any
+    fixed_delay: "Fixed | None" = eqx.field(static=True)
+
+    @property
+    def interpolate(self) -> bool:
+        """Whether delays lie between steps."""
+        return self.delay is not None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether one scalar weight serves all synapses."""
+        return jnp.ndim(paramax.unwrap(self.weight)) == 0
+
+    def weights(self) -> Array:
+        """One weight per edge."""
+        return jnp.broadcast_to(jnp.asarray(self.weight), (len(self.edges),))
+
+    def delay_steps(self, dt: float) -> np.ndarray:
+        """Whole steps of `dt` ms per edge; 1 where no delay was given.
+
+        Where delays lie between steps these are the earlier ones.
+
+        Raises:
+            ValueError: if a delay that was given as one number is not a whole number of steps, or
+                if delays that are parameters are not known here (inside jit).
+        """
+        m = len(self.edges)
+        if self.interpolate:
+            delay = paramax.unwrap(self.delay)
+            if is_traced(delay):
+                raise ValueError(
+                    f"the delays of projection {self.name!r} are a parameter, and inside jit they "
+                    f"cannot be laid out anew for dt={dt:g} ms: call net.on_grid({dt:g}) before"
+                )
+            # rounding must not put a whole number of steps into the step before
+            steps = np.floor(np.asarray(delay, np.float64) / dt + 1e-6)
+            return np.maximum(steps, 1).astype(np.int32)
+        if self.fixed_delay is None:
+            return np.ones(m, np.int32)
+        delay = self.fixed_delay.value
+        steps = np.maximum(np.rint(delay / dt), 1).astype(np.int32)
+        if delay.ndim == 0 and abs(float(delay) / dt - float(steps)) > 1e-6 * float(steps):
+            raise ValueError(
+                f"delay={float(delay):g} ms of projection {self.name!r} is not a whole number of "
+                f"steps of dt={dt:g} ms (at least one); the nearest that is: {int(steps) * dt:g}"
+            )
+        return np.broadcast_to(steps, (m,))
+
+
+class Fixed:
+    """A numpy array that is part of the structure, compared by what it holds."""
+
+    def __init__(self, value):
+        self.value = np.asarray(value)
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Fixed) and np.array_equal(self.value, other.value)
+
+    def __hash__(self) -> int:
+        return hash((self.value.shape, self.value.tobytes()[:64]))
+
+
+def build(projection: Projection, sizes: dict[str, int], identities: dict[str, np.ndarray], rng):
+    """The synapses of a projection.
+
+    Arguments:
+        projection: the recipe.
+        sizes: number of neurons by name of population.
+        identities: a number for every neuron of the network, for self-edges.
+        rng: numpy generator.
+    """
+    sides = {}
+    for role in ("source", "target"):
+        parts = [
+            identities[name] if part is None else identities[name][part.of(sizes[name])]
+            for name, part in getattr(projection, role)
+        ]
+        sides[role] = np.concatenate(parts)
+    pre, post = sides["source"], sides["target"]
+    if len(np.unique(pre)) < len(pre):
+        raise ValueError(f"projection {projection.name!r} names a source neuron twice")
+    graph = projection.connectivity
+    try:
+        if isinstance(graph, Edges):
+            if (graph.n_pre, graph.n_post) != (len(pre), len(post)):
+                raise ValueError(
+                    f"its edges go from {graph.n_pre} to {graph.n_post} neurons, the projection "
+                    f"from {len(pre)} to {len(post)}"
+                )
+            edges = graph
+        else:
+            edges = graph.build(len(pre), len(post), rng, pre_ids=pre, post_ids=post)
+        weight = _weight(projection.weight, edges, rng)
+        delay = _delay(projection.delay, edges, rng)
+    except ValueError as error:
+        raise ValueError(f"projection {projection.name!r}: {error}") from error
+    moving, fixed = None, None if delay is None else Fixed(delay)
+    if projection.interpolate:
+        if delay is None:
+            raise ValueError(
+                f"projection {projection.name!r}: interpolate=True needs delay=, in ms"
+            )
+        moving, fixed = as_parameter(np.broadcast_to(delay, (len(edges),))), None
+    return Synapses(
+        projection.name, projection.source, projection.target, projection.port, edges,
+        as_parameter(weight), moving, projection.release, projection.plasticity, fixed,
+    )  # fmt: skip
+
+
+def _weight(given, edges: Edges, rng):
+    if isinstance(given, paramax.AbstractUnwrappable):
+        shape = jnp.shape(paramax.unwrap(given))
+        if shape not in ((), (len(edges),)):
+            raise ValueError(f"weight has shape {shape}, but there are {len(edges)} synapses")
+        return given
+    if given is None and edges.weight is None:
+        return 1.0
+    return synapse_values(given, edges, rng)
+
+
+def _delay(given, edges: Edges, rng):
+    if given is None:
+        return edges.delay
+    delay = np.asarray(synapse_values(given, edges, rng, "delay"))
+    if not np.all(np.isfinite(delay)) or np.any(delay < 0):
+        raise ValueError(f"delay must be finite and not negative (ms), got {delay.min():g}")
+    if delay.ndim == 0 and delay == 0:
+        raise ValueError("delay=0: a spike arrives one step later at the earliest; leave it out")
+    return delay

@@ -1,0 +1,151 @@
+"""A source that replays given spikes."""
+
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from neurojax.core import Clock, Output, SpikeOutput
+from neurojax.core.parameter_checks import check_size
+from neurojax.core.tracing import known
+
+from .source import AbstractSource
+
+_BLOCK = 64  # events that are looked at together
+
+
+@final
+class SpikeTimes(AbstractSource):
+    r"""Replays spikes at given times.
+
+    A spike at time t is emitted in the step that ends at round(t / dt) dt; two spikes of a neuron
+    in one step are one. The events are sorted once, and a step looks only at its own (after a
+    binary search).
+
+    Arguments:
+        times: times in ms, above zero, in any order: one array, with `neurons`, or a list with one
+            array per neuron.
+        neurons: the neuron of each time.
+        n: number of neurons; default: the length of the list, or as many as `neurons` names.
+
+    Raises:
+        ValueError: for times that are not positive and finite, lists of different lengths, neurons
+            outside 0 to n - 1, or (in a run) a time that is nearest to the start of the run.
+
+    Example:
+        >>> import neurojax as nj
+        >>> source = nj.neurons.SpikeTimes([[1.0, 3.0], [2.04]])
+        >>> sim = nj.simulate(source, duration=4.0, dt=0.1, record={"spikes": nj.Spikes()})
+        >>> sim["spikes"].neurons.tolist()
+        [0, 1, 0]
+        >>> [round(t, 3) for t in sim["spikes"].times.tolist()]
+        [1.0, 2.0, 3.0]
+    """
+
+    times: Any
+    neurons: Any
+    labels: Any
+    n: int = eqx.field(static=True)
+
+    def __init__(self, times, neurons=None, n: int | None = None):
+        if neurons is None:
+            trains = [np.asarray(train, float) for train in times]
+            if any(train.ndim != 1 for train in trains):
+                raise ValueError(
+                    "times must be a list with one array of spike times per neuron, or one array "
+                    "with neurons= the neuron of each time"
+                )
+            neurons = np.repeat(np.arange(len(trains)), [len(train) for train in trains])
+            n = len(trains) if n is None else n
+            times = np.concatenate(trains) if trains else np.zeros(0)
+        times, neurons = np.asarray(times, float), np.asarray(neurons)
+        if times.ndim != 1 or times.shape != neurons.shape:
+            raise ValueError(
+                f"times and neurons must be lists of the same length, got shapes {times.shape} "
+                f"and {neurons.shape}"
+            )
+        if neurons.size and not np.issubdtype(neurons.dtype, np.integer):
+            raise ValueError(f"neurons must be whole numbers, got {neurons.dtype}")
+        n = int(neurons.max(initial=0)) + 1 if n is None else n
+        check_size(n)
+        if neurons.size and not (neurons.min() >= 0 and neurons.max() < n):
+            raise ValueError(
+                f"neurons must lie between 0 and {n - 1} (n={n}), got {neurons.min()} to "
+                f"{neurons.max()}"
+            )
+        if not (np.isfinite(times) & (times > 0)).all():
+            raise ValueError("times must be positive and finite (ms): a step ends after time 0")
+        order = np.argsort(times, kind="stable")
+        self.times, self.neurons = times[order], jnp.asarray(neurons[order], jnp.int32)
+        self.labels, self.n = None, int(n)
+
+    @classmethod
+    def from_raster(cls, spikes, dt: float) -> "SpikeTimes":
+        """Spikes as an array (step, neuron), nonzero for a spike in the step.
+
+        Arguments:
+            spikes: shape (steps, n); row k is emitted in step k, which ends at (k + 1) dt.
+            dt: length of a step of the array, ms.
+
+        Raises:
+            ValueError: if the array is not a matrix.
+
+        Example:
+            >>> import numpy as np, neurojax as nj
+            >>> source = nj.neurons.SpikeTimes.from_raster(np.eye(3), dt=0.5)
+            >>> source.times.tolist()
+            [0.5, 1.0, 1.5]
+        """
+        spikes = np.asarray(spikes)
+        if spikes.ndim != 2:
+            raise ValueError(f"spikes must be an array (step, neuron), got shape {spikes.shape}")
+        step, neuron = np.nonzero(spikes)
+        return cls((step + 1) * float(dt), neuron, spikes.shape[1])
+
+    def on_grid(self, dt: float) -> "SpikeTimes":
+        """The same source with its times counted in steps of `dt` ms, in double precision."""
+        if not known(self.times, dt):
+            return self
+        labels = np.rint(np.asarray(self.times) / float(dt))
+        if labels.size and labels[0] < 1:
+            raise ValueError(
+                f"the spike at {self.times[0]} ms is nearest to time 0, where no step of {dt} ms "
+                "ends; move it to the first step"
+            )
+        labels = jnp.asarray(labels, jnp.int32)
+        return eqx.tree_at(lambda s: s.labels, self, labels, is_leaf=lambda x: x is None)
+
+    def init_state(self, *, key=None):
+        """No spike."""
+        return {"spike": jnp.zeros(self.n)}
+
+    def step(self, state, inputs, clock: Clock):
+        """Emit the spikes whose time is nearest to the end of this step."""
+        spike = jnp.zeros_like(state["spike"])
+        if self.neurons.shape[0] > 0:
+            spike = self._emitted(spike, clock)
+        return {"spike": spike}, Output(spikes=SpikeOutput(spike, 0.5))
+
+    def _emitted(self, spike, clock: Clock):
+        labels = self.labels
+        if labels is None:
+            labels = jnp.round(jnp.asarray(self.times) / clock.dt).astype(jnp.int32)
+        now = (clock.step + 1).astype(labels.dtype)
+        total = labels.shape[0]
+        size = min(_BLOCK, total)
+
+        def more(carry):
+            at, _ = carry
+            return (at < total) & (labels[jnp.minimum(at, total - 1)] == now)
+
+        def block(carry):
+            # the last block is moved back to fit, so it may mark some spikes twice
+            at, spike = carry
+            hit = jax.lax.dynamic_slice(labels, (at,), (size,)) == now
+            which = jax.lax.dynamic_slice(self.neurons, (at,), (size,))
+            return at + size, spike.at[which].max(hit.astype(spike.dtype))
+
+        first = jnp.searchsorted(labels, now).astype(jnp.int32)
+        return jax.lax.while_loop(more, block, (first, spike))[1]

@@ -1,0 +1,29 @@
+"""Plasticity: learning rules of projections, local to each synapse.
+
+Give one as `nj.Projection(..., plasticity=rule)`, or a list of them that act one after the other.
+The weights are then part of the state: `net.weights(sim.final_state, "name of the projection")`.
+`Hebb`, `AntiHebb`, `Oja` and `BCM` are for rates and work on matrices.
+"""
+
+from .inhibitory import InhibitorySTDP
+from .pair import PairSTDP
+from .rates import BCM, AntiHebb, Hebb, Oja
+from .rule import AbstractRule
+from .scaling import SynapticScaling
+from .symmetric import SymmetricSTDP
+from .three_factor import ThreeFactorSTDP
+from .triplet import TripletSTDP
+
+__all__ = [
+    "AbstractRule",
+    "AntiHebb",
+    "BCM",
+    "Hebb",
+    "InhibitorySTDP",
+    "Oja",
+    "PairSTDP",
+    "SymmetricSTDP",
+    "SynapticScaling",
+    "ThreeFactorSTDP",
+    "TripletSTDP",
+]

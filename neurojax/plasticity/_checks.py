@@ -1,0 +1,62 @@
+"""Checks of the parameters of rules at the door, where they are numbers already."""
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+import paramax
+
+from neurojax.core import as_parameter
+from neurojax.core.errors import suggestion
+from neurojax.core.tracing import known
+
+
+def numbers(rule) -> dict[str, Any]:
+    """The parameters of a rule by name."""
+    fields = dataclasses.fields(rule)
+    named = [f.name for f in fields if f.metadata.get("converter") is as_parameter]
+    return {name: paramax.unwrap(getattr(rule, name)) for name in named}
+
+
+def check_scalars(rule) -> None:
+    """Every parameter is one number, and time constants are positive."""
+    kind = type(rule).__name__
+    for name, value in numbers(rule).items():
+        if value is None:
+            continue
+        if jnp.ndim(value):
+            raise ValueError(
+                f"{name} of {kind} must be one number for all synapses of the projection, got "
+                f"shape {jnp.shape(value)}"
+            )
+        if known(value) and name.startswith("tau") and not float(value) > 0:
+            raise ValueError(f"{name} of {kind} must be positive (ms), got {float(value):g}")
+
+
+def check_positive(rule, *names: str) -> None:
+    """The parameters of these names are positive."""
+    for name in names:
+        value = paramax.unwrap(getattr(rule, name))
+        if known(value) and not float(value) > 0:
+            raise ValueError(
+                f"{name} of {type(rule).__name__} must be positive, got {float(value):g}"
+            )
+
+
+def check_bounds(rule) -> None:
+    """The lower bound lies below the upper one."""
+    low, high = (paramax.unwrap(x) for x in (rule.w_min, rule.w_max))
+    if known(low, high) and not float(low) < float(high):
+        raise ValueError(
+            f"w_min of {type(rule).__name__} must lie below w_max, got w_min={float(low):g} and "
+            f"w_max={float(high):g}"
+        )
+
+
+def check_choice(rule, name: str, choices) -> None:
+    """A static field has one of a few values."""
+    value = getattr(rule, name)
+    if value not in choices:
+        raise ValueError(
+            f"unknown {name} of {type(rule).__name__}: {value!r}." + suggestion(str(value), choices)
+        )

@@ -1,0 +1,138 @@
+"""What a learning rule is: traces of neurons, and what happens to a synapse at its events."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from neurojax.core import Parameter
+
+from ._checks import check_bounds, check_choice, check_scalars
+
+DELAYS = ("axonal", "dendritic")
+
+Values = dict[str, Array]
+
+
+class AbstractRule(eqx.Module):
+    r"""A local rule: weights change at presynaptic and postsynaptic events.
+
+    A rule has traces, one number per neuron, that `decay_pre` and `decay_post` move between events
+    and that `after_pre` and `after_post` raise after an event. `at_pre` and `at_post` change the
+    synapses of the neuron that fired; they read the traces as they were just before, so that two
+    events of a synapse at exactly the same time do not see each other. All methods are elementwise.
+    A new rule names its traces (`init_pre`, `init_post`) and overrides what it needs.
+
+    Where the delay d of the projection lies decides when the spikes act at the synapse. A
+    presynaptic spike at $t$ acts at $t + d$ with `delay="axonal"`, at $t$ with `"dendritic"`; a
+    postsynaptic one at $t$ and $t + d$. A spike transmits the weight that it finds after the change
+    that it makes itself. If both events of a synapse come at the same time, the presynaptic one
+    goes first with an axonal delay, the postsynaptic one with a dendritic delay.
+
+    Derivatives by weights and parameters of the rule are exact at the given spikes. The surrogate
+    slope of a spike acts through what it delivers with a dendritic delay only.
+
+    Attributes:
+        delay: `"axonal"` or `"dendritic"`.
+        w_min: lower bound of the weights, in their unit.
+        w_max: upper bound of the weights.
+    """
+
+    delay: eqx.AbstractVar[str]
+    w_min: eqx.AbstractVar[Parameter]
+    w_max: eqx.AbstractVar[Parameter]
+
+    def __check_init__(self):
+        check_choice(self, "delay", DELAYS)
+        check_scalars(self)
+        check_bounds(self)
+
+    def bounded(self, w: Array) -> Array:
+        """Weights within the bounds."""
+        return jnp.clip(w, self.w_min, self.w_max)
+
+    # -- what is kept ------------------------------------------------------------------------
+
+    def init_pre(self) -> dict[str, float]:
+        """The traces of each presynaptic neuron, with their first values."""
+        return {}
+
+    def init_post(self) -> dict[str, float]:
+        """The traces of each postsynaptic neuron."""
+        return {}
+
+    def init_synapse(self) -> dict[str, float]:
+        """What each synapse keeps besides its weight."""
+        return {}
+
+    def init_shared(self) -> dict[str, float]:
+        """What the whole projection has in common."""
+        return {}
+
+    # -- between events ----------------------------------------------------------------------
+
+    def decay_pre(self, pre: Values, h) -> Values:
+        """The traces of presynaptic neurons `h` ms later."""
+        return pre
+
+    def decay_post(self, post: Values, h) -> Values:
+        """The traces of postsynaptic neurons `h` ms later."""
+        return post
+
+    def advance(self, shared: Values, inputs: dict[str, Any], h) -> Values:
+        """What is shared, `h` ms later, with the inputs of the projection over this time."""
+        return shared
+
+    # -- events ------------------------------------------------------------------------------
+
+    def at_pre(self, synapse: Values, pre: Values, post: Values, shared: Values) -> Values:
+        """The synapses of a presynaptic neuron that fired.
+
+        Arguments:
+            synapse: `"w"` and what `init_synapse` names, one value per synapse.
+            pre: traces of the neuron that fired, scalars.
+            post: traces of the neuron at the other end of each synapse.
+            shared: scalars.
+        """
+        return synapse
+
+    def at_post(self, synapse: Values, pre: Values, post: Values, shared: Values) -> Values:
+        """The synapses onto a postsynaptic neuron that fired; here `post` are scalars."""
+        return synapse
+
+    def after_pre(self, pre: Values, fired: Array) -> Values:
+        """The traces after the events; `fired` is 1 for neurons that fired, else 0."""
+        return pre
+
+    def after_post(self, post: Values, fired: Array) -> Values:
+        """The traces after the events."""
+        return post
+
+    # -- now and then ------------------------------------------------------------------------
+
+    def interval(self) -> Any:
+        """Every how many ms `settle` is called, at a cost of all synapses; `None`: never."""
+        return None
+
+    def settle(self, synapse: Values, pre: Values, post: Values, shared: Values) -> Values:
+        """A change of all synapses."""
+        return synapse
+
+    def settle_shared(self, shared: Values) -> Values:
+        """What is shared after `settle`."""
+        return shared
+
+    def present(self, synapse: Values, shared: Values) -> Array:
+        """The weight now, for rules that bring it up to date at events only."""
+        return synapse["w"]
+
+
+def decayed(traces: Values, h, **tau) -> Values:
+    """Traces that decay exponentially with the given time constants (ms); others stay."""
+    return traces | {name: traces[name] * jnp.exp(-h / t) for name, t in tau.items()}
+
+
+def raised(trace: Array, fired: Array, nearest: bool) -> Array:
+    """A trace after events: one more, or (only the nearest spike counts) set to one."""
+    return jnp.where(fired > 0, 1.0, trace) if nearest else trace + fired

@@ -1,0 +1,59 @@
+"""Finding spikes in what a picture is given."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neurojax.core import Simulation, SpikeRecord
+from neurojax.core.errors import UnknownNameError, suggestion
+
+
+class Population(NamedTuple):
+    """The spikes of one population: its name, times in ms, neurons and their number."""
+
+    name: str
+    times: np.ndarray
+    neurons: np.ndarray
+    n: int
+
+
+def populations(source: Any, record: str | None = None) -> list[Population]:
+    """The populations of a simulation, a dictionary of records or one record."""
+    if isinstance(source, Simulation):
+        source = _record(source, record)
+    if isinstance(source, SpikeRecord):
+        source = {"": source}
+    if not isinstance(source, dict) or not source:
+        raise TypeError(
+            "spikes must be a Simulation, a SpikeRecord or a dictionary of SpikeRecords by "
+            f"population, got {type(source).__name__}"
+        )
+    for name, part in source.items():
+        if not isinstance(part, SpikeRecord):
+            raise TypeError(f"population {name!r} must be a SpikeRecord, got {type(part).__name__}")
+    return [Population(str(k), part.times, part.neurons, part.n) for k, part in source.items()]
+
+
+def duration(source: Any) -> float | None:
+    """The time in ms at which a simulation ended; `None` if that is not known."""
+    if not isinstance(source, Simulation) or source.final_state.dt is None:
+        return None
+    return float(source.final_state.step) * float(source.final_state.dt)
+
+
+def is_spikes(record: Any) -> bool:
+    """Whether a record of a simulation holds spikes."""
+    parts = list(record.values()) if isinstance(record, dict) else [record]
+    return bool(parts) and all(isinstance(part, SpikeRecord) for part in parts)
+
+
+def _record(sim: Simulation, name: str | None):
+    known = [k for k, record in sim.records.items() if is_spikes(record)]
+    if name is None:
+        if len(known) != 1:
+            found = f"there are {known}; name one of them" if known else "there is none"
+            raise ValueError(f"a record of spikes (nj.Spikes) is needed, {found}")
+        return sim.records[known[0]]
+    if name not in known:
+        raise UnknownNameError(f"no record of spikes {name!r}.{suggestion(name, known)}")
+    return sim.records[name]

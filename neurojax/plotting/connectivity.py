@@ -1,0 +1,114 @@
+"""Synapses as dots, with the distributions of in- and out-degrees."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._axes import BLUE, DARK, VERMILION, new_axes, open_frame, whole_numbers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def connectivity(source: Any, *, degrees: bool = True, ax: "Axes | None" = None) -> "Axes":
+    """Draw who is wired to whom: a dot for each pair with a synapse.
+
+    Rows are presynaptic, columns postsynaptic neurons. Pairs whose weight is negative are red, all
+    others blue. At the right are histograms of how many synapses neurons receive and send.
+
+    Arguments:
+        source: `nj.connectivity.Edges`, or a matrix (presynaptic, postsynaptic) of weights or
+            booleans, dense or of scipy.sparse.
+        degrees: whether to draw the histograms.
+        ax: where to draw, the dots alone; by default a new figure.
+
+    Returns:
+        The axes of the dots; those of the in-degrees and out-degrees follow in
+        `ax.figure.axes`.
+
+    Raises:
+        ValueError: the matrix has not two axes.
+
+    Example:
+        >>> import numpy as np
+        >>> ax = connectivity(np.array([[0.0, 1.0], [-2.0, 0.0]]))
+        >>> ax.get_title(loc="left"), ax.lines[0].get_xydata().tolist()
+        ('2 synapses, 2 → 2 neurons', [[1.0, 0.0]])
+    """
+    pre, post, weight, n_pre, n_post = _edges(source)
+    right = None
+    if ax is None:
+        ax, right = _panels(degrees)
+    cell = 72.0 * min(_inches(ax)) / max(n_pre, n_post, 1)
+    shape = {"marker": "s", "markersize": float(np.clip(0.9 * cell, 0.7, 12.0)), "mew": 0.0}
+    negative = np.zeros(len(pre), bool) if weight is None else weight < 0
+    for part, colour, label in (
+        (~negative, BLUE, "not negative"),
+        (negative, VERMILION, "negative"),
+    ):
+        ax.plot(
+            post[part], pre[part], linestyle="none", color=colour, rasterized=True, label=label,
+            **shape,
+        )  # fmt: skip
+    ax.set_xlim(-0.5, n_post - 0.5)
+    ax.set_ylim(n_pre - 0.5, -0.5)
+    ax.set_aspect("auto" if n_pre != n_post else "equal")
+    whole_numbers(ax.xaxis, ax.yaxis)
+    ax.set_xlabel("postsynaptic neuron")
+    ax.set_ylabel("presynaptic neuron")
+    ax.set_title(f"{len(pre)} synapses, {n_pre} → {n_post} neurons", loc="left", fontsize=11)
+    if right is not None:
+        _histogram(right[0], np.bincount(post, minlength=n_post), "in-degree")
+        _histogram(right[1], np.bincount(pre, minlength=n_pre), "out-degree")
+    return ax
+
+
+def _edges(source: Any):
+    """Ends of the synapses, their weights or `None`, and the numbers of neurons."""
+    if all(hasattr(source, name) for name in ("pre", "post", "n_pre", "n_post")):
+        weight = getattr(source, "weight", None)
+        weight = None if weight is None else np.asarray(weight)
+        return np.asarray(source.pre), np.asarray(source.post), weight, source.n_pre, source.n_post
+    if hasattr(source, "tocoo"):
+        entries = source.tocoo()
+        kept = entries.data != 0
+        n_pre, n_post = entries.shape
+        return entries.row[kept], entries.col[kept], entries.data[kept].astype(float), n_pre, n_post
+    matrix = np.asarray(source)
+    if matrix.ndim != 2:
+        raise ValueError(
+            f"a matrix (presynaptic, postsynaptic) is needed, got an array of shape {matrix.shape}"
+        )
+    pre, post = np.nonzero(matrix)
+    return pre, post, matrix[pre, post].astype(float), *matrix.shape
+
+
+def _panels(degrees: bool):
+    first = new_axes(8.0 if degrees else 5.6, 5.2)
+    if not degrees:
+        return first, None
+    figure = first.figure
+    first.remove()
+    grid = figure.add_gridspec(2, 2, width_ratios=[2.2, 1.0])
+    ax = figure.add_subplot(grid[:, 0])
+    return ax, (figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1]))
+
+
+def _inches(ax: "Axes") -> tuple[float, float]:
+    extent = ax.get_window_extent()
+    return extent.width / ax.figure.dpi, extent.height / ax.figure.dpi
+
+
+def _histogram(ax: "Axes", degrees: np.ndarray, name: str) -> None:
+    low, high = (int(degrees.min()), int(degrees.max())) if degrees.size else (0, 0)
+    width = max(1, -(-(high - low + 1) // 40))  # whole numbers in each bar
+    edges = np.arange(low, high + width + 1, width) - 0.5
+    counts, _ = np.histogram(degrees, edges)
+    ax.stairs(counts, edges, fill=True, color=DARK, alpha=0.75)
+    if low == high:
+        ax.set_xlim(max(-0.5, low - 5.5), low + 5.5)  # one bar, not a wall
+    ax.set_ylim(bottom=0.0)
+    whole_numbers(ax.xaxis, ax.yaxis)
+    ax.set_xlabel(name)
+    ax.set_ylabel("neurons")
+    open_frame(ax, "left", "bottom")

@@ -1,0 +1,150 @@
+"""Voltage traces with their spikes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurojax.core import Simulation
+from neurojax.core.errors import UnknownNameError, suggestion
+
+from ._axes import BLUE, DARK, new_axes, open_frame
+from ._spikes import populations
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MOST = 8  # traces that are drawn if none are named
+
+
+def voltage(
+    sim: Simulation,
+    columns: Sequence[int] | None = None,
+    *,
+    record: str | None = None,
+    spikes: Any = None,
+    neurons: Sequence[int] | None = None,
+    peak: float | int | None = None,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw voltage traces one above the other, each spike as a line up to `peak`.
+
+    A model that is reset has no spike in its voltage: the line stands where one would be. With
+    one trace the axis shows mV, with several a bar shows the scale.
+
+    Arguments:
+        sim: a simulation with a record of voltages and one of spikes.
+        columns: which columns of the record of voltages; by default the first 8.
+        record: name of the record of voltages; not needed if only one is an array.
+        spikes: name of the record of spikes, or a `SpikeRecord`; not needed if there is only one.
+        neurons: which neuron each *drawn* trace is in the record of spikes; by default the number
+            of its column. Needed if the voltages were recorded with another `index` than the
+            first few.
+        peak: mV up to which spikes reach; by default as far above the highest voltage as that is
+            above the lowest.
+        ax: where to draw; by default a new figure.
+
+    Returns:
+        The axes drawn on.
+
+    Raises:
+        ValueError: a record has to be named, or `neurons` does not fit the traces.
+        UnknownNameError: there is no such record.
+
+    Example:
+        >>> import jax.numpy as jnp, numpy as np, neurojax as nj
+        >>> fired = nj.SpikeOutput(jnp.array([-49.0]), -50.0).packed()
+        >>> record = nj.SpikeRecord(jnp.array([2]), fired[None], jnp.array(0.5), 1)
+        >>> volts, times = jnp.array([[-60.0], [-65.0]]), jnp.array([0.5, 1.0])
+        >>> none, no = np.array(-1), np.array(False)
+        >>> stats = nj.Stats(np.array(2), {"": np.array(1)}, none, none, no)
+        >>> sim = nj.Simulation({"v": volts, "s": record}, nj.SimState(0, 2), stats, {"v": times})
+        >>> [line.get_label() for line in voltage(sim).lines]
+        ['v[0]', 'spikes of v[0]']
+    """
+    name = _array_record(sim, record)
+    times = np.asarray(sim.times(name), float)
+    values = np.asarray(sim[name], float).reshape(len(times), -1)
+    shown = list(range(values.shape[1]))[:_MOST] if columns is None else [int(c) for c in columns]
+    who = shown if neurons is None else [int(i) for i in neurons]
+    if len(who) != len(shown):
+        raise ValueError(f"neurons must name {len(shown)}, one for each trace, got {len(who)}")
+    if not shown:
+        raise ValueError("there is no trace to draw")
+    found = _spike_record(sim, spikes)
+    values = values[:, shown]
+    low, high = np.nanmin(values), np.nanmax(values)
+    top = high + (high - low or 1.0) if peak is None else float(peak)
+    step = 1.08 * (max(top, high) - low)
+    if ax is None:
+        ax = new_axes(8.0, 2.6 if len(shown) == 1 else 0.9 + 0.85 * len(shown))
+    for k, trace in enumerate(values.T):
+        colour = BLUE if k % 2 == 0 else DARK
+        label = f"{name}[{shown[k]}]"
+        ax.plot(times, trace - k * step, color=colour, linewidth=0.9, label=label)
+        mine = found.times[found.neurons == who[k]]
+        mine = mine[(mine >= times[0]) & (mine <= times[-1])]
+        _ticks(ax, mine, _before(times, trace, mine) - k * step, top - k * step, colour, label)
+    ax.set_xlim(times[0], times[-1])
+    ax.set_xlabel("time (ms)")
+    if len(shown) == 1:
+        ax.set_ylabel(f"{name} (mV)")
+        open_frame(ax, "left", "bottom")
+    else:
+        ax.set_yticks(
+            [np.median(v) - k * step for k, v in enumerate(values.T)],
+            [f"{name}[{c}]" for c in shown],
+        )
+        ax.tick_params(axis="y", length=0)
+        open_frame(ax, "bottom")
+        _scale_bar(ax, high - (len(shown) - 1) * step, top - high)
+    return ax
+
+
+def _array_record(sim: Simulation, name: str | None) -> str:
+    known = [k for k, r in sim.records.items() if hasattr(r, "ndim") and k in sim.sample_times]
+    if name is None and len(known) == 1:
+        return known[0]
+    if name is None:
+        raise ValueError(f"name the record of voltages: record= one of {known}")
+    if name not in known:
+        raise UnknownNameError(f"no record of voltages {name!r}.{suggestion(name, known)}")
+    return name
+
+
+def _spike_record(sim: Simulation, spikes: Any):
+    found = populations(sim, spikes) if spikes is None or isinstance(spikes, str) else (
+        populations(spikes)
+    )  # fmt: skip
+    if len(found) != 1:
+        names = [part.name for part in found]
+        raise ValueError(
+            f"the record of spikes holds the populations {names}; give the one whose voltage it "
+            f"is, as in spikes=sim['spikes'][{names[0]!r}]"
+        )
+    return found[0]
+
+
+def _before(times, trace, spikes):
+    """The voltage just before each spike, from where its line rises."""
+    last = np.clip(np.searchsorted(times, spikes - 1e-6 - 1e-7 * spikes) - 1, 0, len(times) - 1)
+    return trace[last]
+
+
+def _ticks(ax: "Axes", spikes, low, top, colour: str, label: str) -> None:
+    """All lines as one artist, parted by gaps."""
+    x = np.repeat(spikes, 3)
+    y = np.stack([low, np.full_like(low, top), np.full_like(low, np.nan)], axis=1).ravel()
+    ax.plot(x, y, color=colour, linewidth=0.9, label=f"spikes of {label}")
+
+
+def _scale_bar(ax: "Axes", bottom: float, room: float) -> None:
+    """A vertical bar of a round length in mV at the right."""
+    magnitude = 10.0 ** np.floor(np.log10(room))
+    size = magnitude * max(m for m in (1.0, 2.0, 5.0) if m * magnitude <= room)
+    where = ax.get_yaxis_transform()
+    ax.plot(
+        [1.01, 1.01], [bottom, bottom + size], transform=where, color=DARK, linewidth=2,
+        clip_on=False, label="_scale",
+    )  # fmt: skip
+    ax.text(1.02, bottom + size / 2, f"{size:g} mV", transform=where, va="center")

@@ -1,0 +1,69 @@
+"""How weights are distributed."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._axes import BLUE, GREEN, GREY, ORANGE, VERMILION, new_axes, open_frame
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, GREY)
+
+
+def weight_histogram(
+    weights: Any,
+    *,
+    bins: int = 50,
+    unit: str = "nS",
+    log: bool = False,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw the distribution of weights; several sets are drawn over each other in the same bins.
+
+    Arguments:
+        weights: an array, or a dictionary of arrays by name, such as before and after learning.
+        bins: number of bins.
+        unit: of the weights, for the axis; `""` for none.
+        log: whether the counts are on a logarithmic scale.
+        ax: where to draw; by default a new figure.
+
+    Returns:
+        The axes drawn on.
+
+    Raises:
+        ValueError: there is no weight, or one is not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> ax = weight_histogram({"before": np.ones(10), "after": np.linspace(0.0, 2.0, 10)})
+        >>> [text.get_text() for text in ax.get_legend().get_texts()]
+        ['before (10)', 'after (10)']
+    """
+    sets = weights if isinstance(weights, dict) else {"": weights}
+    sets = {str(name): np.ravel(np.asarray(values, float)) for name, values in sets.items()}
+    if not sets or any(not len(values) for values in sets.values()):
+        raise ValueError("there is no weight to draw")
+    for name, values in sets.items():
+        if not np.all(np.isfinite(values)):
+            raise ValueError(f"weights {name!r} must be finite; there is a NaN or an infinity")
+    edges = np.histogram_bin_edges(np.concatenate(list(sets.values())), bins)
+    if ax is None:
+        ax = new_axes(5.6, 3.4)
+    for k, (name, values) in enumerate(sets.items()):
+        counts, _ = np.histogram(values, edges)
+        colour = _COLOURS[k % len(_COLOURS)]
+        ax.stairs(counts, edges, fill=True, color=colour, alpha=0.3)
+        ax.stairs(counts, edges, color=colour, linewidth=1.2, label=f"{name} ({len(values)})")
+    if log:
+        ax.set_yscale("log")
+        ax.set_ylim(bottom=0.7)
+    else:
+        ax.set_ylim(bottom=0.0)
+    if any(sets):
+        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(sets))
+    ax.set_xlabel(f"weight ({unit})" if unit else "weight")
+    ax.set_ylabel("synapses")
+    open_frame(ax, "left", "bottom")
+    return ax

@@ -1,0 +1,6 @@
+"""Lets the tests in this folder import `spike_records`."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))

@@ -1,0 +1,184 @@
+"""Networks on one device and divided over several, in a process that has several.
+
+Arguments: for a check by several processes, the address of the first one, their number, and which
+one this is.
+"""
+
+import re
+import sys
+
+import jax
+import numpy as np
+
+import neurojax as nj
+
+STEPS, DT = 500, 0.1
+
+
+def balanced():
+    """Conductances, one weight or many, delays of 0.5 ms and more; neurons with own parameters."""
+    rng = np.random.default_rng(0)
+    ports = {
+        "ampa": nj.synapses.ExpConductance(tau=5.0, E_rev=0.0),
+        "gaba": nj.synapses.ExpConductance(tau=rng.uniform(8.0, 12.0, 87), E_rev=-80.0),
+    }
+    cell = nj.neurons.LIF(
+        C_m=200.0, g_L=10.0, E_L=-60.0, V_th=-50.0, V_reset=-60.0, t_ref=5.0,
+        initial={"V_m": nj.random.Uniform(-65.0, -50.0)},
+    )  # fmt: skip
+    excitatory = ports | {"gaba": nj.synapses.ExpConductance(tau=10.0, E_rev=-80.0)}
+    bernoulli = nj.connectivity.bernoulli
+    net = nj.Network(
+        {
+            "E": cell.population(333, receptors=excitatory),
+            "I": cell.population(87, receptors=ports, V_th=rng.normal(-50.0, 1.0, 87)),
+        },
+        [
+            nj.Projection("E", ["E", "I"], "ampa", bernoulli(0.1), weight=6.0, delay=1.5),
+            nj.Projection(
+                "I", ["E", "I"], "gaba", bernoulli(0.1),
+                weight=nj.random.Uniform(40.0, 80.0), delay=nj.random.Uniform(0.5, 2.0),
+            ),
+        ],
+        key=jax.random.key(0),
+    )  # fmt: skip
+    wave = nj.inputs.Sine(rng.uniform(0.0, 50.0, 87), frequency=20.0) + 210.0
+    inputs = {
+        "E": {"I_e": nj.inputs.Step(rng.uniform(200.0, 400.0, 333), stop=30.0), "ampa": 0.01},
+        "I": {"I_e": wave},
+    }
+    record = {
+        "spikes": nj.Spikes("E", "I"),
+        "few": nj.Trace("E.V_m", [330, 5, 7, 6], every=7),
+        "one": nj.Trace("I.V_m", -1),
+        "all": nj.Trace("I.gaba.g", every=20),
+    }
+    return net, inputs, record
+
+
+def assembled():
+    """Currents, sources, parts of populations, many projections on a port, delays of one step."""
+    rng = np.random.default_rng(1)
+    exc, jump = nj.synapses.ExpCurrent(tau=2.0), nj.synapses.Delta()
+    ports = {"exc": exc, "slow": nj.synapses.AlphaCurrent(tau=3.0)}
+    cell = nj.neurons.LIF(receptors=ports)
+    trains = nj.neurons.SpikeTimes(rng.uniform(1.0, 49.0, 300), rng.integers(0, 50, 300), n=50)
+    izhikevich = nj.neurons.Izhikevich(receptors={"exc": exc, "jump": jump})
+    fixed = nj.connectivity.fixed_indegree
+    P = nj.Projection
+    net = nj.Network(
+        {
+            "in": trains,
+            "beat": nj.neurons.Regular(interval=rng.uniform(4.0, 9.0, 3), n=3),
+            "A": cell.population(100),
+            "B": izhikevich.population(33),
+        },
+        [
+            P("in", "A", "exc", fixed(8), weight=90.0),
+            P("in", ("A", slice(10, 60)), "slow", fixed(5), weight=nj.random.Normal(40.0, 9.0)),
+            P(["A", "beat"], ["B", "A"], "exc", fixed(12), weight=7.0, delay=0.3),
+            P("A", "A", "exc", fixed(5), weight=9.0, delay=0.9),
+            P("A", "B", "jump", fixed(3), weight=0.3, delay=nj.random.Uniform(0.2, 1.1),
+              interpolate=True),
+        ],
+        key=jax.random.key(3),
+    )  # fmt: skip
+    samples = rng.uniform(150.0, 450.0, (6, 100))
+    inputs = {"A": {"I_e": nj.inputs.Sampled(samples, dt=10.0)}, "B": {"I_e": 5.0}}
+    record = {
+        "spikes": nj.Spikes("in", "beat", "A", "B"),
+        "V": nj.Trace("A.V_m", slice(3, 90, 4)),
+        "I": nj.Trace("B.exc.I", every=3),
+    }
+    return net, inputs, record
+
+
+def run(case, mesh=None, steps=STEPS, state=None):
+    """The case on one device, or divided over a mesh."""
+    net, inputs, record = case
+    options = {
+        "duration": steps * DT, "dt": DT, "inputs": inputs, "record": record, "state": state,
+        "key": jax.random.key(7) if state is None else None,
+    }  # fmt: skip
+    if mesh is None:
+        return nj.simulate(net, **options)
+    return nj.networks.simulate_sharded(net, mesh, **options)
+
+
+def check_same(pieces, expected):
+    """Spikes and counts bit for bit, traces and states to rounding; the run may be in pieces."""
+    records = dict(expected.records)
+    for name, own in records.pop("spikes").items():
+        assert len(own.times) > 10, name
+        for part in ("steps", "words"):
+            found = np.concatenate([getattr(sim["spikes"][name], part) for sim in pieces])
+            np.testing.assert_array_equal(found, getattr(own, part), err_msg=name)
+        count = sum(int(sim.stats.spikes[name]) for sim in pieces)
+        assert count == int(expected.stats.spikes[name]), name
+        assert int(pieces[0].stats.neurons[name]) == int(expected.stats.neurons[name])
+    for name, own in records.items():
+        found = np.concatenate([sim[name] for sim in pieces])
+        np.testing.assert_allclose(found, own, rtol=1e-12, atol=1e-12, err_msg=name)
+        found = np.concatenate([sim.times(name) for sim in pieces])
+        np.testing.assert_allclose(found, expected.times(name), rtol=1e-12)
+    mine, theirs = (sim.final_state.state["populations"] for sim in (pieces[-1], expected))
+    for a, b in zip(jax.tree.leaves(mine), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+    assert int(pieces[-1].final_state.step) == int(expected.final_state.step)
+
+
+def check_communication():
+    """A step of the lowered program gathers packed words, and nothing else is exchanged."""
+    from neurojax.networks import _sharded_run as module
+
+    class Lowered(Exception):
+        """Carries the text of the program."""
+
+    def lower(*arguments):
+        raise Lowered(chunk.lower(*arguments).as_text())
+
+    chunk, module._chunk = module._chunk, lower
+    net, inputs, _ = balanced()
+    mesh = jax.make_mesh((4,), ("neurons",))
+    try:
+        nj.networks.simulate_sharded(net, mesh, duration=60.0, dt=DT, inputs=inputs,
+                                     key=jax.random.key(7))  # fmt: skip
+    except Lowered as found:
+        text = str(found)
+    module._chunk = chunk
+    gathered = re.findall(r"all_gather.*?-> tensor<(\S+)>", text, re.DOTALL)
+    # 333 and 87 neurons are 11 and 3 words, so 3 and 1 on each of 4 devices; delays of 5 steps:
+    # once inside the loop, and once at its end for what is left
+    assert gathered == ["5x4x4xui32"] * 2, gathered
+    reduced = re.findall(r"all_reduce.*?-> tensor<(\S+)>", text, re.DOTALL)
+    assert set(reduced) <= {"i32"}, reduced
+    for other in ("collective_permute", "all_to_all", "reduce_scatter"):
+        assert other not in text, other
+
+
+def several_devices():
+    """Runs on 2 and 4 devices and on one, each of which goes on where another stopped."""
+    mesh = lambda n: jax.make_mesh((n,), ("neurons",), devices=jax.devices()[:n])
+    for case, first, second in [(balanced(), mesh(2), mesh(4)), (assembled(), mesh(4), None)]:
+        # spikes are under way, and the cut is no multiple of a delay or a stride
+        one = run(case, first, 253)
+        two = run(case, second, STEPS - 253, one.final_state)
+        check_same([one, two], run(case))
+    check_communication()
+
+
+def several_processes(address, count, which):
+    """Every process gets the whole result."""
+    jax.distributed.initialize(address, num_processes=int(count), process_id=int(which))
+    assert jax.process_count() == int(count) < jax.device_count()
+    case = balanced()
+    found = run(case, jax.make_mesh((jax.device_count(),), ("neurons",)))
+    assert found["all"].shape == (STEPS // 20, 87)
+    if int(which) == int(count) - 1:
+        check_same([found], run(case))
+
+
+if __name__ == "__main__":
+    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_numpy_rank_promotion", "raise")
+    several_processes(*sys.argv[1:]) if sys.argv[1:] else several_devices()

@@ -1,0 +1,97 @@
+"""Delays on other grids, between steps, and their derivative."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import neurojax as nj
+
+SYN = {"syn": nj.synapses.ExpCurrent(tau=5.0)}
+
+
+def pair(delay, **options):
+    pre = nj.neurons.LIF(E_L=0.0, V_th=15.0, V_reset=0.0, initial={"V_m": 14.99}, receptors=SYN)
+    projection = nj.Projection(
+        "pre", "post", "syn", nj.connectivity.one_to_one(), weight=7.0, delay=delay, **options
+    )
+    post = nj.neurons.LIF(receptors=SYN)
+    return nj.Network({"pre": pre, "post": post}, [projection])
+
+
+def current(net, dt=0.1, duration=5.0):
+    inputs = {"pre": {"I_e": nj.inputs.Step(1000.0, stop=1.0)}}
+    record = {"I": nj.Trace("post.syn.I")}
+    return nj.simulate(net, duration=duration, dt=dt, inputs=inputs, record=record)["I"][:, 0]
+
+
+@pytest.mark.parametrize("dt", [0.05, 0.1, 0.25])
+def test_the_grid_is_that_of_the_simulation(dt):
+    net = pair(1.5)
+    found = np.flatnonzero(current(net, dt))[0] + 1
+    assert found == 1 + round(1.5 / dt)
+    if dt != 0.1:
+        placed = net.on_grid(dt)
+        np.testing.assert_array_equal(current(placed, dt), current(net, dt))
+
+
+def test_a_delay_off_the_grid_is_refused():
+    with pytest.raises(ValueError, match=r"delay=1.5 ms .*dt=0.4 ms.*nearest that is: 1.6"):
+        current(pair(1.5), dt=0.4, duration=4.8)
+    with pytest.raises(ValueError, match="one step later at the earliest"):
+        pair(0.0)
+    with pytest.raises(ValueError, match=r"not (be )?negative"):
+        pair(nj.random.Uniform(-2.0, -1.0))
+
+
+def test_a_delay_between_steps_is_split_over_both():
+    early, late = current(pair(1.5)), current(pair(1.6))
+    mixed = current(pair(1.53, interpolate=True))
+    np.testing.assert_allclose(mixed, 0.7 * early + 0.3 * late, rtol=1e-6, atol=1e-9)
+    whole = current(pair(1.5, interpolate=True))
+    np.testing.assert_allclose(whole, early, rtol=1e-9, atol=1e-12)
+
+
+def test_the_derivative_by_the_delay():
+    net = pair(1.53, interpolate=True)
+    name = "pre->post:syn"
+    target = current(pair(2.1))
+
+    def loss(delay):
+        moved = eqx.tree_at(lambda n: n.projections[name].delay, net, delay)
+        return jnp.mean((jnp.asarray(current(moved)) - target) ** 2)
+
+    h = 1e-4
+    slope = jax.jit(jax.grad(loss))(jnp.array([1.53]))
+    numeric = (loss(jnp.array([1.53 + h])) - loss(jnp.array([1.53 - h]))) / (2 * h)
+    np.testing.assert_allclose(slope[0], numeric, rtol=1e-6)
+
+
+def test_a_delay_is_learned():
+    net = pair(1.03, interpolate=True)
+    name = "pre->post:syn"
+    where = lambda n: n.projections[name].delay
+    # a smooth target: the delayed current, low-pass filtered
+    smooth = lambda x: jnp.convolve(x, jnp.exp(-jnp.arange(40) / 15.0))[: len(x)]
+    target = smooth(current(pair(2.0)))
+    slope = eqx.filter_jit(
+        eqx.filter_grad(
+            lambda d, net: jnp.mean((smooth(current(eqx.tree_at(where, net, d))) - target) ** 2)
+        )
+    )
+    for _ in range(60):
+        step = slope(where(net), net)
+        net = eqx.tree_at(where, net, where(net) - 0.03 * jnp.sign(step)).on_grid(0.1)
+    assert abs(float(where(net)[0]) - 2.0) < 0.06
+
+
+def test_moving_delays_need_a_layout_before_jit():
+    net = pair(1.5, interpolate=True)
+
+    def run(delay):
+        moved = eqx.tree_at(lambda n: n.projections["pre->post:syn"].delay, net, delay)
+        return jnp.sum(jnp.asarray(current(moved, dt=0.05)))
+
+    with pytest.raises(ValueError, match=r"call net.on_grid\(0.05\) before"):
+        jax.jit(run)(jnp.array([1.5]))

@@ -1,0 +1,147 @@
+"""Networks divided over devices: the division itself, runs on several devices, what is refused."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import neurojax as nj
+from neurojax.networks import _division
+
+SCRIPT = Path(__file__).with_name("_sharded_in_a_process.py")
+SYN = {"syn": nj.synapses.ExpCurrent(tau=5.0)}
+
+
+def start(*arguments, cpus):
+    """The checks in a process of their own."""
+    flags = f"--xla_force_host_platform_device_count={cpus}"
+    source = str(Path(nj.__file__).parents[1])
+    env = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": source}
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), *map(str, arguments)],
+        env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def finished(*processes):
+    for process in processes:
+        text, _ = process.communicate(timeout=600)
+        assert process.returncode == 0, text
+
+
+@pytest.mark.slow
+def test_two_and_four_devices_give_the_spikes_of_one():
+    finished(start(cpus=4))
+
+
+@pytest.mark.slow
+def test_several_processes_give_the_spikes_of_one():
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        address = f"localhost:{probe.getsockname()[1]}"
+    finished(*[start(address, 2, which, cpus=2) for which in range(2)])
+
+
+# -- the division --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 31, 32, 33, 100, 1000, 4099])
+@pytest.mark.parametrize("devices", [1, 2, 3, 8])
+def test_words_of_all_devices_are_the_words_of_the_population(n, devices):
+    rng = np.random.default_rng(n)
+    fired = rng.random(n) < 0.4
+    share = _division.share(n, devices)
+    assert sorted(share.ids[share.real]) == list(range(n))
+    pack = lambda bits: np.asarray(nj.SpikeOutput(jnp.asarray(bits, float), 0.5).packed())
+    local = [pack(fired[ids] & real) for ids, real in zip(share.ids, share.real, strict=True)]
+    whole = pack(fired)
+    together = np.concatenate(local)
+    np.testing.assert_array_equal(together[: len(whole)], whole)
+    assert not together[len(whole) :].any()
+    np.testing.assert_array_equal(share.real_words(), [pack(real) for real in share.real])
+    values = rng.normal(size=(2, n))
+    parts = np.concatenate([values[:, ids] for ids in share.ids], axis=1)
+    np.testing.assert_array_equal(share.joined(parts), values)
+
+
+def test_tables_of_all_devices_have_every_synapse_once():
+    cell = nj.neurons.LIF(receptors=SYN)
+    graph = nj.connectivity.fixed_indegree(9, multi_edges=True)
+    delay = nj.random.Uniform(0.3, 1.0)
+    net = nj.Network(
+        {"A": cell.population(70), "B": cell.population(40)},
+        [nj.Projection(["A", "B"], ["B", "A"], "syn", graph, weight=nj.random.Normal(0.0, 1.0),
+                       delay=delay)],
+        key=jax.random.key(0),
+    ).prepare()  # fmt: skip
+    (plan,), (weights,) = net.plans, net.tables
+    shares = {"A": _division.share(70, 3), "B": _division.share(40, 3)}
+    inbox = _division.inbox(net.layout, shares)
+    table = _division.Table(np.asarray(plan.targets), np.asarray(weights), inbox, 3)
+    assert table.shortest() == 3
+    x = np.random.default_rng(0).normal(size=len(plan.targets))
+    size, steps = net.layout.size, net.layout.steps
+    expected = np.zeros(size * steps)
+    np.add.at(expected, np.asarray(plan.targets), x[:, None] * np.asarray(weights))
+    found = np.zeros((3, inbox.layout.size * steps))
+    for d in range(3):
+        np.add.at(found[d], table.targets_of(d), x[:, None] * table.weights_of(d))
+        assert (np.diff(np.sort(table.targets_of(d)[-1])) > 0).all()  # spread padding
+    real = inbox.owner >= 0
+    np.testing.assert_allclose(
+        inbox.joined(found, 3).reshape(steps, -1)[:, real], expected.reshape(steps, -1)[:, real],
+        atol=1e-12,
+    )  # fmt: skip
+    again = np.concatenate([inbox.divided(expected, d) for d in range(3)])
+    np.testing.assert_array_equal(
+        inbox.joined(again, 3).reshape(steps, -1)[:, real], expected.reshape(steps, -1)[:, real]
+    )
+
+
+# -- what is refused -----------------------------------------------------------------------------
+
+
+def refused(message, net=None, error=ValueError, **options):
+    net = nj.Network({"A": nj.neurons.LIF(n=8, receptors=SYN)}) if net is None else net
+    mesh = options.pop("mesh", None) or jax.make_mesh((1,), ("neurons",), devices=jax.devices()[:1])
+    with pytest.raises(error, match=message):
+        nj.networks.simulate_sharded(net, mesh, **{"duration": 1.0, "dt": 0.1, **options})
+
+
+def test_what_cannot_be_divided_is_refused():
+    cell = nj.neurons.LIF(receptors=SYN).population(8)
+    one = nj.connectivity.one_to_one(self_edges=True)
+    joined = nj.Network({"A": cell}, [], [nj.synapses.GapJunctions("A", "A", np.ones((8, 8)))])
+    refused("GapJunctions from 'A' to 'A'", joined)
+    release = nj.synapses.TsodyksMarkram(U=0.5, tau_rec=100.0, tau_facil=0.0)
+    for options in ({"release": release}, {"plasticity": nj.plasticity.PairSTDP()}):
+        projection = nj.Projection("A", "A", "syn", one, **options)
+        refused(f"has {next(iter(options))}=", nj.Network({"A": cell}, [projection]))
+    refused("not of nj.neurons", nj.Network({"A": nj.Network({"A": cell})}))
+    noise = nj.inputs.OrnsteinUhlenbeck(0.0, 1.0, 5.0, shape=(8,))
+    refused("OrnsteinUhlenbeck.* is random", inputs={"A": {"I_e": noise}})
+    random = nj.Network({"A": cell, "P": nj.neurons.Poisson(rate=10.0, n=5)})
+    refused("draws random numbers while it runs", random)
+    refused("function of the state", record={"v": nj.Trace(lambda s: s["A"]["V_m"].mean())})
+    refused("at= is not there", record={"v": nj.Trace("A.V_m", at=[0.5])})
+    refused("not part of this model", record={"v": nj.Trace("B.V_m")}, error=nj.UnknownNameError)
+    refused("out of bounds", record={"v": nj.Trace("A.V_m", 8)})
+    refused("never reads the input", inputs={"A": {"I": 1.0}}, error=nj.UnknownNameError)
+    refused("no such population", record={"s": nj.Spikes("B")}, error=nj.UnknownNameError)
+    refused("not a whole number of steps", duration=0.25)
+    refused("duration must be a positive number", duration=-1.0)
+    refused(
+        "mesh must have one axis",
+        mesh=jax.make_mesh((1, 1), ("a", "b"), devices=jax.devices()[:1]),
+    )
+
+
+def test_what_becomes_infinite_is_found():
+    inputs = {"A": {"I_e": np.r_[np.zeros(7), np.nan]}}
+    refused("'populations.A.V_m' became NaN", inputs=inputs, error=nj.NonFiniteError)

@@ -1,0 +1,173 @@
+"""Nonlinear integrate-and-fire neurons: closed forms, an adaptive integrator, published counts."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+import neurojax as nj
+
+RECORD = {"spikes": nj.Spikes(), "all": nj.Trace(lambda state: state)}
+
+
+def run(cell, duration, current, dt):
+    return nj.simulate(cell, duration=duration, dt=dt, inputs={"I_e": current}, record=RECORD)
+
+
+def adex_reference(duration, current, t_ref=0.0):
+    """Spike times and (t, V, w) of AdEx with the defaults of the paper, by events."""
+
+    def rates(t, y):
+        V, w = y
+        up = 2.0 * np.exp((min(V, 25.0) + 50.4) / 2.0)  # trial steps may overshoot the peak
+        return [(30.0 * (-70.6 - V + up) - w + current) / 281.0, (4.0 * (V + 70.6) - w) / 144.0]
+
+    # from -10 mV to the peak at 20 mV it takes less than a millionth of a millisecond
+    peak = lambda t, y: y[0] + 10.0
+    peak.terminal = True
+    options = {"rtol": 1e-9, "atol": 1e-9, "method": "DOP853"}
+    t, y, spikes = 0.0, [-70.6, 0.0], []
+    while t < duration:
+        part = solve_ivp(rates, (t, duration), y, events=peak, **options)
+        if not part.t_events[0].size:
+            return np.array(spikes), part.y[:, -1]
+        t, w = part.t[-1], part.y[1, -1] + 80.5
+        spikes.append(t)
+        decayed = w * np.exp(-t_ref / 144.0)  # V is held at E_L
+        t, y = t + t_ref, [-70.6, decayed]
+    return np.array(spikes), None
+
+
+@pytest.mark.parametrize("t_ref", [0.0, 4.0])
+def test_adex_spikes_where_an_adaptive_integrator_says(t_ref):
+    """Each spike waits for the end of its step, and an explicit step may miss the end of the
+    upswing once: two steps late at most."""
+    expected, _ = adex_reference(200.0, 1000.0, t_ref)
+    for dt in (0.1, 0.02):
+        times = run(nj.neurons.AdEx(t_ref=t_ref), 200.0, 1000.0, dt)["spikes"].times
+        assert len(times) == len(expected)
+        assert np.all(np.abs(times - expected) < 2 * dt * (1 + np.arange(len(times))))
+
+
+def test_adex_is_second_order_between_spikes():
+    _, exact = adex_reference(8.0, 900.0)
+    assert exact is not None and exact[0] > -54.0  # before the first spike
+
+    def end(dt):
+        last = run(nj.neurons.AdEx(), 8.0, 900.0, dt)["all"]
+        return np.array([last["V_m"][-1, 0], last["w"][-1, 0]])
+
+    coarse, fine = (np.abs(end(dt) - exact) for dt in (0.1, 0.05))
+    assert np.all((coarse / fine > 3.5) & (coarse / fine < 4.5))
+
+
+def test_adex_stays_finite_in_single_precision(float32):
+    """Beyond the peak the exponential would overflow at the next stage."""
+    sim = run(nj.neurons.AdEx(), 100.0, 5000.0, 0.5)
+    assert sim["all"]["w"].dtype == jnp.float32
+    assert float(jnp.abs(sim["all"]["w"]).max()) < 5000.0
+    assert float(sim["all"]["V_m"].max()) <= 20.0
+
+
+def test_visible_adex_shows_w_after_the_jump():
+    cell = nj.neurons.AdEx()
+    state = cell.init_state() | {"V_m": jnp.array([25.0]), "w": jnp.array([3.0])}
+    seen = cell.visible(state)
+    assert float(seen["V_m"][0]) == pytest.approx(-70.6)
+    assert float(seen["w"][0]) == pytest.approx(83.5)
+    begun = cell.begin(state, nj.Clock(0, 0.1))
+    assert float(begun["w"][0]) == pytest.approx(83.5)
+
+
+def test_qif_interval_is_the_closed_form():
+    """With x the distance from the middle of the fixed points, C dx/dt = k x^2 + mu."""
+    cell = nj.neurons.QIF(V_peak=200.0, V_reset=-100.0)
+    k, middle, half = 25.0 / 15.0, -62.5, 7.5
+    current = 400.0
+    mu = current - k * half**2
+    rate = np.sqrt(k * mu) / 250.0
+    angle = lambda V: np.arctan((V - middle) * np.sqrt(k / mu))
+    interval = (angle(200.0) - angle(-100.0)) / rate
+    dt = 0.01
+    times = run(cell, 100.0, current, dt)["spikes"].times
+    # two steps of slack: the step in which the spike lies, and the upswing in the last one
+    np.testing.assert_allclose(np.diff(times), interval, atol=2 * dt)
+
+
+def test_qif_follows_the_tangent():
+    cell = nj.neurons.QIF(initial={"V_m": -62.5})
+    k = 25.0 / 15.0
+    mu = 400.0 - k * 7.5**2
+    t = 0.05 * np.arange(1, 101)
+    exact = -62.5 + np.sqrt(mu / k) * np.tan(np.sqrt(k * mu) / 250.0 * t)
+    V = run(cell, 5.0, 400.0, 0.05)["all"]["V_m"][:, 0]
+    np.testing.assert_allclose(V, exact, atol=2e-4)
+
+
+def test_qif_rests_below_its_rheobase():
+    """The saddle-node lies at I = g_L (V_th - E_L) / 4."""
+    rheobase = 25.0 * 15.0 / 4
+    cell = nj.neurons.QIF(n=2)
+    sim = run(cell, 400.0, jnp.array([0.97, 1.1]) * rheobase, 0.1)
+    silent, firing = sim["spikes"].counts()
+    assert silent == 0 and firing > 0
+    root = -62.5 - 7.5 * np.sqrt(1 - 0.97)
+    np.testing.assert_allclose(sim["all"]["V_m"][-1, 0], root, atol=1e-2)
+
+
+def test_eif_against_an_adaptive_integrator():
+    cell = nj.neurons.EIF()
+
+    def rates(t, y):
+        up = 3.48 * np.exp((y[0] + 59.9) / 3.48)
+        return [(10.0 * (-65.0 - y[0] + up) + 150.0) / 100.0]
+
+    peak = lambda t, y: y[0]
+    peak.terminal = True
+    options = {"rtol": 1e-10, "atol": 1e-10, "events": peak}
+    first = solve_ivp(rates, (0.0, 100.0), [-65.0], **options).t[-1]
+    climb = solve_ivp(rates, (0.0, 100.0), [-68.0], **options).t[-1]
+    dt = 0.02
+    times = run(cell, 60.0, 150.0, dt)["spikes"].times
+    assert first <= times[0] + dt / 2 and times[0] - first < 2 * dt
+    np.testing.assert_allclose(np.diff(times), climb + 1.7, atol=2 * dt)
+
+
+KINDS = {"regular": {}, "fast": {"a": 0.1, "d": 2.0}}
+
+
+@pytest.mark.parametrize(("kind", "count"), [("regular", 12), ("fast", 69)])
+def test_izhikevich_counts_of_the_equations(kind, count):
+    cell = nj.neurons.Izhikevich(**KINDS[kind])
+    sim = nj.simulate(cell, duration=500.0, dt=0.01, inputs={"I_e": 10.0})
+    assert int(sim.stats.spikes[""]) == count
+
+
+def program(steps, a=0.02, d=8.0):
+    """The program of the paper for one neuron: times of spikes, counted where they are reset."""
+    v, u, times = -65.0, -13.0, []
+    for t in range(steps + 1):
+        if v >= 30:
+            times.append(t)
+            v, u = -65.0, u + d
+        v = v + 0.5 * (0.04 * v * v + 5 * v + 140 - u + 10.0)
+        v = v + 0.5 * (0.04 * v * v + 5 * v + 140 - u + 10.0)
+        u = u + a * (0.2 * v - u)
+    return times
+
+
+def test_izhikevich_counts_as_published():
+    """The same spikes as the program until rounding decides (the map is chaotic)."""
+    expected = {kind: program(500, **KINDS[kind]) for kind in KINDS}
+    assert {k: len(v) for k, v in expected.items()} == {"regular": 10, "fast": 32}
+    a, d = jnp.array([0.02, 0.1]), jnp.array([8.0, 2.0])
+    sim = run(nj.neurons.IzhikevichPublished(n=2, a=a, d=d), 500.0, 10.0, 1.0)
+    regular, fast = sim["spikes"].train(0), sim["spikes"].train(1)
+    np.testing.assert_array_equal(regular, expected["regular"])
+    np.testing.assert_array_equal(fast[:7], expected["fast"][:7])
+    assert 28 <= len(fast) <= 36  # the equations give 69
+
+
+def test_izhikevich_as_published_refuses_other_steps():
+    with pytest.raises(ValueError, match=r"dt=1.0 ms, got dt=0.5"):
+        run(nj.neurons.IzhikevichPublished(), 10.0, 10.0, 0.5)

@@ -1,0 +1,183 @@
+"""Sources: exact times, rates and coefficients of variation, long runs."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+import neurojax as nj
+
+RECORD = {"s": nj.Spikes()}
+
+
+def run(source, duration, dt, **options):
+    return nj.simulate(source, duration=duration, dt=dt, record=RECORD, **options)
+
+
+def gaps_of(record, neurons):
+    """All intervals of some neurons."""
+    order = np.lexsort((record.times, record.neurons))
+    times, of = record.times[order], record.neurons[order]
+    within = (of[1:] == of[:-1]) & np.isin(of[1:], neurons)
+    return np.diff(times)[within]
+
+
+def test_poisson_counts_and_intervals():
+    """Geometric intervals with p = 1 - exp(-rate dt), binomial counts."""
+    rate = jnp.array([5.0, 50.0] * 200)
+    sim = run(nj.neurons.Poisson(rate=rate, n=400), 1000.0, 1.0, key=jax.random.key(0))
+    counts = sim["s"].counts()
+    for i, r in enumerate((5.0, 50.0)):
+        p = 1 - np.exp(-r * 1e-3)
+        total = counts[i::2].sum()
+        assert abs(total - 200_000 * p) < 4 * np.sqrt(200_000 * p * (1 - p))
+    p = 1 - np.exp(-0.05)
+    gaps = gaps_of(sim["s"], np.arange(1, 400, 2))
+    assert gaps.min() == 1.0
+    # long gaps are cut by the end of the run, so compare short ones
+    k = np.arange(1, 11)
+    observed = np.array([(gaps == j).sum() for j in k])
+    expected = observed.sum() * stats.geom.pmf(k, p) / stats.geom.cdf(10, p)
+    assert stats.chisquare(observed, expected).pvalue > 0.01
+
+
+def test_inhomogeneous_poisson_follows_its_rate():
+    n, dt = 2000, 1.0
+    rate = nj.inputs.Step(200.0, start=20.0, stop=60.0)
+    source = nj.neurons.InhomogeneousPoisson(n=n)
+    sim = run(source, 80.0, dt, inputs={"rate": rate}, key=jax.random.key(1))
+    steps = np.bincount(np.round(sim["s"].times).astype(int), minlength=81)[1:]
+    assert steps[:20].sum() == 0 and steps[60:].sum() == 0
+    p = 1 - np.exp(-0.2)
+    assert abs(steps[20:60].sum() - 40 * n * p) < 4 * np.sqrt(40 * n * p * (1 - p))
+
+
+def test_inhomogeneous_poisson_needs_its_rate():
+    with pytest.raises(ValueError, match="needs the input 'rate'"):
+        run(nj.neurons.InhomogeneousPoisson(), 1.0, 1.0, key=jax.random.key(0))
+
+
+@pytest.mark.parametrize("dt", [0.1, 0.25])
+def test_regular_times_are_the_nearest_steps(dt):
+    interval, phase = np.array([1.0, 3.3, 7.773, 0.5]), np.array([0.5, 1.0, 2.0, 0.3])
+    source = nj.neurons.Regular(interval=jnp.asarray(interval), phase=jnp.asarray(phase), n=4)
+    sim = run(source, 100.0, dt)
+    for i in range(4):
+        exact = phase[i] + interval[i] * np.arange(250)
+        steps = np.floor(exact / dt + 0.5 + 1e-9)
+        steps = steps[(steps >= 1) & (steps <= 100 / dt)]
+        np.testing.assert_array_equal(np.round(sim["s"].train(i) / dt), steps)
+
+
+def test_regular_keeps_time_over_long_runs(float32):
+    """Two million steps in single precision: the last spike is where it should be."""
+    source = nj.neurons.Regular(rate=jnp.array([0.01, 0.03]), n=2)
+    sim = nj.simulate(source, duration=200_000.0, dt=0.1, record=RECORD)
+    np.testing.assert_allclose(sim["s"].train(0), [1e5, 2e5], atol=0.11)
+    np.testing.assert_allclose(sim["s"].train(1)[-1], 6 * 1e5 / 3, atol=0.11)
+
+
+def test_regular_refusals():
+    with pytest.raises(ValueError, match=r"either interval= .* or rate="):
+        nj.neurons.Regular()
+    with pytest.raises(ValueError, match="interval of Regular must be positive"):
+        nj.neurons.Regular(interval=0.0)
+    with pytest.raises(ValueError, match=r"below one step of 0\.5 ms"):
+        run(nj.neurons.Regular(interval=0.2), 5.0, 0.5)
+
+
+def test_gamma_renewal_is_stationary_with_its_own_variability():
+    shapes, rate, duration = (0.5, 1.0, 4.0, 16.0), 100.0, 400.0
+    source = nj.neurons.GammaRenewal(rate=rate, shape=jnp.array(shapes * 100), n=400)
+    record = run(source, duration, 0.1, key=jax.random.key(3))["s"]
+    times, neurons = record.times, record.neurons
+    for i, k in enumerate(shapes):
+        gaps = gaps_of(record, np.arange(i, 400, 4))
+        # intervals below twice the mean; one of length t fits into the run with weight 400 - t
+        edges = np.linspace(0.0, 20.0, 201)
+        weight = np.diff(stats.gamma(k, scale=10.0 / k).cdf(edges)) * (duration - edges[1:] + 0.05)
+        cdf = np.cumsum(weight) / weight.sum()
+        below = np.sort(gaps[gaps < 20.05])
+        empirical = np.searchsorted(below, edges[1:], side="right") / len(below)
+        # beyond 1 ms, where the rounding to steps no longer shows
+        assert np.abs(empirical - cdf)[10:].max() < 1.95 / np.sqrt(len(below)) + 0.01
+        # stationary from the start: the same rate in the first and the last tenth
+        mine = times[neurons % 4 == i]
+        for lo in (0.0, duration - 40.0):
+            count = ((mine > lo + 0.05) & (mine < lo + 40.05)).sum()
+            assert abs(count - 400) < 4.5 * np.sqrt(100 * max(4.0 / k, 0.5))
+
+
+def test_replayed_spikes_come_back():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(1, 400, 3000)
+    neurons = rng.integers(0, 20, 3000)
+    labels[:150], neurons[:150] = 7, np.arange(150) % 20  # more in one step than in a block
+    source = nj.neurons.SpikeTimes(labels * 0.1 + rng.uniform(-0.04, 0.04, 3000), neurons, n=22)
+    sim = run(source, 40.0, 0.1)
+    expected = np.unique(np.stack([labels, neurons], axis=1), axis=0)
+    found = np.stack([np.round(sim["s"].times / 0.1).astype(int), sim["s"].neurons], axis=1)
+    np.testing.assert_array_equal(found, expected)
+    # from another start, and in pieces
+    late = run(source, 20.0, 0.1, t0=20.0)
+    np.testing.assert_array_equal(late["s"].times, sim["s"].times[sim["s"].times > 20.05])
+
+
+def test_replay_at_late_times_in_single_precision(float32):
+    """At one hour float32 resolves a quarter of a millisecond; the steps are counted in double."""
+    source = nj.neurons.SpikeTimes([[3_600_000.1, 3_600_000.3]])
+    sim = nj.simulate(source, duration=1.0, dt=0.1, t0=3_600_000.0, record=RECORD)
+    assert (np.asarray(sim["s"].steps) - 36_000_000).tolist() == [1, 3]
+
+
+def test_replayed_raster():
+    raster = np.random.default_rng(1).random((30, 5)) < 0.3
+    sim = run(nj.neurons.SpikeTimes.from_raster(raster, dt=0.5), 15.0, 0.5)
+    step, neuron = np.nonzero(raster)
+    np.testing.assert_allclose(sim["s"].times, 0.5 * (step + 1))
+    np.testing.assert_array_equal(sim["s"].neurons, neuron)
+
+
+def test_replay_of_nothing():
+    assert int(run(nj.neurons.SpikeTimes([[], []]), 1.0, 0.5).stats.spikes[""]) == 0
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: nj.neurons.SpikeTimes([[0.0]]), "positive and finite"),
+        (lambda: nj.neurons.SpikeTimes([1.0, 2.0], [0]), "same length"),
+        (lambda: nj.neurons.SpikeTimes([1.0], [3], n=2), "between 0 and 1"),
+        (lambda: nj.neurons.SpikeTimes([1.0], [0.5]), "whole numbers"),
+        (lambda: run(nj.neurons.SpikeTimes([[0.01]]), 1.0, 0.1), "nearest to time 0"),
+        (lambda: nj.neurons.Poisson(rate=-1.0), "rate of Poisson must not be negative"),
+        (lambda: nj.neurons.GammaRenewal(shape=0.0), "shape of GammaRenewal must be positive"),
+    ],
+)
+def test_refusals(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_parrot_repeats_in_the_step_of_arrival():
+    values = np.zeros((6, 2))
+    values[1, 0], values[3, 1], values[4] = 0.5, 3.0, 1.0
+    sim = run(nj.neurons.Parrot(n=2), 6.0, 1.0, inputs={"spikes": nj.inputs.Sampled(values, 1.0)})
+    np.testing.assert_array_equal(sim["s"].times, [2.0, 4.0, 5.0, 5.0])
+    np.testing.assert_array_equal(sim["s"].neurons, [0, 1, 0, 1])
+
+
+def test_sources_drive_a_network():
+    """A spike with label t and delay d is in the state with label t + d; then the parrot spikes."""
+    net = nj.Network(
+        {"source": nj.neurons.SpikeTimes([[1.0, 2.0]]), "relay": nj.neurons.Parrot(n=1)},
+        [
+            nj.Projection(
+                "source", "relay", "spikes", nj.connectivity.all_to_all(), weight=1.0, delay=0.5
+            )
+        ],
+        key=jax.random.key(0),
+    )
+    sim = nj.simulate(net, duration=4.0, dt=0.1, record={"s": nj.Spikes("relay")})
+    np.testing.assert_allclose(sim["s"].times, [1.5, 2.5])

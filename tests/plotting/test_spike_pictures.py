@@ -1,0 +1,174 @@
+"""Pictures of spikes and synapses show each of them at its place."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from scipy import sparse
+
+import neurojax as nj
+
+
+def record(times, neurons, n, dt=0.5):
+    steps = np.rint(np.asarray(times) / dt).astype(int)
+    words = -(-n // 32)
+    packed = np.zeros((len(steps), words), np.uint32)
+    for row, neuron in enumerate(neurons):
+        packed[row, neuron % words] = np.uint32(1) << np.uint32(neuron // words)
+    return nj.SpikeRecord(steps, packed, np.asarray(dt), n)
+
+
+def simulation(records, times, steps=40):
+    number = np.array
+    stats = nj.Stats(number(steps), {"": number(1)}, number(-1), number(-1), np.array(False))
+    return nj.Simulation(records, nj.SimState(0, steps, 0.5), stats, times)
+
+
+E = record([1.0, 4.0, 9.0], [0, 2, 2], 3)
+I = record([2.0, 12.0], [1, 0], 2)
+
+
+def test_raster_stacks_populations():
+    sim = simulation({"spikes": {"E": E, "I": I}, "v": np.zeros((1, 2))}, {"v": np.ones(1)})
+    ax = nj.plotting.raster(sim, bin=10.0, histogram=True)
+    dots = [line.get_xydata().tolist() for line in ax.lines if line.get_marker() == "|"]
+    assert dots == [[[1.0, 0.0], [4.0, 2.0], [9.0, 2.0]], [[2.0, 4.0], [12.0, 3.0]]]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["E\n(3)", "I\n(2)"]
+    assert ax.get_xlim() == (0.0, 20.0)  # the end of the run
+    assert len({line.get_color() for line in ax.lines[:2]}) == 2
+    _, rate, bars = ax.figure.axes
+    values = [patch.get_data().values for patch in rate.patches]
+    np.testing.assert_allclose(values, [[100.0, 0.0], [50.0, 50.0]])
+    means = [patch.get_data().values for patch in bars.patches]
+    np.testing.assert_allclose(means[0], [50.0, 0.0, 100.0])
+    np.testing.assert_allclose(means[1], [50.0, 50.0])
+
+
+def test_raster_of_records_and_on_given_axes(tmp_path):
+    ax = nj.plotting.raster(E, rate=False)
+    assert (ax.get_xlim(), ax.get_ylabel(), len(ax.figure.axes)) == ((0.0, 9.0), "neuron", 1)
+    given = Figure().add_subplot()
+    assert nj.plotting.raster({"E": E, "I": I}, ax=given, t_stop=5.0) is given
+    assert given.lines[0].get_xydata().tolist() == [[1.0, 0.0], [4.0, 2.0]]
+    assert given.figure.axes == [given]
+    given.figure.savefig(tmp_path / "raster.png")
+
+
+def test_raster_of_many_neurons_is_one_image(tmp_path):
+    rng = np.random.default_rng(0)
+    many = record(np.arange(1, 2001) * 0.5, rng.integers(0, 1000, 2000), 1000)
+    ax = nj.plotting.raster(many, histogram=True)
+    assert ax.lines[0].get_rasterized() and len(ax.lines[0].get_xdata()) == 2000
+    assert len(ax.figure.axes[2].patches[0].get_data().values) <= 60
+    ax.figure.savefig(tmp_path / "raster.pdf")
+    assert (tmp_path / "raster.pdf").stat().st_size < 200_000
+
+
+def test_raster_refusals():
+    silent = nj.SpikeRecord(np.array([1]), np.zeros((1, 1), np.uint32), np.array(0.5), 2)
+    with pytest.raises(ValueError, match=r"give t_stop= \(ms\)"):
+        nj.plotting.raster(silent)
+    nj.plotting.raster(silent, t_stop=10.0).figure.canvas.draw()
+    with pytest.raises(TypeError, match="spikes must be a Simulation"):
+        nj.plotting.raster(np.zeros(3))
+    with pytest.raises(TypeError, match="population 'E' must be a SpikeRecord, got ndarray"):
+        nj.plotting.raster({"E": np.zeros(3)})
+    two = simulation({"a": E, "b": I}, {})
+    with pytest.raises(ValueError, match=r"there are \['a', 'b'\]; name one"):
+        nj.plotting.raster(two)
+    with pytest.raises(nj.UnknownNameError, match="no record of spikes 'c'"):
+        nj.plotting.raster(two, record="c")
+    with pytest.raises(ValueError, match=r"a record of spikes .* is needed, there is none"):
+        nj.plotting.raster(simulation({}, {}))
+    with pytest.raises(ValueError, match="t_stop must be after t_start=5 ms, got 2 ms"):
+        nj.plotting.raster(E, t_start=5.0, t_stop=2.0)
+
+
+TIMES = 0.5 * np.arange(1, 41)
+VOLTS = np.stack([np.linspace(-65.0, -50.0, 40), np.full(40, -60.0), np.full(40, -58.0)], axis=1)
+
+
+def test_spikes_rise_from_the_voltage_before_them(tmp_path):
+    sim = simulation({"v": VOLTS, "spikes": E}, {"v": TIMES})
+    ax = nj.plotting.voltage(sim, [0], peak=20.0)
+    trace, spikes = ax.lines
+    np.testing.assert_array_equal(trace.get_ydata(), VOLTS[:, 0])
+    # the spike at 1 ms is the second sample: its line begins at the first
+    np.testing.assert_allclose(spikes.get_xydata()[:2], [[1.0, VOLTS[0, 0]], [1.0, 20.0]])
+    assert ax.get_ylabel() == "v (mV)"
+    ax = nj.plotting.voltage(sim)
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["v[0]", "v[1]", "v[2]"]
+    lines = {line.get_label(): line for line in ax.lines}
+    assert [len(lines[f"spikes of v[{k}]"].get_xdata()) // 3 for k in range(3)] == [1, 0, 2]
+    ax.figure.savefig(tmp_path / "voltage.png")
+
+
+def test_voltage_of_named_neurons_and_populations():
+    sim = simulation({"v": VOLTS, "w": VOLTS, "s": {"E": E, "I": I}}, {"v": TIMES, "w": TIMES})
+    ax = nj.plotting.voltage(sim, [1], record="v", spikes=sim["s"]["E"], neurons=[2])
+    assert ax.lines[1].get_xdata()[::3].tolist() == [4.0, 9.0]
+    with pytest.raises(ValueError, match=r"record= one of \['v', 'w'\]"):
+        nj.plotting.voltage(sim)
+    with pytest.raises(ValueError, match=r"as in spikes=sim\['spikes'\]\['E'\]"):
+        nj.plotting.voltage(sim, record="v")
+    with pytest.raises(nj.UnknownNameError, match="no record of voltages 'x'"):
+        nj.plotting.voltage(sim, record="x")
+    with pytest.raises(ValueError, match="neurons must name 3, one for each trace, got 1"):
+        nj.plotting.voltage(sim, record="v", spikes=E, neurons=[0])
+    with pytest.raises(ValueError, match="no trace"):
+        nj.plotting.voltage(sim, [], record="v", spikes=E)
+
+
+def test_connectivity_of_matrices(tmp_path):
+    rng = np.random.default_rng(1)
+    matrix = (rng.random((30, 20)) < 0.2) * rng.normal(size=(30, 20))
+    for source in (matrix, sparse.csr_array(matrix), sparse.csc_array(matrix)):
+        ax = nj.plotting.connectivity(source)
+        shown = np.zeros(matrix.shape)
+        for line, sign in zip(ax.lines, (1.0, -1.0), strict=True):
+            post, pre = line.get_xydata().astype(int).T
+            shown[pre, post] = sign
+        np.testing.assert_array_equal(shown, np.sign(matrix))
+        _, receive, send = ax.figure.axes
+        for axes, axis in ((receive, 0), (send, 1)):
+            data = axes.patches[0].get_data()
+            degrees = np.repeat(np.round(data.edges[:-1] + 0.5), data.values.astype(int))
+            np.testing.assert_array_equal(degrees, np.sort((matrix != 0).sum(axis=axis)))
+    ax.figure.savefig(tmp_path / "connectivity.png")
+
+
+def test_connectivity_of_an_edge_list_counts_multi_edges():
+    edges = nj.connectivity.Edges([0, 0, 1], [2, 2, 0], n_pre=2, n_post=3)
+    ax = nj.plotting.connectivity(edges)
+    assert ax.get_title(loc="left") == "3 synapses, 2 → 3 neurons"
+    data = ax.figure.axes[1].patches[0].get_data()
+    np.testing.assert_array_equal(data.values, [1, 1, 1])  # in-degrees 1, 0 and 2
+    given = Figure().add_subplot()
+    assert nj.plotting.connectivity(np.zeros((2, 2), bool), ax=given) is given
+    nj.plotting.connectivity(np.zeros((2, 2))).figure.canvas.draw()
+    with pytest.raises(ValueError, match=r"got an array of shape \(3,\)"):
+        nj.plotting.connectivity(np.zeros(3))
+
+
+def test_weight_histogram():
+    before, after = np.linspace(0.0, 1.0, 100), np.linspace(0.0, 2.0, 50)
+    ax = nj.plotting.weight_histogram({"before": before, "after": after}, bins=10)
+    outlines = ax.patches[1::2]
+    assert [patch.get_data().values.sum() for patch in outlines] == [100, 50]
+    np.testing.assert_allclose(outlines[0].get_data().edges, np.linspace(0.0, 2.0, 11))
+    assert ax.get_xlabel() == "weight (nS)"
+    ax = nj.plotting.weight_histogram(before.reshape(10, 10), unit="", log=True)
+    assert (ax.get_yscale(), ax.get_legend(), ax.get_xlabel()) == ("log", None, "weight")
+    with pytest.raises(ValueError, match="there is no weight"):
+        nj.plotting.weight_histogram([])
+    with pytest.raises(ValueError, match="weights 'a' must be finite"):
+        nj.plotting.weight_histogram({"a": [np.nan]})
+
+
+def test_stdp_window_has_a_gap_at_zero():
+    ax = nj.plotting.stdp_window([20.0, -10.0, 0.0, 10.0, -20.0], [2.0, -3.0, 0.5, 4.0, -1.0])
+    left, right, together = (line.get_xydata().tolist() for line in ax.lines[:3])
+    assert left == [[-20.0, -1.0], [-10.0, -3.0]]
+    assert right == [[10.0, 4.0], [20.0, 2.0]]
+    assert together == [[0.0, 0.5]]
+    with pytest.raises(ValueError, match=r"equally long lists, got \(2,\) and \(1,\)"):
+        nj.plotting.stdp_window([1.0, 2.0], [1.0])

@@ -1,0 +1,171 @@
+"""Gap junctions and graded synapses between point neurons in a block, against scipy and numpy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+from scipy.linalg import expm
+
+import neurojax as nj
+
+S = nj.synapses
+C_A, C_B, G_A, G_B = 200.0, 150.0, 10.0, 20.0
+JUNCTION = np.array([[4.0, 1.0, 0.0], [0.5, 0.0, 3.0]])  # b (2 neurons) from a (3 neurons), nS
+
+
+def pair(couplings, *, V_th=1e3, solver=None, receptors=None):
+    common = {"V_th": V_th, "V_reset": -65.0, "receptors": receptors or {}, "t_ref": 1.0}
+    parts = {
+        "a": nj.neurons.LIF(C_m=C_A, g_L=G_A, E_L=-70.0, n=3,
+                            initial={"V_m": np.array([-70.0, -55.0, -60.0])}, **common),
+        "b": nj.neurons.LIF(C_m=C_B, g_L=G_B, E_L=-62.0, n=2, **common),
+    }  # fmt: skip
+    return nj.Block(parts, couplings, solver=solver)
+
+
+def both_ways(**options):
+    return [
+        S.GapJunctions("a", "b", JUNCTION, **options),
+        S.GapJunctions("b", "a", JUNCTION.T, **options),
+    ]
+
+
+LEAK, REST = np.array([G_A] * 3 + [G_B] * 2), np.array([-70.0] * 3 + [-62.0] * 2)
+CAPACITANCE = np.array([C_A] * 3 + [C_B] * 2)
+START = np.array([-70.0, -55.0, -60.0, -62.0, -62.0])
+FULL = np.zeros((5, 5))
+FULL[3:, :3], FULL[:3, 3:] = JUNCTION, JUNCTION.T
+MATRIX = (FULL - np.diag(FULL.sum(axis=1) + LEAK)) / CAPACITANCE[:, None]
+
+
+def voltages(state):
+    return np.concatenate([state["a"]["V_m"], state["b"]["V_m"]])
+
+
+@pytest.mark.parametrize(
+    ("solver", "dt", "rtol"),
+    [
+        (nj.solvers.Heun(), 0.05, 1e-6),
+        pytest.param(nj.solvers.Propagator(), 3.0, 1e-12),
+    ],
+    ids=["heun", "propagator"],
+)
+def test_passive_cells_are_a_linear_system(solver, dt, rtol):
+    """Without leaf=, the couplings find V_m; the propagator is exact."""
+    drive = np.array([30.0, 0.0, 0.0, 0.0, -20.0])
+    source = (LEAK * REST + drive) / CAPACITANCE
+    fixed = np.linalg.solve(MATRIX, -source)
+    expected = fixed + expm(MATRIX * 12.0) @ (START - fixed)
+    inputs = {"a": {"I_e": jnp.array(drive[:3])}, "b": {"I_e": jnp.array(drive[3:])}}
+    sim = nj.simulate(pair(both_ways(), solver=solver), duration=12.0, dt=dt, inputs=inputs)
+    np.testing.assert_allclose(voltages(sim.final_state.state), expected, rtol=rtol)
+
+
+def test_spiking_cells():
+    """Resets and refractory steps in a block, against a loop in numpy; every spike."""
+    dt, steps, drive = 0.1, 600, 600.0
+    model = pair(both_ways(), V_th=-50.0, solver=nj.solvers.Propagator())
+    inputs = {"a": {"I_e": drive}}
+    record = {"a": nj.Spikes("a"), "b": nj.Spikes("b")}
+    sim = nj.simulate(model, duration=steps * dt, dt=dt, inputs=inputs, record=record)
+    flow = expm(MATRIX * dt)
+    source = (LEAK * REST + np.array([drive] * 3 + [0.0] * 2)) / CAPACITANCE
+    fixed = np.linalg.solve(MATRIX, -source)
+    V, left, fired = START.copy(), np.zeros(5, int), []
+    for k in range(1, steps + 1):
+        spiked = V > -50.0
+        V, left = np.where(spiked, -65.0, V), np.where(spiked, 10, np.maximum(left - 1, 0))
+        V = np.where(left > 0, V, fixed + flow @ (V - fixed))
+        fired += [(k, i) for i in np.flatnonzero(V > -50.0)]
+    found = [(round(t / dt), i) for i in range(3) for t in sim["a"].train(i)]
+    found += [(round(t / dt), i + 3) for i in range(2) for t in sim["b"].train(i)]
+    assert len(fired) > 5
+    assert sorted(found) == sorted(fired)
+
+
+def test_rectifying_junctions_by_hand():
+    V_a, V_b = np.array([-50.0, -70.0, -64.0]), np.array([-65.0, -55.0])
+    junction = S.GapJunctions("a", "b", JUNCTION, rectifying=True)
+    current = junction.current({"V_m": jnp.array(V_a)}, {"V_m": jnp.array(V_b)})
+    # the first target is below sources 0 and 2, the second below source 0
+    np.testing.assert_allclose(current, [4.0 * 15 + 0.0 * 1, 0.5 * 5.0], rtol=1e-14)
+    slopes = jax.jacobian(lambda V: junction.current({"V_m": V}, {"V_m": jnp.array(V_b)}))(
+        jnp.array(V_a)
+    )
+    np.testing.assert_allclose(slopes, [[4.0, 0.0, 0.0], [0.5, 0.0, 0.0]], rtol=1e-14)
+
+
+def test_rectifying_junctions_through_a_block():
+    """Against an adaptive solution; the propagator, which they are too nonlinear for, refuses."""
+
+    def rate(t, V):
+        current = (FULL * np.maximum(V[None, :] - V[:, None], 0.0)).sum(axis=1)
+        return (current - LEAK * (V - REST)) / CAPACITANCE
+
+    expected = solve_ivp(rate, (0, 8), START, method="DOP853", rtol=1e-11, atol=1e-11).y[:, -1]
+    model = pair(both_ways(rectifying=True))
+    # Heun: the kinks where two voltages cross cost no more than its second order
+    found = voltages(nj.simulate(model, duration=8.0, dt=0.01).final_state.state)
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
+    model = pair(both_ways(rectifying=True), solver=nj.solvers.Propagator())
+    with pytest.raises(ValueError, match="not affine"):
+        nj.simulate(model, duration=1.0, dt=0.1)
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
+def test_graded_synapses_between_neurons(name):
+    function, same = {
+        "tanh": (jnp.tanh, np.tanh),
+        "sigmoid": (jax.nn.sigmoid, lambda x: 1 / (1 + np.exp(-x))),
+    }[name]
+    of = lambda f: lambda V: f((V + 60) / 5)
+    function, same = of(function), of(same)
+    weights = 30.0 * JUNCTION  # pA
+    couplings = [S.Graded("a", "b", weights, function), S.Graded("b", "a", -weights.T, function)]
+
+    def rate(t, V):
+        current = np.concatenate([-weights.T @ same(V[3:]), weights @ same(V[:3])])
+        return (current - LEAK * (V - REST)) / CAPACITANCE
+
+    expected = solve_ivp(rate, (0, 10), START, method="DOP853", rtol=1e-11, atol=1e-11).y[:, -1]
+    sim = nj.simulate(pair(couplings), duration=10.0, dt=0.01)
+    np.testing.assert_allclose(voltages(sim.final_state.state), expected, rtol=1e-7)
+
+
+def test_ports_of_coupled_neurons():
+    """Conductances in a block are stepped exactly on the side, at second order for V."""
+    receptors = {"exc": S.AlphaConductance(2.0, 0.0)}
+    w, onset = 5.0, 0.5
+    impulse = lambda dt: nj.inputs.Sampled(
+        np.where(np.arange(round(8 / dt)) == round(onset / dt) - 1, w, 0.0), dt
+    )
+
+    def rate(t, V):
+        g = np.zeros(5)
+        if t > onset:
+            g[:3] = w * (t - onset) / 2.0 * np.exp(1 - (t - onset) / 2.0)
+        return MATRIX @ V + (LEAK * REST + g * (0.0 - V)) / CAPACITANCE
+
+    options = {"method": "DOP853", "rtol": 1e-11, "atol": 1e-11}
+    middle = solve_ivp(rate, (0, onset), START, **options).y[:, -1]
+    expected = solve_ivp(rate, (onset, 8), middle, **options).y[:, -1]
+    model = pair(both_ways(), receptors=receptors)
+    errors = []
+    for dt in (0.1, 0.05):
+        sim = nj.simulate(model, duration=8.0, dt=dt, inputs={"a": {"exc": impulse(dt)}})
+        errors.append(np.abs(voltages(sim.final_state.state) - expected).max())
+    assert errors[1] < 2e-3 and errors[0] / errors[1] == pytest.approx(4.0, rel=0.1)
+
+
+def test_the_voltage_is_found_by_itself():
+    V = jnp.array([-50.0, -60.0])
+    gap = S.GapJunctions("a", "b", jnp.eye(2))
+    for source in ({"V": V}, {"V_m": V}, {"V_m": V, "V": 0 * V}):
+        for target in ({"V": V - 1}, {"V_m": V - 1}):
+            np.testing.assert_allclose(gap.current(source, target), [1.0, 1.0], rtol=1e-13)
+    with pytest.raises(ValueError, match=r"'V_m' or 'V' of part 'b'.*Known: rate"):
+        gap.current({"V": V}, {"rate": V})
+    explicit = S.GapJunctions("a", "b", jnp.eye(2), leaf="V")
+    with pytest.raises(ValueError, match=r"'V' of part 'a'.*Did you mean 'V_m'"):
+        explicit.current({"V_m": V}, {"V_m": V})
