@@ -327,6 +327,13 @@ class Network(Dynamics):
     def step(self, state, inputs, clock: Clock):
         """Step all populations with the impulses that arrive now, then send their spikes off."""
         layout, inbox = self.layout, state["inbox"]
+        places = layout.size * layout.steps * bool(self.plans)
+        if inbox.shape != (places,):
+            raise ValueError(
+                f"the state is that of another network, or of a grid of delays other than "
+                f"{layout.dt:g} ms: its inbox has {inbox.size} places, this network has {places}; "
+                "go on with the same network and dt, or begin with init_state"
+            )
         learning = {
             p.name: PlasticStep(
                 p, rules_of(self.projections[p.name]), state["plasticity"][p.name],

@@ -78,9 +78,6 @@ def _host(edges) -> int:
     return sum(a.nbytes for a in arrays if a is not None)
 
 
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} GB"
+def _size(count: int) -> str:
+    power = min((len(str(count)) - 1) // 3, 3)
+    return f"{count / 1000**power:.3g} {('B', 'kB', 'MB', 'GB')[power]}"
