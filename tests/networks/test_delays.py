@@ -69,7 +69,7 @@ def test_the_derivative_by_the_delay():
 
 
 def test_a_delay_is_learned():
-    net = pair(1.03, interpolate=True)
+    net = pair(1.73, interpolate=True)
     name = "pre->post:syn"
     where = lambda n: n.projections[name].delay
     # a smooth target: the delayed current, low-pass filtered
@@ -80,7 +80,7 @@ def test_a_delay_is_learned():
             lambda d, net: jnp.mean((smooth(current(eqx.tree_at(where, net, d))) - target) ** 2)
         )
     )
-    for _ in range(60):
+    for _ in range(14):
         step = slope(where(net), net)
         net = eqx.tree_at(where, net, where(net) - 0.03 * jnp.sign(step)).on_grid(0.1)
     assert abs(float(where(net)[0]) - 2.0) < 0.06
