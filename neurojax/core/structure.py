@@ -19,13 +19,14 @@ _ELEMENTWISE = {
     "cos", "cosh", "digamma", "div", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1",
     "floor", "ge", "gt", "igamma", "igammac", "integer_pow", "is_finite", "le", "lgamma", "log",
     "log1p", "logistic", "lt", "max", "min", "mul", "ne", "neg", "nextafter", "not",
-    "optimization_barrier", "or", "pow", "reduce_precision", "rem", "round", "rsqrt", "select_n",
-    "sign", "sin", "sinh", "sqrt", "square", "stop_gradient", "sub", "tan", "tanh", "xor",
+    "optimization_barrier", "or", "pcast", "pow", "pvary", "reduce_precision", "rem", "round",
+    "rsqrt", "select_n", "sign", "sin", "sinh", "sqrt", "square", "stop_gradient", "sub", "tan",
+    "tanh", "xor",
 }  # fmt: skip
 _ADDITIVE = {
     "add", "add_any", "broadcast_in_dim", "concatenate", "convert_element_type", "copy", "copy_p",
-    "cumsum", "expand_dims", "neg", "optimization_barrier", "pad", "reduce_sum", "reshape", "rev",
-    "slice", "squeeze", "sub", "transpose",
+    "cumsum", "expand_dims", "neg", "optimization_barrier", "pad", "pcast", "pvary",
+    "reduce_sum", "reshape", "rev", "slice", "squeeze", "sub", "transpose",
 }  # fmt: skip
 _COSTLY = {
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "conv_general_dilated", "cos",
