@@ -57,8 +57,9 @@ if TYPE_CHECKING:
         recordings,
         reports,
         synapses,
+        tasks,
     )
-    from .fitting import fit
+    from .fitting import fit, train
     from .networks import Network, Projection
     from .reports import report
 
@@ -78,6 +79,7 @@ _PACKAGES = frozenset(
         "recordings",
         "reports",
         "synapses",
+        "tasks",
     }
 )
 _FROM = {
@@ -85,6 +87,7 @@ _FROM = {
     "Projection": ".networks",
     "fit": ".fitting",
     "report": ".reports",
+    "train": ".fitting",
 }
 
 __all__ = [
@@ -135,6 +138,8 @@ __all__ = [
     "solvers",
     "surrogate",
     "synapses",
+    "tasks",
+    "train",
     "unwrap",
 ]
 

@@ -54,6 +54,7 @@ def _drive(scale=1.0):
 
 # models whose parameters act through the times of whole spikes only
 WITHOUT_SLOPE = {
+    nj.circuits.ClassicalHopfield,
     nj.neurons.GammaRenewal,
     nj.neurons.InhomogeneousPoisson,
     nj.neurons.Parrot,
@@ -61,16 +62,43 @@ WITHOUT_SLOPE = {
     nj.neurons.SpikeTimes,
 }
 # models that draw numbers, which differ between precisions
-RANDOM = {nj.neurons.EscapeLIF, nj.neurons.Poisson}
+RANDOM = {nj.circuits.CoupledSystems, nj.neurons.EscapeLIF, nj.neurons.Poisson}
 
 # model -> (a small instance, dt in ms, inputs)
 FACTORIES = {
     nj.Block: lambda: (_block(), 50.0, {"left": {"I_e": 0.5}}),
+    nj.circuits.ClassicalHopfield: lambda: (
+        nj.circuits.ClassicalHopfield([[1, 1, -1, -1], [1, -1, 1, -1]]), 1.0, {"I_e": 0.1},
+    ),
     nj.circuits.ConductanceCircuit: lambda: (
         nj.circuits.ConductanceCircuit(_wiring()), 0.5, {"I_e": 1.0},
     ),
     nj.circuits.ConnectomeCircuit: lambda: (
         nj.circuits.ConnectomeCircuit(_wiring(), key=jax.random.key(1)), 100.0, {"I_e": 0.5},
+    ),
+    nj.circuits.CoupledSystems: lambda: (
+        nj.circuits.CoupledSystems.ring(4, 0.2, curvature=0.1), 0.5, {"I_e": 0.5},
+    ),
+    nj.circuits.GainControl: lambda: (
+        nj.circuits.GainControl(0.3 * jnp.eye(3), activation=jnp.tanh), 1.0, {"F": 0.5},
+    ),
+    nj.circuits.GRU: lambda: (
+        nj.circuits.GRU(4, inputs=2, outputs=1), 1.0, {"u": jnp.array([0.5, -1.0])},
+    ),
+    nj.circuits.LeakyRNN: lambda: (
+        nj.circuits.LeakyRNN(4, inputs=2, outputs=1, leak=0.3), 1.0,
+        {"u": jnp.array([0.5, -1.0])},
+    ),
+    nj.circuits.MinimalGatedRNN: lambda: (
+        nj.circuits.MinimalGatedRNN(4, inputs=2, outputs=1), 1.0, {"u": jnp.array([0.5, -1.0])},
+    ),
+    nj.circuits.ModernHopfield: lambda: (
+        nj.circuits.ModernHopfield([[1.0, 1.0, -1.0], [1.0, -1.0, 0.5]]), 1.0, {"I_e": 0.2},
+    ),
+    nj.circuits.RateRNN: lambda: (
+        nj.circuits.RateRNN(
+            4, inputs=2, outputs=1, tau=nj.positive(4.0), recurrent=nj.circuits.DaleBalanced(),
+        ), 1.0, {"u": jnp.array([0.5, -1.0])},
     ),
     nj.networks.Network: lambda: (_network(), 0.1, {"A": _drive(), "B": _drive()}),
     nj.neurons.ALIF: lambda: (_neuron("ALIF", b=(1.0, 2.0), tau_b=(10.0, 100.0)), 0.1, _drive()),

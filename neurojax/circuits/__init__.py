@@ -1,6 +1,66 @@
-"""Trainable circuits."""
+"""Trainable circuits, and how their weights begin."""
 
+from .classical_hopfield import ClassicalHopfield
 from .conductance_circuit import ConductanceCircuit
 from .connectome_circuit import ConnectomeCircuit
+from .constrained_weights import area_mask, masked, sign_kept
+from .coupled_systems import CoupledSystems, disagreement
+from .gain_control import GainControl, adapt_gains, coding_cost
+from .gated_rnn import GRU, MinimalGatedRNN
+from .initial_weights import (
+    AbstractWeights,
+    DaleBalanced,
+    FromConnectome,
+    Gaussian,
+    Orthogonal,
+    Truncated,
+)
+from .leaky_rnn import LeakyRNN
+from .low_rank import LowRank, low_rank
+from .modern_hopfield import ModernHopfield
+from .nonlinearities import Hennequin
+from .rate_rnn import RateRNN
+from .recurrent import RecurrentCircuit
+from .spectra import (
+    spectral_abscissa,
+    spectral_radius,
+    with_spectral_abscissa,
+    with_spectral_radius,
+)
+from .stability_optimised import evoked_energy_modes, soc200, stability_optimised
 
-__all__ = ["ConductanceCircuit", "ConnectomeCircuit"]
+__all__ = [
+    "GRU",
+    "AbstractWeights",
+    "ConductanceCircuit",
+    "ConnectomeCircuit",
+    "DaleBalanced",
+    "FromConnectome",
+    "Gaussian",
+    "Hennequin",
+    "LeakyRNN",
+    "LowRank",
+    "MinimalGatedRNN",
+    "Orthogonal",
+    "RateRNN",
+    "RecurrentCircuit",
+    "Truncated",
+    "area_mask",
+    "low_rank",
+    "masked",
+    "sign_kept",
+    "spectral_abscissa",
+    "spectral_radius",
+    "with_spectral_abscissa",
+    "with_spectral_radius",
+    "ClassicalHopfield",
+    "CoupledSystems",
+    "GainControl",
+    "ModernHopfield",
+    "adapt_gains",
+    "coding_cost",
+    "disagreement",
+    "evoked_energy_modes",
+    "soc200",
+    "stability_optimised",
+]

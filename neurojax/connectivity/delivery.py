@@ -7,6 +7,7 @@ from jaxtyping import Array
 from neurojax.core import SpikeOutput
 from neurojax.core.spikes import pack
 from neurojax.core.surrogate import AbstractSurrogate, Triangle
+from neurojax.core.symbolic_zeros import instantiated, is_zero
 
 from .event_products import push
 from .spike_list import BITS
@@ -45,12 +46,12 @@ def deliver(
             moved, _trial(x), w, words[None], targets, turn, every
         )
         value = run(*primals)
-        moved = (jnp.zeros_like(buffer) if _is_zero(moved) else moved)[None]
-        if not _is_zero(d_weights):
+        moved = instantiated(buffer, moved)[None]
+        if not is_zero(d_weights):
             moved = add(moved, amplitude, d_weights, words)
-        if not _is_zero(d_amplitude):
+        if not is_zero(d_amplitude):
             moved = add(moved, d_amplitude, weights, words)
-        if not all(map(_is_zero, d_distances)):
+        if not all(map(is_zero, d_distances)):
             near, change = _near(surrogates, distances, d_distances, armed)
             every = all(surrogate.support is None for surrogate in surrogates)
             moved = add(moved, amplitude * change, weights, near, every)
@@ -76,7 +77,7 @@ def _near(surrogates: tuple[AbstractSurrogate, ...], distances, tangents, armed)
         support = surrogate.support
         close = jnp.ones(x.shape, bool) if support is None else jnp.abs(x) < support
         close = close if on is None else close & on
-        if _is_zero(dx):
+        if is_zero(dx):
             close, dx = jnp.zeros(x.shape, bool), jnp.zeros_like(x)
         near.append(pack(lambda part, close=close: close[part], x.shape[0]))
         change.append(in_rows(jnp.where(close, surrogate.slope(x) * dx, 0.0)))
@@ -86,7 +87,3 @@ def _near(surrogates: tuple[AbstractSurrogate, ...], distances, tangents, armed)
 def _trial(x):
     """One trial of the event products."""
     return x if jnp.ndim(x) == 0 else x[None]
-
-
-def _is_zero(tangent) -> bool:
-    return isinstance(tangent, jax.custom_derivatives.SymbolicZero) or tangent is None

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int32
 
 from neurojax.core import SpikeOutput
+from neurojax.core.symbolic_zeros import is_zero
 from neurojax.core.tracing import known
 
 from .delivery import deliver, in_rows
@@ -183,15 +184,11 @@ def _graded(amplitude: Array, weight: Array, targets: Array, size: int) -> Array
         d_amplitude, d_weight, _ = tangents
         moved = jnp.zeros(size, amplitude.dtype)
         # rows that are silent now have derivatives too: those of the sum over all rows
-        if not _is_zero(d_amplitude):
+        if not is_zero(d_amplitude):
             moved = moved + _applied(d_amplitude, weight, targets, size)
-        if not _is_zero(d_weight):
+        if not is_zero(d_weight):
             moved = moved + _applied(amplitude, d_weight, targets, size)
         return run(*primals), moved
 
     run.defjvp(derivative, symbolic_zeros=True)
     return run(amplitude, weight, targets)
-
-
-def _is_zero(tangent) -> bool:
-    return isinstance(tangent, jax.custom_derivatives.SymbolicZero) or tangent is None

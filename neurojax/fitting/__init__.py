@@ -1,5 +1,6 @@
 """Fitting circuits to recordings: objectives, hold-outs, observers, scores, baselines."""
 
+from . import rules
 from .baselines import (
     left_out_animal_baselines,
     partners,
@@ -21,6 +22,8 @@ from .problem import Aligned, align
 from .rescoring import rescored
 from .result import Fit, Job, Protocol
 from .scores import Scores, average, bootstrap_interval, imputation_scores, join, table
+from .train import Trained, train
+from .unroll import Unrolled, unroll
 from .weights import EdgeWeights, edge_weights
 
 __all__ = [
@@ -48,6 +51,8 @@ __all__ = [
     "Shuffled",
     "Split",
     "TeacherForced",
+    "Trained",
+    "Unrolled",
     "UserObjective",
     "WithoutHomologues",
     "align",
@@ -65,7 +70,10 @@ __all__ = [
     "partners",
     "rescored",
     "ridge",
+    "rules",
     "same_animal_baselines",
     "table",
+    "train",
     "train_mean",
+    "unroll",
 ]

@@ -11,6 +11,8 @@ import paramax
 from jaxtyping import Array
 
 from neurojax.connectivity.delivery import deliver, in_rows
+from neurojax.connectivity.edges import Edges
+from neurojax.connectivity.pairs import Pairs
 from neurojax.core import (
     AbstractCoupling,
     Block,
@@ -29,8 +31,18 @@ from neurojax.core.tracing import is_traced
 
 from . import _inbox
 from .plan import Layout, Plan, compile_plans, compile_plasticity
-from .plastic import PlasticPlan, PlasticStep, check, init, present_weights, rules_of
+from .plastic import (
+    PlasticPlan,
+    PlasticStep,
+    check,
+    check_membrane,
+    init,
+    membrane,
+    present_weights,
+    rules_of,
+)
 from .projection import Projection
+from .rewiring import rewired
 from .summary import describe
 from .synapses import Synapses, build
 
@@ -88,12 +100,7 @@ class Network(Dynamics):
 
     def __init__(self, populations, projections=(), couplings=(), *, key=None, dt: float = 0.1):
         self.populations = _checked_populations(populations)
-        sizes = {name: _size(part) for name, part in self.populations.items()}
-        starts = np.cumsum([0, *sizes.values()])
-        identities = {
-            name: np.arange(lo, lo + n)
-            for (name, n), lo in zip(sizes.items(), starts, strict=False)
-        }
+        sizes, identities = self.sizes, self._identities()
         built = {}
         for projection in projections:
             if not isinstance(projection, Projection):
@@ -117,6 +124,8 @@ class Network(Dynamics):
         self.tables = None
         self.layout, self.plans = compile_plans(self.projections, sizes, float(dt))
         self.plastic = compile_plasticity(self.projections, self.plans, self.layout)
+        for p in self.plastic:
+            check_membrane(p, rules_of(self.projections[p.name]), self.populations)
 
     # -- structure ---------------------------------------------------------------------------
 
@@ -124,6 +133,45 @@ class Network(Dynamics):
     def sizes(self) -> dict[str, int]:
         """The number of neurons of each population."""
         return {name: _size(part) for name, part in self.populations.items()}
+
+    def _identities(self) -> dict[str, np.ndarray]:
+        """A number for every neuron of the network, by population."""
+        starts = np.cumsum([0, *self.sizes.values()])
+        return {
+            name: np.arange(lo, lo + n)
+            for (name, n), lo in zip(self.sizes.items(), starts, strict=False)
+        }
+
+    def ends(self, projection: str) -> Pairs:
+        """The two sides of a projection, and which pairs are one neuron with itself."""
+        synapses, known = self.projections[projection], self._identities()
+        pre, post = (
+            np.concatenate([known[n] if part is None else known[n][part.of(len(known[n]))]
+                            for n, part in side])
+            for side in (synapses.source, synapses.target)
+        )  # fmt: skip
+        return Pairs(len(pre), len(post), pre, post)
+
+    def with_edges(self, state, projection: str, edges: Edges, origin, weight: float):
+        """The network and its state with other synapses of a plastic projection.
+
+        Everything else stays, also what is under way. The new network starts from the weights that
+        the new state has.
+
+        Arguments:
+            state: of the network, or a `SimState` such as `sim.final_state`.
+            projection: its name.
+            edges: as many synapses as before.
+            origin: for each of them the old synapse whose weight and traces it takes over, or -1.
+            weight: of the synapses without one.
+
+        Returns:
+            Network and state, of the kind that was given.
+
+        Raises:
+            ValueError: if the projection is not plastic, or has another number of synapses.
+        """
+        return rewired(self, state, projection, edges, np.asarray(origin), weight)
 
     def _check_names(self, projection: Projection) -> None:
         for role in ("source", "target"):
@@ -254,10 +302,11 @@ class Network(Dynamics):
             if s.release is not None
         }
         owned = {plan.owner: plan for plan in self.plans}
-        plastic = {
-            p.name: init(p, rules_of(self.projections[p.name]), self._table(owned[p.name]))
-            for p in self.plastic
-        }
+        plastic = {}
+        for p in self.plastic:
+            rules = rules_of(self.projections[p.name])
+            V_m = membrane(p, rules, state["populations"])
+            plastic[p.name] = init(p, rules, self._table(owned[p.name]), V_m)
         return (
             state
             | ({"release": release} if release else {})
@@ -365,7 +414,9 @@ class Network(Dynamics):
         outputs, words = self._packed(outputs)
         joined = lambda names: jnp.concatenate([words[name] for name in names])
         for p in self.plastic:
-            learning[p.name].fire(joined(p.sources), joined(p.targets))
+            own = learning[p.name]
+            V_m = membrane(p, own.rules, new["populations"])
+            own.fire(joined(p.sources), joined(p.targets), V_m)
         new |= self._send(state, outputs, words, inbox, clock, learning)
         if learning:
             new["plasticity"] = {name: step.state() for name, step in learning.items()}

@@ -5,7 +5,8 @@ its rules keep, and a ring with the packed spikes that are still on their way al
 the delay is on. In a step the traces move first. With an axonal delay the spikes that arrive in
 this step then change their synapses and are delivered at once; the postsynaptic spikes of the step
 follow when they are known. With a dendritic delay everything happens at the end of the step:
-postsynaptic spikes that have travelled back, then presynaptic spikes, which are sent off.
+postsynaptic spikes that have travelled back, then presynaptic spikes, which are sent off. Rules of
+the membrane potential come after the spikes; with a dendritic delay it travels like them.
 """
 
 from typing import Any
@@ -17,12 +18,22 @@ import numpy as np
 import paramax
 from jaxtyping import Array
 
+from neurojax.connectivity.delivery import in_rows
 from neurojax.connectivity.event_products import push
 from neurojax.connectivity.spike_list import BITS
 from neurojax.core import Clock
 from neurojax.core.tracing import known
 from neurojax.plasticity import AbstractRule
-from neurojax.plasticity.events import Moving, Rules, Where, acts, at_events, fired_in_rows, settled
+from neurojax.plasticity.events import (
+    Moving,
+    Rules,
+    Where,
+    acts,
+    at_events,
+    fired_in_rows,
+    packed_rows,
+    settled,
+)
 
 from . import _inbox
 from .synapses import Synapses
@@ -40,6 +51,7 @@ class PlasticPlan(eqx.Module):
         targets: populations of the postsynaptic side.
         steps: delay.
         axonal: whether the delay is on the axon.
+        dt: ms.
     """
 
     where: Where
@@ -48,6 +60,7 @@ class PlasticPlan(eqx.Module):
     targets: tuple[str, ...] = eqx.field(static=True)
     steps: int = eqx.field(static=True)
     axonal: bool = eqx.field(static=True)
+    dt: float = eqx.field(static=True)
 
 
 def rules_of(synapses: Synapses) -> tuple[Any, ...]:
@@ -110,7 +123,7 @@ def check(s: Synapses) -> None:
             )
 
 
-def compile_plastic(synapses: dict[str, Synapses], plans, sources, dt: float, packed_rows, pick):
+def compile_plastic(synapses: dict[str, Synapses], plans, sources, dt: float, rows_of, pick):
     """The plans of all plastic projections.
 
     Arguments:
@@ -118,7 +131,7 @@ def compile_plastic(synapses: dict[str, Synapses], plans, sources, dt: float, pa
         plans: the delivery plans.
         sources: populations with packed words, and their sizes.
         dt: ms.
-        packed_rows: gives the row of each neuron of some populations.
+        rows_of: gives the row of each neuron of some populations.
         pick: gives the chosen neurons of a population.
     """
     found = []
@@ -129,12 +142,12 @@ def compile_plastic(synapses: dict[str, Synapses], plans, sources, dt: float, pa
         used = {name for name, _ in s.target}
         targets = tuple((name, n) for name, n in sources if name in used)
         steps = int(s.delay_steps(dt).max(initial=1))
-        rows = packed_rows(targets)
+        rows = rows_of(targets)
         row = np.concatenate([pick(rows[name], part) for name, part in s.target])
         where = _where(plan, row[s.edges.post], sum(-(-n // BITS) for _, n in targets) * BITS)
         names = lambda side: tuple(name for name, _ in side)
         found.append(
-            PlasticPlan(where, s.name, names(plan.sources), names(targets), steps, is_axonal(s))
+            PlasticPlan(where, s.name, names(plan.sources), names(targets), steps, is_axonal(s), dt)
         )
     return tuple(found)
 
@@ -160,13 +173,43 @@ def _where(plan, post: np.ndarray, height: int) -> Where:
     return Where(jnp.asarray(posts), jnp.asarray(incoming))
 
 
-def init(plan: PlasticPlan, rules: Rules, table: Array) -> dict[str, Any]:
+def check_membrane(plan: PlasticPlan, rules: Rules, populations) -> None:
+    """Targets of a rule that senses the membrane potential have one.
+
+    Raises:
+        ValueError: naming the population without `V_m`.
+    """
+    for name in plan.targets if acts(rules, "sense") else ():
+        part = populations[name]
+        state = jax.eval_shape(lambda part=part: part.init_state(key=jax.random.key(0)))
+        if not isinstance(state, dict) or "V_m" not in state:
+            kinds = ", ".join(type(r).__name__ for r in rules if acts((r,), "sense"))
+            raise ValueError(
+                f"{kinds} of projection {plan.name!r} reads the membrane potential 'V_m' of its "
+                f"targets, but {name!r} ({type(part).__name__}) has none"
+            )
+
+
+def membrane(plan: PlasticPlan, rules: Rules, states: dict[str, Any]) -> Array | None:
+    """The potential of all targets in rows; `None` where no rule senses it.
+
+    Arguments:
+        plan: of the projection.
+        rules: its rules.
+        states: of the populations.
+    """
+    if not acts(rules, "sense"):
+        return None
+    return jnp.pad(jnp.concatenate([in_rows(states[name]["V_m"]) for name in plan.targets]), (0, 1))
+
+
+def init(plan: PlasticPlan, rules: Rules, table: Array, V_m: Array | None) -> dict[str, Any]:
     """The state of a plastic projection before the first step."""
     kind = table.dtype
     full = lambda values, shape: {n: jnp.full(shape, v, kind) for n, v in values.items()}
     rows, targets = table.shape[0], plan.where.incoming.shape[0]
     waiting = (rows if plan.axonal else targets) // BITS
-    return {
+    state = {
         "weights": table,
         "under_way": jnp.zeros(plan.steps * waiting, jnp.uint32),
         "rules": [
@@ -179,6 +222,21 @@ def init(plan: PlasticPlan, rules: Rules, table: Array) -> dict[str, Any]:
             for rule in rules
         ],
     }
+    for rule, own in zip(rules, state["rules"], strict=True):
+        past = {
+            name: jnp.tile(own["post"][other], steps)
+            for name, (other, steps) in _past(rule, plan.dt).items()
+            if steps
+        }
+        own |= {"past": past} if past else {}
+    if V_m is not None and not plan.axonal:
+        state["membrane"] = jnp.tile(V_m.astype(kind), plan.steps)
+    return state
+
+
+def _past(rule: AbstractRule, dt: float) -> dict[str, tuple[str, int]]:
+    """The traces that hold what another one was: by name, the other and whole steps."""
+    return {name: (other, round(ms / dt)) for name, (other, ms) in rule.remembered().items()}
 
 
 def present_weights(rules: Rules, state: dict[str, Any]) -> Array:
@@ -210,8 +268,9 @@ class PlasticStep:
         self.shared = tuple(rule.advance(own["shared"], inputs, h) for rule, own in pairs)
         # moved in place, once: else XLA does it again wherever they are read, on a copy
         self.pre, self.post = jax.lax.optimization_barrier((self.pre, self.post))
-        size, steps = state["under_way"].shape[0] // plan.steps, plan.steps
-        self.ring, self.due = _inbox.take(state["under_way"], clock.step, size, steps)
+        self.past = [own.get("past", {}) for own in state["rules"]]
+        self.membrane = state.get("membrane")
+        self.ring, self.due = self._take(state["under_way"], plan.steps)
 
     def _moving(self) -> Moving:
         return Moving(self.rules, self.w, self.synapses, self.pre, self.post, self.shared)
@@ -230,18 +289,57 @@ class PlasticStep:
         inbox, self.w = jax.lax.optimization_barrier((inbox, self.w))
         return inbox
 
-    def fire(self, pre: Array, post: Array) -> None:
-        """Take the spikes of this step, in packed words."""
+    def fire(self, pre: Array, post: Array, V_m: Array | None) -> None:
+        """Take the spikes of this step, in packed words, and the potential of the targets."""
         if self.plan.axonal:
             self._at("at_post", post)
+            self._sense(V_m, post)
             self._after(self.due, post)
-            self._enqueue(pre)
+            self.ring = self._queued(self.ring, pre, self.plan.steps)
         else:
             self._at("at_post", self.due)
             self._at("at_pre", pre)
+            if V_m is not None and self.membrane is not None:
+                ring, due = self._take(self.membrane, self.plan.steps)
+                self.membrane, V_m = self._queued(ring, V_m, self.plan.steps), due
+            self._sense(V_m, self.due)
             self._after(pre, self.due)
-            self._enqueue(post)
+            self.ring = self._queued(self.ring, post, self.plan.steps)
         self._settle()
+
+    def _sense(self, V_m: Array | None, post: Array) -> None:
+        if V_m is None:
+            return
+        dtype, h = self.w.dtype, self.clock.dt
+        fired, V_m = fired_in_rows(post).astype(dtype), V_m.astype(dtype)
+        self.post = tuple(
+            self._remember(i, rule.sense(own, V_m, fired, h))
+            for i, (rule, own) in enumerate(zip(self.rules, self.post, strict=True))
+        )
+        height, width = self.w.shape
+        # rows without synapses are never asked
+        has_synapses = self.plan.where.incoming[:, 0] < (height - 1) * width
+        for i, rule in enumerate(self.rules):
+            if acts((rule,), "while_active"):
+                words = packed_rows(rule.active(self.post[i]) & has_synapses)
+                one = lambda parts, i=i: (parts[i],)
+                moving = Moving(
+                    (rule,), self.w, one(self.synapses), one(self.pre), one(self.post),
+                    one(self.shared),
+                )  # fmt: skip
+                self.w, (own,) = at_events("while_active", moving, words, self.plan.where)
+                self.synapses = (*self.synapses[:i], own, *self.synapses[i + 1 :])
+
+    def _remember(self, i: int, post):
+        """The traces of a rule with those that hold what others were."""
+        post, past = dict(post), dict(self.past[i])
+        for name, (other, steps) in _past(self.rules[i], self.plan.dt).items():
+            post[name] = post[other]
+            if steps:
+                ring, before = self._take(past[name], steps)
+                past[name], post[name] = self._queued(ring, post[other], steps), before
+        self.past[i] = past
+        return post
 
     def _after(self, pre: Array, post: Array) -> None:
         read = (self.w, self.synapses, self.pre, self.post)
@@ -251,12 +349,15 @@ class PlasticStep:
         after = [(r.after_pre(a, fired[0]), r.after_post(b, fired[1])) for r, a, b in sides]
         self.pre, self.post = (tuple(side) for side in zip(*after, strict=True))
 
-    def _enqueue(self, words: Array) -> None:
-        if self.plan.steps == 1:
-            self.ring = words
-            return
-        turn: Any = _inbox.turn(self.clock.step, words.shape[0], self.plan.steps)
-        self.ring = jax.lax.dynamic_update_slice(self.ring, words, (turn,))
+    def _take(self, ring: Array, steps: int) -> tuple[Array, Array]:
+        """A ring over some steps, and what was put in so many steps ago."""
+        return _inbox.take(ring, self.clock.step, ring.shape[0] // steps, steps)
+
+    def _queued(self, ring: Array, new: Array, steps: int) -> Array:
+        if steps == 1:
+            return new
+        turn: Any = _inbox.turn(self.clock.step, new.shape[0], steps)
+        return jax.lax.dynamic_update_slice(ring, new, (turn,))
 
     def _settle(self) -> None:
         for i, rule in enumerate(self.rules):
@@ -274,8 +375,9 @@ class PlasticStep:
         """The new state."""
         parts = zip(self.pre, self.post, self.synapses, self.shared, strict=True)
         names = ("pre", "post", "synapse", "shared")
-        return {
-            "weights": self.w,
-            "under_way": self.ring,
-            "rules": [dict(zip(names, part, strict=True)) for part in parts],
-        }
+        rules = [
+            dict(zip(names, part, strict=True)) | ({"past": past} if past else {})
+            for part, past in zip(parts, self.past, strict=True)
+        ]
+        membrane = {} if self.membrane is None else {"membrane": self.membrane}
+        return {"weights": self.w, "under_way": self.ring, "rules": rules} | membrane

@@ -5,9 +5,12 @@ The weights are then part of the state: `net.weights(sim.final_state, "name of t
 `Hebb`, `AntiHebb`, `Oja` and `BCM` are for rates and work on matrices.
 """
 
+from .clopath import Clopath
+from .homeostatic_threshold import HomeostaticThreshold
 from .inhibitory import InhibitorySTDP
 from .pair import PairSTDP
 from .rates import BCM, AntiHebb, Hebb, Oja
+from .rewire import rewire
 from .rule import AbstractRule
 from .scaling import SynapticScaling
 from .symmetric import SymmetricSTDP
@@ -18,7 +21,9 @@ __all__ = [
     "AbstractRule",
     "AntiHebb",
     "BCM",
+    "Clopath",
     "Hebb",
+    "HomeostaticThreshold",
     "InhibitorySTDP",
     "Oja",
     "PairSTDP",
@@ -26,4 +31,5 @@ __all__ = [
     "SynapticScaling",
     "ThreeFactorSTDP",
     "TripletSTDP",
+    "rewire",
 ]

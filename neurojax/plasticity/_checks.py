@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import paramax
 
 from neurojax.core import as_parameter
-from neurojax.core.errors import suggestion
 from neurojax.core.tracing import known
 
 
@@ -33,16 +32,6 @@ def check_scalars(rule) -> None:
             raise ValueError(f"{name} of {kind} must be positive (ms), got {float(value):g}")
 
 
-def check_positive(rule, *names: str) -> None:
-    """The parameters of these names are positive."""
-    for name in names:
-        value = paramax.unwrap(getattr(rule, name))
-        if known(value) and not float(value) > 0:
-            raise ValueError(
-                f"{name} of {type(rule).__name__} must be positive, got {float(value):g}"
-            )
-
-
 def check_bounds(rule) -> None:
     """The lower bound lies below the upper one."""
     low, high = (paramax.unwrap(x) for x in (rule.w_min, rule.w_max))
@@ -50,13 +39,4 @@ def check_bounds(rule) -> None:
         raise ValueError(
             f"w_min of {type(rule).__name__} must lie below w_max, got w_min={float(low):g} and "
             f"w_max={float(high):g}"
-        )
-
-
-def check_choice(rule, name: str, choices) -> None:
-    """A static field has one of a few values."""
-    value = getattr(rule, name)
-    if value not in choices:
-        raise ValueError(
-            f"unknown {name} of {type(rule).__name__}: {value!r}." + suggestion(str(value), choices)
         )

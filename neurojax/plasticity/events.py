@@ -2,13 +2,13 @@
 
 Weights, and whatever else the synapses keep, stand in tables [row + 1, width] with one row per
 presynaptic neuron in the order of packed bits; the last row is padding. A presynaptic event changes
-a row in place. For a postsynaptic event a second table lists where the incoming synapses of each
-neuron stand. `vmap` joins the trials into one longer list of events. Derivatives are exact: they
-are those of the same change written for all synapses at once, and cost as much.
+a row in place. For a postsynaptic event, or a neuron that is active, a second table lists where the
+incoming synapses of each neuron stand. `vmap` joins the trials into one longer list of events.
+Derivatives are exact: they are those of the same change written for all synapses at once, and cost
+as much.
 """
 
 from functools import partial
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int32
 
 from neurojax.connectivity.spike_list import BITS, rows, set_bits_before
+from neurojax.core.symbolic_zeros import instantiated, is_zero
 
 from .rule import AbstractRule
 
@@ -67,18 +68,24 @@ def fired_in_rows(words: Array) -> Bool[Array, " rows"]:
     return jnp.pad(bits.ravel() > 0, (0, 1))
 
 
-def acts(rules: Rules, side: str) -> bool:
-    """Whether any rule does something at events of a side."""
-    return any(getattr(type(rule), side) is not getattr(AbstractRule, side) for rule in rules)
+def packed_rows(active: Array) -> Array:
+    """Packed words from one boolean per row, the padding row included; see `fired_in_rows`."""
+    bits = active[:-1].reshape(-1, BITS).astype(jnp.uint32)
+    return jnp.sum(bits << jnp.arange(BITS, dtype=jnp.uint32)[None], axis=1, dtype=jnp.uint32)
+
+
+def acts(rules: Rules, method: str) -> bool:
+    """Whether any rule overrides a method, such as what it does at events of a side."""
+    return any(getattr(type(rule), method) is not getattr(AbstractRule, method) for rule in rules)
 
 
 def at_events(side: str, moving: Moving, words: Array, where: Where):
     """The tables after the events of one side.
 
     Arguments:
-        side: `"at_pre"` or `"at_post"`.
+        side: `"at_pre"`, `"at_post"` or `"while_active"`, methods of the rules.
         moving: tables, traces and rules.
-        words: packed words of the neurons of that side.
+        words: packed words of the neurons of that side (postsynaptic ones but for `"at_pre"`).
         where: the synapses.
     """
     floats, static = eqx.partition(moving, eqx.is_inexact_array)
@@ -92,10 +99,10 @@ def at_events(side: str, moving: Moving, words: Array, where: Where):
 
     def derivative(primals, tangents):
         value, moved = run(*primals), tangents[0]
-        if all(map(_is_zero, jax.tree.leaves(moved))):
+        if all(map(is_zero, jax.tree.leaves(moved))):
             return value, (moved.w, moved.synapses)
         _, words, where = primals
-        moved = jax.tree.map(_instantiated, primals[0], moved)
+        moved = jax.tree.map(instantiated, primals[0], moved)
         return value, jax.jvp(lambda f: dense(f, words, where), primals[:1], (moved,))[1]
 
     run.defjvp(derivative, symbolic_zeros=True)
@@ -135,7 +142,7 @@ def settled(moving: Moving, which: int, due, where: Where):
 
     def derivative(primals, tangents):
         value, moved = run(*primals), tangents[0]
-        if all(map(_is_zero, jax.tree.leaves(moved))):
+        if all(map(is_zero, jax.tree.leaves(moved))):
             return value, (moved.w, moved.synapses)
         floats, due, where = primals
 
@@ -143,7 +150,7 @@ def settled(moving: Moving, which: int, due, where: Where):
             old = (floats.w, floats.synapses)
             return jax.tree.map(partial(jnp.where, due), change(floats, old, where), old)
 
-        moved = jax.tree.map(_instantiated, floats, moved)
+        moved = jax.tree.map(instantiated, floats, moved)
         return value, jax.jvp(dense, (floats,), (moved,))[1]
 
     run.defjvp(derivative, symbolic_zeros=True)
@@ -156,7 +163,7 @@ def settled(moving: Moving, which: int, due, where: Where):
 def _dense(side: str, moving: Moving, words, where: Where):
     fired, inside = fired_in_rows(words), where.posts < _targets(where)
     shape = moving.w.shape
-    active = fired[where.posts] if side == "at_post" else jnp.broadcast_to(fired[:, None], shape)
+    active = jnp.broadcast_to(fired[:, None], shape) if side == "at_pre" else fired[where.posts]
     pre = jax.tree.map(lambda x: jnp.broadcast_to(x[:, None], shape), moving.pre)
     post = jax.tree.map(lambda x: x[where.posts], moving.post)
     changed = _change(side, moving.rules, moving.tables, pre, post, moving.shared)
@@ -186,7 +193,7 @@ def _batched(side: str, static):
 
     @jax.custom_batching.custom_vmap
     def run(floats, words, where):
-        loop = _pre_loop if side == "at_pre" else _post_loop
+        loop = _pre_loop if side == "at_pre" else partial(_post_loop, side)
         return loop(eqx.combine(floats, static), words, where)
 
     @run.def_vmap
@@ -273,7 +280,7 @@ def _pre_loop(moving: Moving, words, where: Where):
     return jax.tree.map(lambda x: x.reshape(shape), events.loop(body, flat))
 
 
-def _post_loop(moving: Moving, words, where: Where):
+def _post_loop(side: str, moving: Moving, words, where: Where):
     events, shape = _List(moving, words), moving.w.shape
     height, width = shape[1:]
     zero = jnp.zeros((), jnp.int32)
@@ -287,7 +294,7 @@ def _post_loop(moving: Moving, words, where: Where):
         sources = jax.lax.div(places, jnp.asarray(width, places.dtype))
         pre = jax.tree.map(lambda x: _of(x, trial[:, None], sources), moving.pre)
         post = jax.tree.map(lambda x: _of(x, trial, row), moving.post)
-        new = events.change("at_post", trial, old, pre, post)
+        new = events.change(side, trial, old, pre, post)
         inside = sources < height - 1
         new = jax.tree.map(lambda a, b: jnp.where(inside, a, b), new, old)
         new = jax.lax.optimization_barrier(new)
@@ -310,14 +317,3 @@ def _of(trace, trial, neuron):
     if trace.shape[0] == 1:
         return _read(trace[0], neuron)
     return _read(trace.ravel(), trial * trace.shape[1] + neuron)
-
-
-# -- zeros ---------------------------------------------------------------------------------------
-
-
-def _is_zero(tangent) -> bool:
-    return isinstance(tangent, jax.custom_derivatives.SymbolicZero)
-
-
-def _instantiated(primal, tangent) -> Any:
-    return jnp.zeros_like(primal) if _is_zero(tangent) else tangent

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import paramax
 
 from neurojax.core import Parameter, parameter
+from neurojax.core.parameter_checks import check_choice, check_positive
 from neurojax.core.tracing import known
 
-from ._checks import check_choice, check_positive
 from .rule import AbstractRule, decayed, raised
 from .weight_dependence import BOUNDED, DEPENDENCES, depression, potentiation
 

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import Parameter
+from neurojax.core.parameter_checks import check_choice
 
-from ._checks import check_bounds, check_choice, check_scalars
+from ._checks import check_bounds, check_scalars
 
 DELAYS = ("axonal", "dendritic")
 
@@ -24,11 +25,15 @@ class AbstractRule(eqx.Module):
     events of a synapse at exactly the same time do not see each other. All methods are elementwise.
     A new rule names its traces (`init_pre`, `init_post`) and overrides what it needs.
 
+    A rule of the membrane potential overrides `sense`, and `active` and `while_active` where
+    weights move between events: the cost follows the number of neurons that are active in a step.
+
     Where the delay d of the projection lies decides when the spikes act at the synapse. A
     presynaptic spike at $t$ acts at $t + d$ with `delay="axonal"`, at $t$ with `"dendritic"`; a
-    postsynaptic one at $t$ and $t + d$. A spike transmits the weight that it finds after the change
-    that it makes itself. If both events of a synapse come at the same time, the presynaptic one
-    goes first with an axonal delay, the postsynaptic one with a dendritic delay.
+    postsynaptic one (and the membrane potential) at $t$ and $t + d$. A spike transmits the weight
+    that it finds after the change that it makes itself. If both events of a synapse come at the
+    same time, the presynaptic one goes first with an axonal delay, the postsynaptic one with a
+    dendritic delay.
 
     Derivatives by weights and parameters of the rule are exact at the given spikes. The surrogate
     slope of a spike acts through what it delivers with a dendritic delay only.
@@ -108,6 +113,31 @@ class AbstractRule(eqx.Module):
     def after_post(self, post: Values, fired: Array) -> Values:
         """The traces after the events."""
         return post
+
+    # -- the membrane of the postsynaptic neurons ---------------------------------------------
+
+    def sense(self, post: Values, V_m: Array, fired: Array, h) -> Values:
+        """The traces when the step of `h` ms has ended, after `at_pre` and `at_post`.
+
+        Arguments:
+            post: traces.
+            V_m: membrane potential at the end of the step, before a reset, mV.
+            fired: 1 for neurons that fired, else 0.
+            h: ms.
+        """
+        return post
+
+    def remembered(self) -> dict[str, tuple[str, float]]:
+        """Traces that hold what another one was, in `sense`, some ms ago: by name, (other, ms)."""
+        return {}
+
+    def active(self, post: Values) -> Array:
+        """The postsynaptic neurons whose synapses change in this step, asked after `sense`."""
+        raise NotImplementedError(f"{type(self).__name__} has while_active, but not active")
+
+    def while_active(self, synapse: Values, pre: Values, post: Values, shared: Values) -> Values:
+        """The synapses onto a postsynaptic neuron that is active; here `post` are scalars."""
+        return synapse
 
     # -- now and then ------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from neurojax.core import Parameter, parameter
 from neurojax.core.inputs import MS_HZ
+from neurojax.core.parameter_checks import check_positive
 
-from ._checks import check_positive
 from .rule import AbstractRule, decayed
 
 

@@ -6,8 +6,8 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from neurojax.core import Parameter, parameter
+from neurojax.core.parameter_checks import check_choice
 
-from ._checks import check_choice
 from .rule import AbstractRule, decayed, raised
 
 

@@ -1,0 +1,91 @@
+"""What every trainable recurrent circuit has in common: rates, and a linear read-out of them."""
+
+from abc import abstractmethod
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from neurojax.core import Dynamics, as_parameter, unwrap
+
+from .initial_weights import AbstractWeights, Gaussian
+from .low_rank import LowRank
+
+
+class RecurrentCircuit(Dynamics):
+    r"""A circuit with rates r and outputs $z = W_{out}\,r + c$; what `nj.train` trains.
+
+    Weights are [to, from]. `recurrent`, `input`, `output` and `feedback` may be wrapped
+    (`nj.frozen`, `masked`, `sign_kept`); what is not there is `None`.
+    """
+
+    output: eqx.AbstractVar[Any]  # (outputs, n) or None
+    output_bias: eqx.AbstractVar[Any]  # (outputs,) or None
+    n: eqx.AbstractVar[int]
+
+    @abstractmethod
+    def rates(self, state) -> Array:
+        """The rates of the units, (n,)."""
+
+    def read_out(self, rates) -> Array:
+        """The outputs for rates of shape (..., n)."""
+        if self.output is None:
+            return jnp.zeros((*rates.shape[:-1], 0), rates.dtype)
+        outputs = current(self.output, rates)
+        return outputs + jnp.broadcast_to(self.output_bias, outputs.shape)
+
+    def values(self, state) -> dict[str, Array]:
+        """What the circuit emits at each step: its rates and its outputs."""
+        rates = self.rates(state)
+        return {"rate": rates, "output": self.read_out(rates)}
+
+
+def current(weights, rates) -> Array:
+    """The currents of weights [to, from] for rates of shape (..., from)."""
+    if isinstance(weights, LowRank):
+        return weights.apply(rates)
+    # as one contraction, without a transpose that XLA would make anew at every step; in this order
+    # a batch of trials is one product in the layout that it has already
+    return jax.lax.dot_general(rates, weights, (((rates.ndim - 1,), (1,)), ((), ())))
+
+
+def drawn_recurrent(weights, key, n: int, name: str = "recurrent") -> Any:
+    """Weights given as an array, a wrapper or a way to draw them."""
+    if weights is None:
+        weights = Gaussian()
+    if isinstance(weights, AbstractWeights):
+        return weights.draw(key, n)
+    weights = weights if isinstance(weights, LowRank) else as_parameter(weights)
+    check_shape(name, weights, (n, n))
+    return weights
+
+
+def drawn(weights, key, shape: tuple[int, int], scale: float, name: str) -> Any:
+    """Weights as given, or drawn from N(0, scale^2 / fan-in); `None` where there is nothing."""
+    if 0 in shape:
+        if weights is not None:
+            raise ValueError(f"{name} weights need a circuit with {name}s: their number is 0")
+        return None
+    if weights is None:
+        return scale / np.sqrt(shape[1]) * jax.random.normal(key, shape)
+    weights = as_parameter(weights)
+    check_shape(name, weights, shape)
+    return weights
+
+
+def check_shape(name: str, weights, shape) -> None:
+    """The array that a parameter stands for has this shape."""
+    found = weights.shape if isinstance(weights, LowRank) else unwrap(weights).shape
+    if found != shape:
+        raise ValueError(f"{name} must have shape {shape} ([to, from]), got {found}")
+
+
+def check_sizes(n, inputs, outputs) -> None:
+    """Numbers of units, inputs and outputs at the door."""
+    for name, value, least in (("n", n, 1), ("inputs", inputs, 0), ("outputs", outputs, 0)):
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not (whole and value >= least):
+            raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")

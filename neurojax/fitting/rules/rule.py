@@ -1,0 +1,86 @@
+"""What a training rule is: how a circuit changes by a batch of trials."""
+
+from abc import abstractmethod
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from neurojax.circuits import RecurrentCircuit
+from neurojax.core import unwrap
+from neurojax.tasks import Trials
+
+
+class AbstractRule(eqx.Module):
+    """A training rule: given to `nj.train`, with pure functions of a state of its own."""
+
+    @abstractmethod
+    def init(self, circuit: RecurrentCircuit, trials: Trials, key) -> Any:
+        """The state of the rule before the first update; `trials` shows shapes alone."""
+
+    @abstractmethod
+    def update(
+        self, circuit: RecurrentCircuit, state: Any, trials: Trials, key
+    ) -> tuple[RecurrentCircuit, Any, Array]:
+        """One update by a batch of trials.
+
+        Returns:
+            The changed circuit, the state of the rule, and the loss of the batch before it.
+        """
+
+
+def squared_error(outputs, targets, mask) -> Array:
+    """Mean of the squared error over weighted steps and over outputs."""
+    wanted = jnp.where(mask[..., None] > 0, targets, 0.0)  # a NaN where nothing counts is no harm
+    error = jnp.where(mask[..., None] > 0, outputs - wanted, 0.0)
+    total = jnp.maximum(jnp.sum(mask), 1e-12) * outputs.shape[-1]
+    return jnp.sum(mask[..., None] * error**2) / total
+
+
+def cross_entropy(outputs, targets, mask) -> Array:
+    """Mean cross-entropy over weighted steps of logits with targets that are probabilities."""
+    losses = -jnp.sum(targets * jax.nn.log_softmax(outputs), axis=-1)
+    return jnp.sum(jnp.where(mask > 0, mask * losses, 0.0)) / jnp.maximum(jnp.sum(mask), 1e-12)
+
+
+def activity_error(rates, trials: Trials) -> Array:
+    """Mean squared error of the recorded units where they were recorded; 0 without a recording."""
+    mask = trials.activity_mask
+    if trials.activity is None or trials.recorded is None or mask is None:
+        return jnp.zeros((), rates.dtype)
+    found = jnp.take(rates, trials.recorded, axis=-1)
+    error = jnp.where(mask > 0, found - jnp.where(mask > 0, trials.activity, 0.0), 0.0)
+    return jnp.sum(mask * error**2) / jnp.maximum(jnp.sum(mask), 1e-12)
+
+
+def check_fit(circuit: Any, trials: Trials) -> None:
+    """The trials have the circuit's numbers of inputs, outputs and units.
+
+    Raises:
+        TypeError: if the circuit is no `RecurrentCircuit`.
+        ValueError: naming what does not fit.
+    """
+    if not isinstance(circuit, RecurrentCircuit):
+        raise TypeError(
+            "circuit must be a recurrent circuit with an output, such as nj.circuits.RateRNN, got "
+            f"{type(circuit).__name__}; recordings are fitted to other circuits by nj.fit"
+        )
+    model = unwrap(circuit)
+    outputs = 0 if model.output is None else model.output.shape[0]
+    weights = getattr(model, "input", None)
+    inputs = 0 if weights is None else weights.shape[1]
+    for name, own, given in (
+        ("outputs", outputs, trials.targets.shape[-1]),
+        ("inputs", inputs, trials.inputs.shape[-1]),
+    ):
+        if own != given:
+            raise ValueError(
+                f"the circuit has {own} {name}, the trials have {given}: build it with "
+                f"{name}={given}"
+            )
+    if trials.recorded is not None and trials.recorded.shape[0] > model.n:
+        raise ValueError(
+            f"{trials.recorded.shape[0]} units are recorded, but the circuit has only n={model.n}"
+        )

@@ -1,0 +1,93 @@
+"""A circuit run over trials, in the form that training needs."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from neurojax.circuits import RecurrentCircuit
+from neurojax.core import Clock, unwrap
+from neurojax.core.parameters import arrays_only
+
+
+class Unrolled(eqx.Module):
+    """What a circuit did in one trial, or in a batch of them.
+
+    Arguments:
+        states: states at the end of each step, (..., time) before the axes of a state.
+        rates: (..., time, n).
+        outputs: (..., time, outputs).
+    """
+
+    states: Any
+    rates: Float[Array, "... time n"]
+    outputs: Float[Array, "... time outputs"]
+
+
+def ready(circuit: RecurrentCircuit, dt: float) -> RecurrentCircuit:
+    """The circuit as its steps of `dt` ms want it: plain arrays, solvers prepared."""
+    prepared: Any = unwrap(arrays_only(circuit).on_grid(dt)).prepare()
+    return prepared.prepare_steps(prepared.init_state(), {}, Clock(0, dt))
+
+
+def unroll(circuit: RecurrentCircuit, trials, *, key: Any = None) -> Unrolled:
+    """Run a circuit over trials; differentiable by the circuit and by the inputs.
+
+    As `nj.simulate` with the inputs of the trials, for all trials at once. Trials that carry
+    `initial` states begin there, the others at the circuit's own.
+
+    Arguments:
+        circuit: one of the recurrent circuits.
+        trials: `nj.tasks.Trials`, one or a batch.
+        key: for the noise of the circuit; each trial has noise of its own.
+
+    Returns:
+        States, rates and outputs at the end of each step.
+
+    Example:
+        >>> import jax, neurojax as nj
+        >>> task = nj.tasks.FlipFlop()
+        >>> circuit = nj.circuits.RateRNN(20, inputs=task.inputs, outputs=task.outputs)
+        >>> trials = task.trials(jax.random.key(0), 5)
+        >>> nj.fitting.unroll(circuit, trials).outputs.shape == trials.targets.shape
+        True
+    """
+    circuit = ready(circuit, trials.dt)
+    if trials.inputs.ndim == 2:
+        return unroll_one(circuit, trials.inputs, trials.initial, trials.dt, key)
+    keys = None if key is None else jax.random.split(key, len(trials))
+    one = lambda inputs, initial, key: unroll_one(circuit, inputs, initial, trials.dt, key)
+    return jax.vmap(one)(trials.inputs, trials.initial, keys)
+
+
+def unroll_one(circuit, inputs, initial, dt, key, currents=None) -> Unrolled:
+    """One trial of a circuit that is `ready`; `currents` (time, n) go into its units."""
+    state = begin(circuit, initial)
+
+    def step(state, drive):
+        number, u, current = drive
+        given = {"u": u} if current is None else {"u": u, "I_e": current}
+        state, _ = circuit.step(state, given, Clock(number, dt, key))
+        return state, state
+
+    drives = (jnp.arange(inputs.shape[0]), inputs, currents)
+    _, states = jax.lax.scan(step, state, drives)
+    # rates and outputs of all steps at once: two large products instead of many small ones
+    rates = jax.vmap(circuit.rates)(states)
+    return Unrolled(states, rates, circuit.read_out(rates))
+
+
+def begin(circuit: RecurrentCircuit, initial):
+    """The state at the start of a trial: the circuit's own, or the one that the trial gives."""
+    state = circuit.init_state()
+    if initial is None:
+        return state
+    leaves, tree = jax.tree.flatten(state)
+    if len(leaves) != 1:
+        raise ValueError(
+            f"trials.initial sets the state of circuits with one state leaf; "
+            f"{type(circuit).__name__} has {len(leaves)}"
+        )
+    return jax.tree.unflatten(tree, [jnp.asarray(initial, leaves[0].dtype)])

@@ -1,0 +1,66 @@
+"""Other synapses for a plastic projection, between two runs."""
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import paramax
+
+from neurojax.connectivity.edges import Edges
+from neurojax.core import SimState, as_parameter
+
+from .plan import compile_plans, compile_plasticity
+from .plastic import rules_of
+
+
+def rewired(network, state, projection: str, edges: Edges, origin: np.ndarray, weight: float):
+    """See `Network.with_edges`."""
+    old = network.projections[projection]
+    rules = rules_of(old)
+    if not rules:
+        raise ValueError(f"projection {projection!r} has no plasticity=, so its synapses stay")
+    if len(edges) != len(old.edges) or origin.shape != (len(edges),):
+        raise ValueError(
+            f"projection {projection!r} has {len(old.edges)} synapses and keeps this number, got "
+            f"{len(edges)} edges and origin of shape {origin.shape}"
+        )
+    bare = state.state if isinstance(state, SimState) else state
+    kept = jnp.asarray(origin >= 0)
+    from_old = jnp.asarray(np.maximum(origin, 0))
+    present = jnp.where(kept, network.weights(bare, projection)[from_old], weight)
+    synapses = dataclasses.replace(old, edges=edges, weight=as_parameter(present))
+    projections = network.projections | {projection: synapses}
+    dt = network.layout.dt
+    layout, plans = compile_plans(projections, network.sizes, dt)
+    new = network._replaced(
+        projections=projections, layout=layout, plans=plans, tables=None,
+        plastic=compile_plasticity(projections, plans, layout),
+    )  # fmt: skip
+
+    before, after = _plan(network, projection), _plan(new, projection)
+    where_old, where_new = before.places[projection][0], after.places[projection][0]
+    learnt: dict[str, Any] = dict(bare["plasticity"][projection])
+
+    def moved(table, first, padding):
+        values = jnp.where(kept, table.reshape(-1)[where_old][from_old], first)
+        flat = jnp.full(after.targets.size, padding, table.dtype)
+        return flat.at[where_new].set(values.astype(table.dtype)).reshape(after.targets.shape)
+
+    learnt["weights"] = moved(learnt["weights"], weight, 0.0)
+    learnt["rules"] = [
+        own
+        | {
+            "synapse": {
+                name: moved(own["synapse"][name], first, first)
+                for name, first in paramax.unwrap(rule).init_synapse().items()
+            }
+        }
+        for rule, own in zip(rules, learnt["rules"], strict=True)
+    ]
+    bare = bare | {"plasticity": bare["plasticity"] | {projection: learnt}}
+    return new, dataclasses.replace(state, state=bare) if isinstance(state, SimState) else bare
+
+
+def _plan(network, projection: str):
+    return next(plan for plan in network.plans if plan.owner == projection)

@@ -1,0 +1,113 @@
+"""Structural plasticity: weak synapses go, as many new ones come."""
+
+from typing import Any
+
+import numpy as np
+
+from neurojax.connectivity.edges import Edges
+from neurojax.connectivity.pairs import Pairs
+from neurojax.core import UnknownNameError, unwrap
+from neurojax.core.errors import suggestion
+from neurojax.core.random import host_generator
+
+
+def rewire(
+    network, state, projection: str, *, threshold: float, weight: float, key,
+    self_edges: bool = False, multi_edges: bool = False,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Prune the weak synapses of a plastic projection and grow as many new ones elsewhere.
+
+    Synapses with |w| below `threshold` are removed, and the same number is drawn uniformly among
+    the free pairs, those just freed included. So the number of synapses stays. Those that stay keep
+    their weights and traces; neurons keep theirs; what is under way arrives. Call it between two
+    runs. The next run compiles anew, as the graph is part of the structure.
+
+    Arguments:
+        network: a `Network`.
+        state: its state, such as `sim.final_state`.
+        projection: name of a projection with `plasticity=`.
+        threshold: in the unit of the weights.
+        weight: of the new synapses.
+        key: `jax.random.key` from which they are drawn.
+        self_edges: whether a neuron may be joined to itself.
+        multi_edges: whether two neurons may be joined more than once.
+
+    Returns:
+        The network and its state with the new synapses; the old ones are not changed.
+
+    Raises:
+        UnknownNameError: if there is no such projection.
+        ValueError: if the projection does not learn, `weight` lies outside the bounds of its rules,
+            or there are fewer free pairs than synapses to be drawn.
+
+    Source: the scheme of Deger et al. (2012), PLoS Comput. Biol. 8:e1002689, and Bellec et al.
+    (2018), ICLR, in its simplest form: deletion below a threshold at a fixed number of synapses.
+
+    Example:
+        >>> import jax, neurojax as nj
+        >>> pre, post = (nj.neurons.SpikeTimes([[t]] * 4) for t in (5.0, 4.0))
+        >>> rule = nj.plasticity.PairSTDP(A_minus=0.9)
+        >>> graph = nj.connectivity.fixed_total(6)
+        >>> synapse = nj.Projection("a", "b", "in", graph, weight=1.0, plasticity=rule, name="s")
+        >>> net = nj.Network({"a": pre, "b": post}, [synapse], key=jax.random.key(0))
+        >>> end = nj.simulate(net, duration=10.0, dt=0.1).final_state
+        >>> new, state = nj.plasticity.rewire(
+        ...     net, end, "s", threshold=0.5, weight=1.0, key=jax.random.key(1)
+        ... )
+        >>> [round(float(w), 2) for w in net.weights(end, "s")[:3]], len(new.projections["s"].edges)
+        ([0.15, 0.15, 0.15], 6)
+        >>> new.weights(state, "s").tolist()
+        [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    """
+    if projection not in network.projections:
+        raise UnknownNameError(
+            f"there is no projection {projection!r}.{suggestion(projection, network.projections)}"
+        )
+    rules = unwrap(network.projections[projection].plasticity)
+    for rule in rules if isinstance(rules, list | tuple) else [] if rules is None else [rules]:
+        if not float(rule.w_min) <= weight <= float(rule.w_max):
+            raise ValueError(
+                f"weight={weight:g} lies outside the bounds of {type(rule).__name__}: "
+                f"w_min={float(rule.w_min):g}, w_max={float(rule.w_max):g}"
+            )
+    old = network.projections[projection].edges
+    keep = np.flatnonzero(np.abs(np.asarray(network.weights(state, projection))) >= threshold)
+    pairs = network.ends(projection)
+    cells = old.pre[keep].astype(np.int64) * old.n_post + old.post[keep]
+    fresh = _drawn(len(old) - len(keep), pairs, cells, self_edges, multi_edges, host_generator(key))
+    cells = np.concatenate([cells, fresh])
+    origin = np.concatenate([keep, np.full(len(fresh), -1)])
+    order = np.argsort(cells, kind="stable")
+    pre, post = np.divmod(cells[order], old.n_post)
+    edges = Edges(pre, post, old.n_pre, old.n_post)
+    return network.with_edges(state, projection, edges, origin[order], weight)
+
+
+def _drawn(n: int, pairs: Pairs, taken: np.ndarray, self_edges: bool, multi_edges: bool, rng):
+    """`n` cells of the table [pre, post] that are permitted and, unless `multi_edges`, free."""
+
+    def permitted(cells):
+        if self_edges:
+            return cells
+        return cells[pairs.differ(*np.divmod(cells, pairs.n_post))]
+
+    taken = np.unique(taken)
+    holes = 0 if self_edges else pairs.n_self
+    free = pairs.n_cells - holes - (0 if multi_edges else len(permitted(taken)))
+    if n > free and not (multi_edges and free):
+        raise ValueError(
+            f"{n} synapses were pruned, but only {free} free pairs are left to grow new ones; "
+            "lower threshold, or say multi_edges=True"
+        )
+    if not multi_edges and 2 * n > free:  # list them: drawing would meet the same ones again
+        listed = np.setdiff1d(permitted(np.arange(pairs.n_cells)), taken, assume_unique=True)
+        return rng.choice(listed, n, replace=False)
+    found = np.zeros(0, np.int64)
+    while len(found) < n:
+        # at least so many that most are free
+        drawn = permitted(rng.integers(0, pairs.n_cells, 2 * (n - len(found)) + 8))
+        if not multi_edges:
+            drawn = drawn[~np.isin(drawn, taken) & ~np.isin(drawn, found)]
+            drawn = drawn[np.sort(np.unique(drawn, return_index=True)[1])]
+        found = np.concatenate([found, drawn])
+    return found[:n]

@@ -1,0 +1,83 @@
+"""Least squares, recursive and in one go, and FORCE."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import neurojax as nj
+from neurojax.fitting import unroll
+from neurojax.fitting.rules import FORCE, RLS, Moments
+from neurojax.tasks import Trials
+
+rng = np.random.default_rng(3)
+R, F = rng.normal(size=(40, 6)), rng.normal(size=(40, 2))
+
+
+def _rls(forgetting=1.0, alpha=0.5):
+    rls, W = RLS.start(6, alpha, forgetting), jnp.zeros((2, 6))
+    for r, f in zip(jnp.asarray(R), jnp.asarray(F), strict=True):
+        rls, gain = rls.sample(r)
+        W = W - jnp.outer(W @ r - f, gain)
+    return W
+
+
+def test_recursive_least_squares_is_the_ridge_solution():
+    expected = np.linalg.solve(R.T @ R + 0.5 * np.eye(6), R.T @ F).T
+    assert np.allclose(_rls(), expected, atol=1e-12)
+    ridge = Moments.start(6, 2).samples(jnp.asarray(R), jnp.asarray(F)).solve(0.5)
+    assert np.allclose(ridge, expected, atol=1e-12)
+
+
+def test_forgetting_weighs_older_samples_less():
+    weights = 0.9 ** np.arange(39, -1, -1)
+    G = (R * weights[:, None]).T @ R + 0.5 * 0.9**40 * np.eye(6)
+    expected = np.linalg.solve(G, (R * weights[:, None]).T @ F).T
+    assert np.allclose(_rls(0.9), expected, atol=1e-10)
+
+
+def test_moments_weigh_samples():
+    weights = (rng.random(40) < 0.5) * 1.0
+    found = Moments.start(6, 2).samples(jnp.asarray(R), jnp.asarray(F), jnp.asarray(weights))
+    kept = weights > 0
+    expected = np.linalg.solve(R[kept].T @ R[kept] + np.eye(6), R[kept].T @ F[kept]).T
+    assert np.allclose(found.solve(1.0), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("probability", [1.0, 0.999999])
+def test_without_feedback_force_is_ridge_regression(probability):
+    circuit = nj.circuits.RateRNN(12, inputs=1, outputs=1, key=jax.random.key(0))
+    circuit = jax.tree.map(lambda x: x, circuit)
+    u = rng.normal(size=(3, 20, 1))
+    mask = np.ones((3, 20))
+    mask[:, :5] = 0
+    trials = Trials(u, np.sin(u), mask, dt=1.0)
+    trained = nj.train(circuit, trials, rule=FORCE(0.7, probability), steps=1, progress=False)
+    rates = np.asarray(unroll(circuit, trials).rates)[:, 5:].reshape(-1, 12)
+    start = np.asarray(circuit.output)
+    left = np.sin(u)[:, 5:].reshape(-1, 1) - rates @ start.T
+    change = np.linalg.solve(rates.T @ rates + 0.7 * np.eye(12), rates.T @ left).T
+    assert np.allclose(trained.circuit.output, start + change, atol=1e-9)
+
+
+def test_force_tames_chaos_to_a_sine():
+    t = np.arange(1200)
+    wave = np.sin(2 * np.pi * t / 60)[None, :, None]
+    circuit = nj.circuits.RateRNN(
+        150, inputs=0, outputs=1, recurrent=nj.circuits.Gaussian(1.5), feedback=True, tau=10.0,
+        initial=jax.random.normal(jax.random.key(1), (150,)), key=jax.random.key(0),
+    )  # fmt: skip
+    trials = Trials(np.zeros((1, 1200, 0)), wave, dt=1.0)
+    trained = nj.train(circuit, trials, rule=FORCE(), steps=5, progress=False)
+    left = np.asarray(unroll(trained.circuit, trials).outputs)[0, :, 0]
+    untrained = np.asarray(unroll(circuit, trials).outputs)[0, :, 0]
+    error = lambda z: np.mean((z - wave[0, :, 0]) ** 2)
+    assert error(left) < 0.05 < error(untrained)
+
+
+@pytest.mark.parametrize(
+    "build", [lambda: FORCE(alpha=0.0), lambda: FORCE(probability=0.0), lambda: FORCE(forgetting=2)]
+)
+def test_bad_arguments_are_refused(build):
+    with pytest.raises(ValueError, match="must"):
+        build()

@@ -1,0 +1,71 @@
+"""Series against scipy's integrators."""
+
+import jax
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from neurojax import tasks
+
+KEY = jax.random.key(2)
+
+
+def draw(task, count):
+    """Trials on the host, where taking parts compiles nothing."""
+    return jax.tree.map(np.asarray, task.trials(KEY, count))
+
+
+def by_steps(start, tau, blocks):
+    """Mackey-Glass by the method of steps: an ordinary equation on each delay."""
+    history = lambda t: np.full_like(np.asarray(t, float), start)
+    pieces, x = [], start
+    for k in range(blocks):
+
+        def slope(t, x, past=history):
+            delayed = past(t - tau)
+            return 0.2 * delayed / (1.0 + delayed**10) - 0.1 * x
+
+        solved = solve_ivp(
+            slope, (k * tau, (k + 1) * tau), [x], method="DOP853", rtol=1e-12, atol=1e-12,
+            dense_output=True,
+        )  # fmt: skip
+        history = lambda t, solution=solved.sol: solution(t)[0]
+        pieces.append(solved.sol)
+        x = solved.y[0, -1]
+    return lambda t: np.array([pieces[min(int(s // tau), blocks - 1)](s)[0] for s in t])
+
+
+def test_mackey_glass():
+    exact = by_steps(1.2, 17.0, 6)(np.arange(102.0))
+    errors = []
+    for substeps in (5, 10):
+        task = tasks.MackeyGlass(substeps=substeps)
+        errors.append(np.abs(np.asarray(task.solve(1.2, 102)) - exact).max())
+    assert errors[1] < 1e-6
+    assert errors[0] / errors[1] > 10.0  # fourth order: about 16
+
+
+def test_lorenz():
+    start = np.array([1.0, 2.0, 20.0])
+    slope = lambda t, s: (
+        10.0 * (s[1] - s[0]), s[0] * (28.0 - s[2]) - s[1], s[0] * s[1] - 8.0 / 3.0 * s[2]
+    )  # fmt: skip
+    times = 0.02 * np.arange(101)
+    exact = solve_ivp(slope, (0, 2.0), start, "DOP853", times, rtol=1e-12, atol=1e-12).y.T
+    errors = []
+    for substeps in (4, 8):
+        solved = tasks.Lorenz(substeps=substeps).solve(start, 101)
+        errors.append(np.abs(np.asarray(solved) - exact).max())
+    assert errors[0] < 1e-3
+    assert errors[0] / errors[1] > 10.0  # fourth order: about 16
+
+
+def test_targets_are_later_inputs_and_have_unit_moments():
+    """Moments of long trials, within the spread of a chaotic series."""
+    for task in (
+        tasks.MackeyGlass(length=20_000.0, horizon=60.0, substeps=2),
+        tasks.Lorenz(length=20_000.0, horizon=60.0, substeps=2),
+    ):
+        trials = draw(task, 16)
+        np.testing.assert_array_equal(trials.targets[:, :-6], trials.inputs[:, 6:])
+        np.testing.assert_allclose(trials.inputs.mean(axis=(0, 1)), 0.0, atol=0.1)
+        np.testing.assert_allclose(trials.inputs.std(axis=(0, 1)), 1.0, atol=0.06)
