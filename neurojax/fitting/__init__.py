@@ -22,6 +22,7 @@ from .problem import Aligned, align
 from .rescoring import rescored
 from .result import Fit, Job, Protocol
 from .scores import Scores, average, bootstrap_interval, imputation_scores, join, table
+from .sinkhorn import sinkhorn_divergence, transport_cost
 from .train import Trained, train
 from .unroll import Unrolled, unroll
 from .weights import EdgeWeights, edge_weights
@@ -71,9 +72,11 @@ __all__ = [
     "rescored",
     "ridge",
     "rules",
+    "sinkhorn_divergence",
     "same_animal_baselines",
     "table",
     "train",
     "train_mean",
+    "transport_cost",
     "unroll",
 ]

@@ -102,6 +102,7 @@ def field_of(circuit, state, inputs, dt, *, batched: bool = False, key=None) -> 
     if not any(is_float(leaf) for leaf in jax.tree.leaves(template)):
         raise ValueError("the state has no floating-point leaf, so nothing in it can move")
     name = type(model).__name__
+    check_state(model, template, batched)
     if dt is None:
         slope = lambda y, u: (model.drift(jnp.zeros(()), y, u), None)
         fitting(name, slope, template, inputs)
@@ -110,6 +111,26 @@ def field_of(circuit, state, inputs, dt, *, batched: bool = False, key=None) -> 
     model = model.prepare_steps(template, inputs, clock)
     fitting(name, lambda y, u: model.step(y, u, clock), template, inputs)
     return Field(model, inputs, template, clock.dt)
+
+
+def state_shapes(model) -> Any:
+    """The shapes of a state of a model."""
+    return jax.eval_shape(lambda key: model.init_state(key=key), jax.random.key(0))
+
+
+def check_state(model, template, batched: bool) -> None:
+    """A state given by the user is one of this model."""
+    own, given = state_shapes(model), jax.tree.map(jnp.asarray, template)
+    shapes = lambda tree: [x.shape for x in jax.tree.leaves(tree)]
+    if jax.tree.structure(own) != jax.tree.structure(given) or shapes(own) != shapes(given):
+        axes = (
+            "with one axis before it, which counts the states" if batched else "without more axes"
+        )
+        raise ValueError(
+            f"a state of {type(model).__name__} is a tree {jax.tree.structure(own)} with the "
+            f"shapes {shapes(own)}, {axes}; got {jax.tree.structure(given)} with "
+            f"{shapes(given)} each. sample_states draws such states from trajectories"
+        )
 
 
 def constant(inputs):

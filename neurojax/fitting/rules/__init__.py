@@ -1,8 +1,27 @@
 """Training rules over the same circuits: given to `nj.train` as `rule=`."""
 
 from .bptt import BPTT
+from .eprop import EProp
 from .force import FORCE
+from .full_force import FullFORCE
 from .least_squares import RLS, Moments
+from .node_perturbation import NodePerturbation
+from .rflo import RFLO
+from .rtrl import RTRL
 from .rule import AbstractRule
+from .sinkhorn import Sinkhorn, straight_through
 
-__all__ = ["BPTT", "FORCE", "RLS", "AbstractRule", "Moments"]
+__all__ = [
+    "BPTT",
+    "FORCE",
+    "RFLO",
+    "RLS",
+    "RTRL",
+    "AbstractRule",
+    "EProp",
+    "FullFORCE",
+    "Moments",
+    "NodePerturbation",
+    "Sinkhorn",
+    "straight_through",
+]

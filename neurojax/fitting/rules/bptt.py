@@ -11,7 +11,7 @@ import optax
 from neurojax.core.errors import suggestion
 
 from ..parameters import split
-from ..unroll import unroll
+from ..unroll import Unrolled, unroll
 from .rule import AbstractRule, activity_error, cross_entropy, squared_error
 
 _LOSSES = {"squared": squared_error, "cross_entropy": cross_entropy}
@@ -95,7 +95,10 @@ class BPTT(AbstractRule):
 
     def value(self, circuit, trials, key=None):
         """The loss of a circuit on trials."""
-        run = unroll(circuit, trials, key=key)
+        return self.of_run(unroll(circuit, trials, key=key), trials)
+
+    def of_run(self, run: Unrolled, trials):
+        """The loss of a run that is there already."""
         error = _LOSSES[self.loss] if isinstance(self.loss, str) else self.loss
         value = error(run.outputs, trials.targets, trials.mask)
         if trials.activity is not None:

@@ -167,14 +167,24 @@ def test_continuation_follows_a_branch_past_its_change_of_stability():
     assert not (fold.converged & lower)[~before].any()
 
 
+class Counted(nj.Dynamics):
+    def init_state(self, *, key=None):
+        return {"x": jnp.zeros(2), "n": jnp.zeros((), int)}
+
+    def step(self, state, inputs, clock):
+        return state, nj.Output()
+
+
 def test_samples_of_recorded_states():
-    recorded = {"x": jnp.arange(40.0).reshape(20, 2), "n": jnp.arange(20)}
-    drawn = sample_states(recorded, 20, key=KEY)
+    recorded = {"x": jnp.arange(40.0).reshape(4, 5, 2), "n": jnp.arange(20).reshape(4, 5)}
+    drawn = sample_states(Counted(), recorded, 20, key=KEY)
     assert sorted(np.asarray(drawn["n"])) == list(range(20))
     np.testing.assert_array_equal(drawn["x"][:, 0], 2.0 * drawn["n"])
-    noisy = sample_states({"x": jax.random.normal(KEY, (5000, 2))}, 5000, noise=1.0, key=KEY)
+    noisy = sample_states(
+        Additive(jnp.eye(2)), {"x": jax.random.normal(KEY, (5000, 2))}, 5000, noise=1.0, key=KEY
+    )
     np.testing.assert_allclose(noisy["x"].std(), np.sqrt(2), rtol=0.03)
-    assert sample_states(recorded, 70, key=KEY)["x"].shape == (70, 2)
+    assert sample_states(Counted(), recorded, 70, key=KEY)["x"].shape == (70, 2)
 
 
 def test_refusals():
@@ -194,6 +204,12 @@ def test_refusals():
     with pytest.raises(TypeError, match="must be a neurojax Dynamics"):
         fixed_points(lambda x: x, begin)
     with pytest.raises(ValueError, match="count must be"):
-        sample_states(begin, 0, key=KEY)
+        sample_states(circuit, begin, 0, key=KEY)
+    with pytest.raises(ValueError, match="same axes before"):
+        sample_states(circuit, {"x": jnp.zeros(2)}, 1, key=KEY)
+    with pytest.raises(ValueError, match="tree like a state"):
+        sample_states(circuit, jnp.zeros((3, 2)), 1, key=KEY)
+    with pytest.raises(ValueError, match="sample_states draws"):
+        fixed_points(circuit, {"x": jnp.zeros((3, 5, 2))})
     with pytest.raises(ValueError, match="same first axis"):
         continuation(circuit, {"x": jnp.zeros(2)}, {"u": jnp.zeros(())})
