@@ -35,10 +35,14 @@ def _neuron(name, **parameters):
     return getattr(nj.neurons, name)(n=3, receptors={"exc": receptor}, **parameters)
 
 
-def _network():
+def _silent_cell():
     # far from threshold in units of the surrogate: its slope is no derivative
     narrow = nj.core.surrogate.Triangle(width=0.1)
-    cell = _neuron("LIF", initial={"V_m": -60.0, "exc.I": 100.0}, surrogate=narrow)
+    return _neuron("LIF", initial={"V_m": -60.0, "exc.I": 100.0}, surrogate=narrow)
+
+
+def _network():
+    cell = _silent_cell()
     synapses = nj.connectivity.from_edges([0, 0, 1, 2], [1, 2, 0, 1], weight=[1.0, 2.0, 3.0, 4.0])
     projections = [
         nj.Projection("A", ["A", "B"], "exc", nj.connectivity.all_to_all(), weight=5.0, delay=0.3),
@@ -123,6 +127,9 @@ FACTORIES = {
     nj.neurons.SpikeResponse: lambda: (_neuron("SpikeResponse"), 0.1, _drive()),
     nj.neurons.SpikeTimes: lambda: (
         nj.neurons.SpikeTimes([[1.0, 3.1], [], [7.0, 9.0]]), 1.0, {},
+    ),
+    nj.plasticity.HomeostaticThreshold: lambda: (
+        nj.plasticity.HomeostaticThreshold(_silent_cell(), theta_max=20.0), 0.1, _drive(),
     ),
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ import paramax
 from jaxtyping import Array
 
 from neurojax.core import as_parameter, frozen
+from neurojax.core.tracing import known
 
 
 def masked(weights, mask) -> Any:
@@ -55,7 +56,7 @@ def sign_kept(weights, signs) -> Any:
     """
     weights = as_parameter(weights)
     signs = jnp.broadcast_to(jnp.asarray(signs, weights.dtype), weights.shape)
-    if bool(jnp.any(weights * signs < 0)):
+    if known(weights, signs) and bool(jnp.any(weights * signs < 0)):
         raise ValueError("sign_kept: some weights have not the sign that they should keep")
     size = jnp.abs(weights)
     scale = jnp.maximum(jnp.sum(size) / jnp.maximum(jnp.sum(size > 0), 1), 1e-12)

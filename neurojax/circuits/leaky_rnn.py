@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import Clock, Output, Parameter, unwrap
+from neurojax.core.tracing import known
 
 from .initial_weights import Gaussian
 from .nonlinearities import as_nonlinearity, kept
@@ -103,7 +104,7 @@ class LeakyRNN(RecurrentCircuit):
         for name in ("leak", "noise"):
             per_unit(getattr(self, name), n, name, spread=False)
         rate = unwrap(self.leak)
-        if not bool(jnp.all((rate > 0) & (rate <= 1))):
+        if known(rate) and not bool(jnp.all((rate > 0) & (rate <= 1))):
             raise ValueError(f"leak must lie in (0, 1], got {leak!r}")
 
     def init_state(self, *, key=None) -> dict[str, Array]:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from neurojax.core import Parameter, frozen, parameter, unwrap
 from neurojax.core.errors import suggestion
+from neurojax.core.tracing import known
 
 _INVERSE = {
     "identity": lambda r: r,
@@ -68,7 +69,8 @@ class Hennequin(eqx.Module):
     gain: Parameter = parameter(1.0)
 
     def __init__(self, r0=20.0, r_max=100.0, gain=1.0):
-        if not 0 < float(unwrap(r0)) < float(unwrap(r_max)):
+        low, high = unwrap(r0), unwrap(r_max)
+        if known(low, high) and not (jnp.all(jnp.asarray(low) > 0) and jnp.all(low < high)):
             raise ValueError(f"Hennequin needs 0 < r0 < r_max, got r0={r0} and r_max={r_max}")
         self.r0, self.r_max, self.gain = kept(r0), kept(r_max), kept(gain)
 

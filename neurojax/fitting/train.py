@@ -112,7 +112,8 @@ def train(
         draws = jax.random.fold_in(key, 2)
         while done < steps:
             count = min(_CHUNK, steps - done, checkpoint_every - done % checkpoint_every)
-            moving, found = _advance(rule, moving, static, source, draws, done, count)
+            first = jnp.asarray(done)  # a number would compile anew for each chunk
+            moving, found = _advance(rule, moving, static, source, draws, first, count)
             losses[done : done + count] = np.asarray(found)[:count]
             done += count
             if keeper is not None and (done % checkpoint_every == 0 or done == steps):
@@ -179,7 +180,7 @@ def _advance(rule, moving, static, source, key, first, most: int):
         circuit, state, loss = rule.update(circuit, state, source.draw(trials), noise)
         return eqx.filter((circuit, state), eqx.is_array), loss
 
-    return jax.lax.scan(one, moving, jnp.asarray(first) + jnp.arange(most))
+    return jax.lax.scan(one, moving, first + jnp.arange(most))
 
 
 def _saved(moving, losses, done) -> dict[str, np.ndarray]:

@@ -139,6 +139,17 @@ def test_resumed_training_is_that_in_one_piece(tmp_path):
         nj.train(_circuit(), task, checkpoint=folder, **options)
 
 
+def test_later_chunks_and_other_numbers_compile_nothing():
+    traced = []
+    counting = lambda *given: traced.append(1) or squared_error(*given)
+    rule = BPTT(optax.adam(1e-2), loss=counting)
+    chunks = {"steps": 6, "checkpoint_every": 2, "progress": False}
+    nj.train(_circuit(), _trials(), rule=rule, **chunks)
+    once = len(traced)
+    nj.train(_circuit(bias=0.3), _trials(seed=1), rule=rule, **chunks)
+    assert once == len(traced) == 1
+
+
 def test_an_update_that_is_not_finite_is_left_out():
     trials = _trials()
     broken = eqx.tree_at(lambda t: t.targets, trials, trials.targets.at[0, 0].set(jnp.inf))

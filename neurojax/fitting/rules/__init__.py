@@ -8,7 +8,7 @@ from .least_squares import RLS, Moments
 from .node_perturbation import NodePerturbation
 from .rflo import RFLO
 from .rtrl import RTRL
-from .rule import AbstractRule
+from .rule import AbstractRule, cross_entropy, squared_error
 from .sinkhorn import Sinkhorn, straight_through
 
 __all__ = [
@@ -23,5 +23,7 @@ __all__ = [
     "Moments",
     "NodePerturbation",
     "Sinkhorn",
+    "cross_entropy",
+    "squared_error",
     "straight_through",
 ]
