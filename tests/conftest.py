@@ -1,5 +1,6 @@
 """What holds for every test: 64-bit numbers, no silent broadcasting, checked shapes and types."""
 
+import gc
 import importlib.util
 import os
 
@@ -29,6 +30,28 @@ if importlib.util.find_spec("hypothesis") is not None:
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )
     settings.load_profile("neurojax")
+
+_MOST_MAPPINGS = (
+    20_000  # Linux allows a process 65,530 by default; a compiled program takes some 10
+)
+_tests_run = 0
+
+
+def pytest_runtest_teardown():
+    """Let go of compiled programs before the process runs out of memory mappings, and crashes."""
+    global _tests_run
+    _tests_run += 1
+    if _tests_run % 10 == 0 and _mappings() > _MOST_MAPPINGS:
+        jax.clear_caches()
+        gc.collect()
+
+
+def _mappings() -> int:
+    try:
+        with open("/proc/self/maps", "rb") as lines:
+            return sum(1 for _ in lines)
+    except OSError:  # not on Linux
+        return 0
 
 
 @pytest.fixture
