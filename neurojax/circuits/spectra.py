@@ -6,12 +6,24 @@ from jaxtyping import Array
 
 
 def spectral_radius(weights) -> Array:
-    """The greatest modulus of an eigenvalue (on the host, in double precision)."""
+    """The greatest modulus of an eigenvalue (on the host, in double precision).
+
+    Example:
+        >>> import numpy as np, neurojax as nj
+        >>> float(nj.circuits.spectral_radius(np.diag([1.0, -3.0])))
+        3.0
+    """
     return jnp.max(jnp.abs(_eigenvalues(weights)))
 
 
 def spectral_abscissa(weights) -> Array:
-    """The greatest real part of an eigenvalue (on the host, in double precision)."""
+    """The greatest real part of an eigenvalue (on the host, in double precision).
+
+    Example:
+        >>> import numpy as np, neurojax as nj
+        >>> float(nj.circuits.spectral_abscissa(np.diag([1.0, -3.0])))
+        1.0
+    """
     return jnp.max(jnp.real(_eigenvalues(weights)))
 
 

@@ -25,6 +25,15 @@ class Trained(eqx.Module):
         circuit: the trained circuit.
         losses: the loss of each update's batch before it, (steps,).
         rule_state: the state of the rule, such as the moments of an optimiser.
+
+    Example:
+        >>> import optax, neurojax as nj
+        >>> task = nj.tasks.FlipFlop(bits=1)
+        >>> circuit = nj.circuits.LeakyRNN(5, inputs=1, outputs=1)
+        >>> rule = nj.fitting.rules.BPTT(optax.sgd(0.1))
+        >>> trained = nj.train(circuit, task, rule=rule, steps=1, batch=2, progress=False)
+        >>> trained.circuit.n, trained.losses.shape
+        (5, (1,))
     """
 
     circuit: Any

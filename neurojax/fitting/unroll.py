@@ -19,6 +19,13 @@ class Unrolled(eqx.Module):
         states: states at the end of each step, (..., time) before the axes of a state.
         rates: (..., time, n).
         outputs: (..., time, outputs).
+
+    Example:
+        >>> import numpy as np, neurojax as nj
+        >>> trials = nj.tasks.Trials(np.zeros((2, 7, 1)), np.zeros((2, 7, 3)), dt=1.0)
+        >>> run = nj.fitting.unroll(nj.circuits.LeakyRNN(5, inputs=1, outputs=3), trials)
+        >>> run.states["h"].shape, run.rates.shape, run.outputs.shape
+        ((2, 7, 5), (2, 7, 5), (2, 7, 3))
     """
 
     states: Any

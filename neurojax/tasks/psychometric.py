@@ -10,6 +10,11 @@ class PsychometricFit(NamedTuple):
     r"""A cumulative normal $P(x) = \Phi((x - \mathrm{bias}) / \mathrm{threshold})$.
 
     `bias` is where both answers are equally frequent; at `bias + threshold` 84 % are positive.
+
+    Example:
+        >>> import neurojax as nj
+        >>> round(float(nj.tasks.PsychometricFit(bias=0.0, threshold=0.1)(0.1)), 2)
+        0.84
     """
 
     bias: float
@@ -36,6 +41,13 @@ class Psychometric:
         levels: rising, shape (k,).
         fraction: of positive answers at each.
         count: number of trials at each.
+
+    Example:
+        >>> import numpy as np, neurojax as nj
+        >>> levels, count = np.array([-0.1, 0.0, 0.1]), np.full(3, 100)
+        >>> table = nj.tasks.Psychometric(levels, np.array([0.16, 0.5, 0.84]), count)
+        >>> round(float(table.fit().threshold), 2)
+        0.1
     """
 
     levels: np.ndarray

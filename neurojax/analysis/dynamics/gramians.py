@@ -81,7 +81,13 @@ def evoked_energy(Q: Any, state: Any) -> Float[Array, "..."]:
 
 
 class EnergyDirections(NamedTuple):
-    """States by the energy they evoke; made by `amplified_states`."""
+    """States by the energy they evoke; made by `amplified_states`.
+
+    Example:
+        >>> import numpy as np, neurojax as nj
+        >>> nj.analysis.dynamics.amplified_states(-np.eye(3), 2).energies.shape
+        (2,)
+    """
 
     energies: np.ndarray
     states: np.ndarray

@@ -78,7 +78,14 @@ def eigenvalues(
 
 
 class Linearisation(NamedTuple):
-    """The matrices of `linearise`."""
+    """The matrices of `linearise`.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> circuit = nj.circuits.RateRNN(3, tau=10.0)
+        >>> nj.analysis.dynamics.linearise(circuit, {"x": jnp.zeros(3)}).A.shape
+        (3, 3)
+    """
 
     A: Array
     B: dict[str, Array]
@@ -131,6 +138,6 @@ def linearise(
         for name, value in field.inputs.items()
     }
     A = jax.jacrev(field if dt is None else field.after)(flat)
-    B = jax.jacfwd(lambda u: field.with_inputs(u)(flat))(given)
+    B = jax.jacfwd(lambda u: field.with_inputs(u)(flat))(given) if given else {}
     flat_B = {name: jnp.reshape(value, (flat.size, -1)) for name, value in B.items()}
     return Linearisation(A, flat_B, field(flat))

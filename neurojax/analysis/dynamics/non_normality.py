@@ -8,7 +8,13 @@ from jaxtyping import Array, Float
 
 
 class SchurForm(NamedTuple):
-    """A = Q T Q^T; made by `schur_form`."""
+    """A = Q T Q^T; made by `schur_form`.
+
+    Example:
+        >>> import numpy as np, neurojax as nj
+        >>> nj.analysis.dynamics.schur_form(np.diag([1.0, 2.0])).T.shape
+        (2, 2)
+    """
 
     T: np.ndarray
     Q: np.ndarray

@@ -68,6 +68,13 @@ class Moments(eqx.Module):
     Arguments:
         G: (n, n).
         B: (targets, n).
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> rates, targets = jnp.eye(2), jnp.array([[3.0], [5.0]])
+        >>> sums = nj.fitting.rules.Moments.start(2, 1).samples(rates, targets)
+        >>> [round(float(w), 3) for w in sums.solve(1e-6)[0]]
+        [3.0, 5.0]
     """
 
     G: Float[Array, "n n"]

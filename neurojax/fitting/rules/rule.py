@@ -32,7 +32,14 @@ class AbstractRule(eqx.Module):
 
 
 def squared_error(outputs, targets, mask) -> Array:
-    """Mean of the squared error over weighted steps and over outputs."""
+    """Mean of the squared error over weighted steps and over outputs.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> outputs, mask = jnp.full((4, 2), 3.0), jnp.array([0.0, 1.0, 1.0, 1.0])
+        >>> float(nj.fitting.rules.squared_error(outputs, jnp.ones((4, 2)), mask))
+        4.0
+    """
     wanted = jnp.where(mask[..., None] > 0, targets, 0.0)  # a NaN where nothing counts is no harm
     error = jnp.where(mask[..., None] > 0, outputs - wanted, 0.0)
     total = jnp.maximum(jnp.sum(mask), 1e-12) * outputs.shape[-1]
@@ -40,7 +47,15 @@ def squared_error(outputs, targets, mask) -> Array:
 
 
 def cross_entropy(outputs, targets, mask) -> Array:
-    """Mean cross-entropy over weighted steps of logits with targets that are probabilities."""
+    """Mean cross-entropy over weighted steps of logits with targets that are probabilities.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> targets = jnp.array([[1.0, 0.0]])
+        >>> loss = nj.fitting.rules.cross_entropy(jnp.zeros((1, 2)), targets, jnp.ones(1))
+        >>> round(float(loss), 4)  # log 2
+        0.6931
+    """
     losses = -jnp.sum(targets * jax.nn.log_softmax(outputs), axis=-1)
     return jnp.sum(jnp.where(mask > 0, mask * losses, 0.0)) / jnp.maximum(jnp.sum(mask), 1e-12)
 
