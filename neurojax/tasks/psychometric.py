@@ -13,7 +13,7 @@ class PsychometricFit(NamedTuple):
 
     Example:
         >>> import neurojax as nj
-        >>> round(float(nj.tasks.PsychometricFit(bias=0.0, threshold=0.1)(0.1)), 2)
+        >>> round(float(nj.tasks.PsychometricFit(bias=0.0, threshold=0.1)([0.1])[0]), 2)
         0.84
     """
 
