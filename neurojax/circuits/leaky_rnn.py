@@ -14,7 +14,7 @@ from neurojax.core.tracing import known
 from .initial_weights import Gaussian
 from .nonlinearities import as_nonlinearity, kept
 from .rate_rnn import per_unit
-from .recurrent import RecurrentCircuit, check_sizes, current, drawn, drawn_recurrent
+from .recurrent import RecurrentCircuit, check_sizes, drawn, drawn_recurrent, received
 
 
 @final
@@ -118,13 +118,7 @@ class LeakyRNN(RecurrentCircuit):
     def step(self, state, inputs, clock: Clock):
         """One step of the map; see the class."""
         h = state["h"]
-        total = current(self.recurrent, h) + self.bias
-        if self.input is not None and "u" in inputs:
-            total = total + current(self.input, inputs["u"])
-        if self.feedback is not None:
-            total = total + current(self.feedback, self.read_out(h))
-        if "I_e" in inputs:
-            total = total + inputs["I_e"]
+        total = received(self, h, inputs)
         if self.noise is not None:
             total = total + self.noise * clock.normal("noise", (self.n,), total.dtype)
         state = {"h": h + self.leak * (self.nonlinearity(total) - h)}

@@ -12,8 +12,9 @@ from neurojax.core import ContinuousDynamics, Output, Parameter, as_parameter, u
 from neurojax.core.parameter_checks import check_positive
 from neurojax.core.solvers import AbstractStepper, EulerMaruyama
 
+from .initial_weights import Gaussian
 from .nonlinearities import as_nonlinearity, kept
-from .recurrent import RecurrentCircuit, check_sizes, current, drawn, drawn_recurrent
+from .recurrent import RecurrentCircuit, check_sizes, drawn, drawn_recurrent, received
 
 
 @final
@@ -101,6 +102,7 @@ class RateRNN(RecurrentCircuit, ContinuousDynamics):
         check_sizes(n, inputs, outputs)
         keys = jax.random.split(jax.random.key(0) if key is None else key, 4)
         self.n = int(n)
+        recurrent = Gaussian() if recurrent is None else recurrent
         self.recurrent = drawn_recurrent(recurrent, keys[0], n)
         self.input = drawn(input, keys[1], (n, inputs), 1.0, "input")
         self.output = drawn(output, keys[2], (outputs, n), 1.0, "output")
@@ -128,14 +130,7 @@ class RateRNN(RecurrentCircuit, ContinuousDynamics):
 
     def drift(self, t, state, inputs) -> dict[str, Array]:
         """dx/dt per ms; see the class."""
-        rates = self.rates(state)
-        total = current(self.recurrent, rates) + self.bias - state["x"]
-        if self.input is not None and "u" in inputs:
-            total = total + current(self.input, inputs["u"])
-        if self.feedback is not None:
-            total = total + current(self.feedback, self.read_out(rates))
-        if "I_e" in inputs:
-            total = total + inputs["I_e"]
+        total = received(self, self.rates(state), inputs) - state["x"]
         return {"x": total / self.tau}
 
     def diffusion(self, t, state, inputs) -> dict[str, Array] | None:

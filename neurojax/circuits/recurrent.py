@@ -11,7 +11,7 @@ from jaxtyping import Array
 
 from neurojax.core import Dynamics, as_parameter, unwrap
 
-from .initial_weights import AbstractWeights, Gaussian
+from .initial_weights import AbstractWeights
 from .low_rank import LowRank
 
 
@@ -52,14 +52,22 @@ def current(weights, rates) -> Array:
     return jax.lax.dot_general(rates, weights, (((rates.ndim - 1,), (1,)), ((), ())))
 
 
-def drawn_recurrent(weights, key, n: int, name: str = "recurrent") -> Any:
+def received(circuit, rates, inputs) -> Array:
+    """What the units of a circuit receive: recurrent, bias, `u`, feedback and `I_e`."""
+    total = current(circuit.recurrent, rates) + circuit.bias
+    if circuit.input is not None and "u" in inputs:
+        total = total + current(circuit.input, inputs["u"])
+    if circuit.feedback is not None:
+        total = total + current(circuit.feedback, circuit.read_out(rates))
+    return total + inputs["I_e"] if "I_e" in inputs else total
+
+
+def drawn_recurrent(weights, key, n: int) -> Any:
     """Weights given as an array, a wrapper or a way to draw them."""
-    if weights is None:
-        weights = Gaussian()
     if isinstance(weights, AbstractWeights):
         return weights.draw(key, n)
     weights = weights if isinstance(weights, LowRank) else as_parameter(weights)
-    check_shape(name, weights, (n, n))
+    check_shape("recurrent", weights, (n, n))
     return weights
 
 
