@@ -21,6 +21,8 @@ from .modern_hopfield import ModernHopfield
 from .nonlinearities import Hennequin
 from .rate_rnn import RateRNN
 from .recurrent import RecurrentCircuit
+from .reservoirs import EchoState, FixedInDegree
+from .sparse_weights import SparseWeights
 from .spectra import (
     spectral_abscissa,
     spectral_radius,
@@ -63,4 +65,7 @@ __all__ = [
     "evoked_energy_modes",
     "soc200",
     "stability_optimised",
+    "EchoState",
+    "FixedInDegree",
+    "SparseWeights",
 ]

@@ -13,6 +13,9 @@ from neurojax.core import Dynamics, as_parameter, unwrap
 
 from .initial_weights import AbstractWeights
 from .low_rank import LowRank
+from .sparse_weights import SparseWeights
+
+_FACTORED = LowRank | SparseWeights  # weights that know their product with rates
 
 
 class RecurrentCircuit(Dynamics):
@@ -37,6 +40,10 @@ class RecurrentCircuit(Dynamics):
         outputs = current(self.output, rates)
         return outputs + jnp.broadcast_to(self.output_bias, outputs.shape)
 
+    def for_batch(self, size: int) -> "RecurrentCircuit":
+        """The same circuit as a batch of trials wants it, where another form is faster there."""
+        return self
+
     def values(self, state) -> dict[str, Array]:
         """What the circuit emits at each step: its rates and its outputs."""
         rates = self.rates(state)
@@ -45,7 +52,7 @@ class RecurrentCircuit(Dynamics):
 
 def current(weights, rates) -> Array:
     """The currents of weights [to, from] for rates of shape (..., from)."""
-    if isinstance(weights, LowRank):
+    if isinstance(weights, _FACTORED):
         return weights.apply(rates)
     # as one contraction, without a transpose that XLA would make anew at every step; in this order
     # a batch of trials is one product in the layout that it has already
@@ -66,7 +73,7 @@ def drawn_recurrent(weights, key, n: int) -> Any:
     """Weights given as an array, a wrapper or a way to draw them."""
     if isinstance(weights, AbstractWeights):
         return weights.draw(key, n)
-    weights = weights if isinstance(weights, LowRank) else as_parameter(weights)
+    weights = weights if isinstance(weights, _FACTORED) else as_parameter(weights)
     check_shape("recurrent", weights, (n, n))
     return weights
 
@@ -86,7 +93,7 @@ def drawn(weights, key, shape: tuple[int, int], scale: float, name: str) -> Any:
 
 def check_shape(name: str, weights, shape) -> None:
     """The array that a parameter stands for has this shape."""
-    found = weights.shape if isinstance(weights, LowRank) else unwrap(weights).shape
+    found = weights.shape if isinstance(weights, _FACTORED) else unwrap(weights).shape
     if found != shape:
         raise ValueError(f"{name} must have shape {shape} ([to, from]), got {found}")
 

@@ -19,6 +19,15 @@ from .normalisation import Normalisation
 from .objectives import AbstractObjective, MaskedNeurons, TeacherForced, UserObjective, huber
 from .observers import AbstractObserver, Clamp, EdgeObserver
 from .problem import Aligned, align
+from .readout import FittedReadout, fit_readout, generate
+from .readout_methods import (
+    LMS,
+    AbstractReadoutMethod,
+    RecursiveLeastSquares,
+    Ridge,
+    RidgeCV,
+    RidgeGCV,
+)
 from .rescoring import rescored
 from .result import Fit, Job, Protocol
 from .scores import Scores, average, bootstrap_interval, imputation_scores, join, table
@@ -79,4 +88,13 @@ __all__ = [
     "train_mean",
     "transport_cost",
     "unroll",
+    "AbstractReadoutMethod",
+    "FittedReadout",
+    "LMS",
+    "RecursiveLeastSquares",
+    "Ridge",
+    "RidgeCV",
+    "RidgeGCV",
+    "fit_readout",
+    "generate",
 ]

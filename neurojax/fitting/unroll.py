@@ -64,6 +64,7 @@ def unroll(circuit: RecurrentCircuit, trials, *, key: Any = None) -> Unrolled:
     circuit = ready(circuit, trials.dt)
     if trials.inputs.ndim == 2:
         return unroll_one(circuit, trials.inputs, trials.initial, trials.dt, key)
+    circuit = circuit.for_batch(len(trials))
     keys = None if key is None else jax.random.split(key, len(trials))
     one = lambda inputs, initial, key: unroll_one(circuit, inputs, initial, trials.dt, key)
     return jax.vmap(one)(trials.inputs, trials.initial, keys)
@@ -91,6 +92,8 @@ def begin(circuit: RecurrentCircuit, initial):
     state = circuit.init_state()
     if initial is None:
         return state
+    if isinstance(initial, dict):  # a whole state
+        return initial
     leaves, tree = jax.tree.flatten(state)
     if len(leaves) != 1:
         raise ValueError(

@@ -1,0 +1,218 @@
+"""The leaky echo-state network."""
+
+from collections.abc import Callable
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from neurojax.core import Clock, Output, Parameter, frozen, unwrap
+from neurojax.core.parameter_checks import check_choice
+from neurojax.core.tracing import known
+
+from ..initial_weights import AbstractWeights
+from ..nonlinearities import as_nonlinearity, kept
+from ..rate_rnn import per_unit
+from ..recurrent import RecurrentCircuit, check_sizes, current, drawn, drawn_recurrent
+from ..sparse_weights import SparseWeights
+from ..spectra import spectral_radius
+from .fixed_in_degree import FixedInDegree
+
+FORMS = ("internal", "external")
+
+
+@final
+class EchoState(RecurrentCircuit):
+    r"""An echo-state network: random weights that stay, and a linear read-out that is fitted.
+
+    $$c = \rho\,\hat W h + s_u\,B u + F z + s_b\,b + I_e + \sigma\,\eta$$
+
+    with $\hat W$ the recurrent weights divided by their spectral radius. The leak acts inside or
+    outside of the nonlinearity:
+
+    $$\text{internal:}\quad h' = (1 - a)\,h + a\,\varphi(c), \qquad
+      \text{external:}\quad x' = (1 - a)\,x + a\,c, \quad h' = \varphi(x').$$
+
+    What a study varies ($\rho, s_u, s_b, a, \sigma$) are numbers of their own, so that a sweep by
+    `vmap` shares the weights, and a gradient by them is plain `jax.grad`. Training leaves all but
+    the read-out as it is; `radius=nj.positive(0.9)` and the like are trained. The state is
+    `{"h": (n,)}` (internal) or `{"x": (n,)}` (external); a step is one `dt` of the simulation and
+    emits `rate` (h) and `output`.
+
+    Arguments:
+        n: number of units.
+        inputs: number of input channels.
+        outputs: number of output channels; `nj.fitting.fit_readout` sets them by the targets.
+        recurrent: $W$ (n, n) [to, from]: an array, `SparseWeights`, or a way to draw it; default
+            `FixedInDegree(density)`.
+        radius: $\rho$, scalar or (n,); `None` takes `recurrent` as it is.
+        density: share of the recurrent weights that are there, if they are drawn.
+        input: B (n, inputs), default uniform in (-1, 1).
+        input_scaling: $s_u$, scalar, or one per input channel.
+        bias: b (n,), default uniform in (-1, 1).
+        bias_scaling: $s_b$, scalar or (n,).
+        leak: $a$ in (0, 1], scalar or (n,).
+        output: (outputs, n), default 0.
+        feedback: F (n, outputs); `True` draws it uniformly from (-1, 1); default none.
+        noise: $\sigma$, the standard deviation of the noise in each step; default none.
+        form: `"internal"` or `"external"`.
+        nonlinearity: as in `RateRNN`.
+        key: draws what is not given; default key 0.
+
+    Inputs: `u` (inputs,), and `I_e`, a current into each unit, scalar or (n,).
+
+    Raises:
+        ValueError: for shapes that do not fit, a leak outside (0, 1], weights without cycles (whose
+            spectral radius is 0), an unknown form or nonlinearity.
+
+    Source: Jaeger (2001), GMD Report 148; Jaeger et al. (2007), Neural Networks 20:335;
+    Lukoševičius (2012), in: Neural Networks: Tricks of the Trade.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, neurojax as nj
+        >>> x = jnp.sin(0.3 * jnp.arange(400.0))[:, None]
+        >>> reservoir = nj.circuits.EchoState(50, inputs=1, key=jax.random.key(0))
+        >>> fitted = nj.fitting.fit_readout(reservoir, x[:-1], x[1:], washout=50)
+        >>> bool(fitted.nrmse < 1e-2)
+        True
+    """
+
+    recurrent: Any
+    radius: Any
+    unit: Any
+    input: Any
+    input_scaling: Parameter
+    bias: Parameter
+    bias_scaling: Parameter
+    leak: Parameter
+    output: Any
+    output_bias: Any
+    feedback: Any
+    noise: Any
+    form: str = eqx.field(static=True)
+    nonlinearity: Callable
+    n: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        n: int,
+        *,
+        inputs: int = 0,
+        outputs: int = 0,
+        recurrent: Any = None,
+        radius: Any = 0.9,
+        density: float | None = None,
+        input: Any = None,
+        input_scaling: Any = 1.0,
+        bias: Any = None,
+        bias_scaling: Any = 0.1,
+        leak: Any = 1.0,
+        output: Any = None,
+        feedback: Any = None,
+        noise: Any = None,
+        form: str = "internal",
+        nonlinearity: Any = "tanh",
+        key: Any = None,
+    ):
+        check_sizes(n, inputs, outputs)
+        if recurrent is not None and density is not None:
+            raise ValueError("density is for weights that are drawn: leave it out with recurrent=")
+        keys = jax.random.split(jax.random.key(0) if key is None else key, 4)
+        uniform = lambda key, *shape: jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+        self.n = int(n)
+        if recurrent is None:
+            recurrent = FixedInDegree(0.1 if density is None else density)
+        weights = drawn_recurrent(recurrent, keys[0], n)
+        drawn_here = isinstance(recurrent, AbstractWeights)
+        self.recurrent = fixed(unwrap(weights) if drawn_here else weights)
+        self.radius, self.unit = radius if radius is None else kept(radius), None
+        if radius is not None:
+            per_unit(self.radius, n, "radius", spread=False)
+            self.unit = frozen(self._own_radius())
+        input = uniform(keys[1], n, inputs) if input is None and inputs else input
+        self.input = fixed(drawn(input, keys[1], (n, inputs), 1.0, "input"))
+        self.input_scaling = kept(input_scaling)
+        self.bias = fixed(per_unit(uniform(keys[2], n) if bias is None else bias, n, "bias"))
+        self.bias_scaling, self.leak = kept(bias_scaling), kept(leak)
+        self.noise = None if noise is None else kept(noise)
+        self.output = None
+        if outputs or output is not None:
+            output = jnp.zeros((outputs, n)) if output is None else output
+            self.output = drawn(output, None, (outputs, n), 1.0, "output")
+        self.output_bias = jnp.zeros(outputs) if outputs else None
+        if feedback is True:
+            feedback = uniform(keys[3], n, outputs)
+        self.feedback = None
+        if feedback is not None:
+            self.feedback = fixed(drawn(feedback, keys[3], (n, outputs), 1.0, "feedback"))
+        self.form, self.nonlinearity = form, as_nonlinearity(nonlinearity)
+        check_choice(self, "form", FORMS)
+        for name in ("bias_scaling", "leak", "noise"):
+            per_unit(getattr(self, name), n, name, spread=False)
+        if jnp.shape(unwrap(self.input_scaling)) not in ((), (inputs,)):
+            raise ValueError(
+                f"input_scaling must be a scalar or have shape ({inputs},), one per input channel, "
+                f"got {jnp.shape(unwrap(self.input_scaling))}"
+            )
+        check_leak(self.leak)
+
+    def _own_radius(self) -> Array:
+        own = spectral_radius(unwrap(self.recurrent))
+        if not float(own) > 1e-7:
+            raise ValueError(
+                "recurrent has spectral radius 0 (no cycles) and cannot be scaled: give radius=None"
+            )
+        return own
+
+    def init_state(self, *, key=None) -> dict[str, Array]:
+        """All zero."""
+        return {"h" if self.form == "internal" else "x": jnp.zeros(self.n)}
+
+    def rates(self, state) -> Array:
+        """See `RecurrentCircuit`."""
+        return state["h"] if self.form == "internal" else self.nonlinearity(state["x"])
+
+    def for_batch(self, size: int) -> "EchoState":
+        """The same reservoir with its weights as a batch of this size wants them."""
+        weights = unwrap(self.recurrent)
+        if not isinstance(weights, SparseWeights) or size < 4 or weights.density < 0.3 / size:
+            return self
+        return eqx.tree_at(lambda r: r.recurrent, self, weights.dense())
+
+    def step(self, state, inputs, clock: Clock):
+        """One step of the map; see the class."""
+        rates = self.rates(state)
+        total = current(self.recurrent, rates)
+        if self.radius is not None:
+            total = self.radius / self.unit * total
+        total = total + self.bias_scaling * self.bias
+        if self.input is not None and "u" in inputs:
+            total = total + current(self.input, self.input_scaling * inputs["u"])
+        if self.feedback is not None:
+            total = total + current(self.feedback, self.read_out(rates))
+        if "I_e" in inputs:
+            total = total + inputs["I_e"]
+        if self.noise is not None:
+            total = total + self.noise * clock.normal("noise", (self.n,), total.dtype)
+        if self.form == "internal":
+            h = state["h"]
+            state = {"h": h + self.leak * (self.nonlinearity(total) - h)}
+        else:
+            x = state["x"]
+            state = {"x": x + self.leak * (total - x)}
+        return state, Output(values=self.values(state))
+
+
+def fixed(weights) -> Any:
+    """Weights that training leaves alone, unless they are wrapped already."""
+    plain = isinstance(weights, SparseWeights) or eqx.is_array(weights)
+    return frozen(weights) if plain else weights
+
+
+def check_leak(leak) -> None:
+    """A leak lies in (0, 1]."""
+    value = unwrap(leak)
+    if known(value) and not bool(jnp.all((value > 0) & (value <= 1))):
+        raise ValueError(f"leak must lie in (0, 1], got {value}")

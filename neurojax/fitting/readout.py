@@ -1,0 +1,274 @@
+"""Linear read-outs of circuits that stay as they are: reservoirs, above all."""
+
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from neurojax.circuits import RecurrentCircuit
+from neurojax.circuits.recurrent import current
+from neurojax.core import Clock, unwrap
+from neurojax.core.tracing import known
+
+from .readout_methods import AbstractReadoutMethod, Ridge
+from .series import Series, as_series
+from .unroll import ready, unroll_one
+
+
+@final
+class FittedReadout(eqx.Module):
+    """What `fit_readout` found.
+
+    Arguments:
+        circuit: with `output` and `output_bias` set, in the precision of its states.
+        state: at the end of the series; of several series with an axis over them in front.
+        weights: (outputs, features), in the precision in which they were found.
+        bias: (outputs,).
+        penalty: that was used; chosen, where the method chooses.
+        scores: of each penalty that was tried, or `None`.
+        nrmse: root mean square error over the samples of the fit, divided by the standard
+            deviation of the targets, over all outputs.
+        dt: ms per step.
+        solver: how and in which precision the read-out was found.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> x = jnp.sin(0.3 * jnp.arange(300.0))[:, None]
+        >>> fitted = nj.fitting.fit_readout(nj.circuits.EchoState(30, inputs=1), x[:-1], x[1:])
+        >>> fitted.solver
+        'Cholesky, float64, on the host'
+    """
+
+    circuit: RecurrentCircuit
+    state: Any
+    weights: Any
+    bias: Any
+    penalty: Any
+    scores: Any
+    nrmse: Any
+    dt: float = eqx.field(static=True)
+    solver: str = eqx.field(static=True)
+
+    def predict(self, inputs: Any, *, state: Any = None, targets: Any = None, key: Any = None):
+        """The outputs for other inputs, in the precision in which the read-out was found.
+
+        Arguments:
+            inputs: as in `fit_readout`.
+            state: to begin with, such as `fitted.state` to go on; default the circuit's own.
+            targets: for circuits with feedback, what is fed back in place of the own output.
+            key: for the noise of the circuit.
+
+        Returns:
+            (time, outputs), with an axis over series in front where there are several; a list of
+            arrays for a list of series.
+        """
+        series = as_series(inputs, targets, dt=self.dt)
+        _, rates = _driven(self.circuit, series, state, key)
+        if known(rates, self.weights):
+            rates = np.asarray(rates, np.asarray(self.weights).dtype)
+        outputs = rates @ self.weights.T + self.bias[None, None]
+        if isinstance(inputs, list | tuple):
+            return [one[: len(given)] for one, given in zip(outputs, inputs, strict=True)]
+        return outputs[0] if series.single else outputs
+
+    def generate(self, steps: int, *, state: Any = None, key: Any = None):
+        """The circuit on its own outputs from the end of the series on; see `generate`."""
+        return generate(self.circuit, self.state if state is None else state, steps,
+                        dt=self.dt, key=key)  # fmt: skip
+
+
+def fit_readout(
+    circuit: RecurrentCircuit,
+    inputs: Any,
+    targets: Any = None,
+    *,
+    method: AbstractReadoutMethod | None = None,
+    washout: int = 0,
+    state: Any = None,
+    dt: float = 1.0,
+    key: Any = None,
+) -> FittedReadout:
+    """Fit the linear read-out of a circuit; nothing else of it changes.
+
+    The circuit is driven by the inputs, all series at once. A circuit with feedback is fed the
+    targets of the step before (teacher forcing). Outside of transforms the read-out is found in
+    double precision on the host, whatever the precision of the states; within `jit`, `vmap` and
+    `grad` in the graph, in their precision. `.solver` says which it was.
+
+    Arguments:
+        circuit: a reservoir, or any recurrent circuit.
+        inputs: (time, inputs), several series (series, time, inputs), a list of series of different
+            lengths, or `nj.tasks.Trials` (whose mask is a weight of the samples).
+        targets: as the inputs, with outputs in place of inputs.
+        method: `Ridge(penalty)` (default, 1e-8), `RidgeGCV()`, `RidgeCV()`,
+            `RecursiveLeastSquares()`, `LMS()`.
+        washout: steps at the beginning of each series that are not fitted.
+        state: to begin with, such as that of an earlier fit; default the circuit's own.
+        dt: ms per step.
+        key: for the noise of the circuit.
+
+    Raises:
+        ValueError: for shapes that do not fit, values that are not finite, a circuit without the
+            inputs that are given.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, neurojax as nj
+        >>> u = jax.random.uniform(jax.random.key(0), (500, 1))
+        >>> reservoir = nj.circuits.EchoState(40, inputs=1, radius=0.8)
+        >>> memory = jnp.roll(u, 3, axis=0)
+        >>> fitted = nj.fitting.fit_readout(reservoir, u, memory, washout=20)
+        >>> bool(fitted.nrmse < 0.2), fitted.predict(u).shape
+        (True, (500, 1))
+    """
+    method = Ridge() if method is None else method
+    if not isinstance(method, AbstractReadoutMethod):
+        raise TypeError(f"method must be a read-out method such as Ridge(1e-6), got {method!r}")
+    series = as_series(inputs, targets, washout=washout, dt=dt)
+    if series.targets is None:
+        raise ValueError("fit_readout needs targets")
+    check_inputs(circuit, series)
+    circuit = with_outputs(circuit, series.targets.shape[-1])
+    final, rates = _driven(circuit, series, state, key)
+    found = method.solve(rates, series.targets, series.weights)
+    error = _nrmse(rates, series, found)
+    if series.single:
+        final = jax.tree.map(lambda x: x[0], final)
+    kind = rates.dtype
+    where = lambda c: (c.output, c.output_bias)
+    fitted = eqx.tree_at(where, circuit, (jnp.asarray(found.weights, kind),
+                                          jnp.asarray(found.bias, kind)))  # fmt: skip
+    return FittedReadout(fitted, final, found.weights, found.bias, found.penalty, found.scores,
+                         error, series.dt, found.solver)  # fmt: skip
+
+
+def generate(
+    circuit: RecurrentCircuit, state: Any, steps: int, *, dt: float = 1.0, key: Any = None
+):
+    """A circuit on its own outputs (closed loop): each is the input of the next step.
+
+    A circuit without inputs goes on by its feedback alone.
+
+    Arguments:
+        circuit: with a fitted read-out, and as many outputs as inputs, or no inputs.
+        state: to begin with, such as `fitted.state`.
+        steps: how many.
+        dt: ms per step.
+        key: for the noise of the circuit.
+
+    Returns:
+        Outputs (steps, outputs). The first input is the output of `state`, so after a fit of the
+        next value of a series the first output is the first value that the fit has not seen.
+
+    Raises:
+        ValueError: for a circuit whose outputs cannot be its inputs.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> x = jnp.sin(0.3 * jnp.arange(400.0))[:, None]
+        >>> fitted = nj.fitting.fit_readout(nj.circuits.EchoState(50, inputs=1), x[:-1], x[1:])
+        >>> bool(
+        ...     jnp.abs(fitted.generate(20)[:, 0] - jnp.sin(0.3 * (400 + jnp.arange(20)))).max()
+        ...     < 0.05
+        ... )
+        True
+    """
+    plain: Any = unwrap(circuit)
+    channels = 0 if plain.input is None else plain.input.shape[1]
+    outputs = 0 if plain.output is None else plain.output.shape[0]
+    if outputs == 0 or channels not in (0, outputs) or (channels == 0 and plain.feedback is None):
+        raise ValueError(
+            f"generate needs as many outputs as inputs, or feedback and no inputs; this circuit "
+            f"has {channels} inputs and {outputs} outputs"
+        )
+    return _generate(circuit, state, int(steps), float(dt), key, channels > 0)
+
+
+@eqx.filter_jit
+def _generate(circuit, state, steps, dt, key, driven):
+    circuit = ready(circuit, dt)
+
+    def step(carry, number):
+        state, output = carry
+        given = {"u": output} if driven else {}
+        state, _ = circuit.step(state, given, Clock(number, dt, key))
+        output = circuit.read_out(circuit.rates(state))
+        return (state, output), output
+
+    start = (state, circuit.read_out(circuit.rates(state)))
+    return jax.lax.scan(step, start, jnp.arange(steps))[1]
+
+
+def _driven(circuit: Any, series: Series, state, key):
+    """Final states and rates (series, time, n), all series at once."""
+    kind = jnp.result_type(float)
+    inputs = jnp.asarray(series.inputs, kind)
+    targets = None
+    if circuit.feedback is not None:
+        if series.targets is None:
+            raise ValueError("a circuit with feedback needs targets here: they are fed back")
+        targets = jnp.asarray(series.targets, kind)
+    return _run(circuit, inputs, targets, state, series.dt, key, series.single)
+
+
+@eqx.filter_jit
+def _run(circuit: Any, inputs, targets, state, dt, key, single):
+    circuit = ready(circuit, dt)
+    currents = None
+    if targets is not None:
+        before = jnp.concatenate([jnp.zeros_like(targets[:, :1]), targets[:, :-1]], 1)
+        currents = current(circuit.feedback, before)
+        circuit = eqx.tree_at(lambda c: c.feedback, circuit, None, is_leaf=lambda x: x is None)
+
+    def one(circuit, inputs, state, key, currents):
+        run = unroll_one(circuit, inputs, state, dt, key, currents)
+        return jax.tree.map(lambda x: x[-1], run.states), run.rates
+
+    if single:  # without an axis over series the product is that of one vector
+        first = lambda x: None if x is None else x[0]
+        done = one(circuit, inputs[0], state, key, first(currents))
+        return jax.tree.map(lambda x: x[None], done)
+    keys = None if key is None else jax.random.split(key, len(inputs))
+    one_of = lambda *given: one(circuit.for_batch(len(inputs)), *given)
+    return jax.vmap(one_of)(inputs, state, keys, currents)
+
+
+def with_outputs(circuit, outputs: int) -> Any:
+    """The circuit with a read-out of that many outputs, all zero."""
+    plain: Any = unwrap(circuit)
+    if plain.feedback is not None and plain.feedback.shape[1] != outputs:
+        raise ValueError(
+            f"the circuit feeds back {plain.feedback.shape[1]} outputs, the targets have {outputs}"
+        )
+    where = lambda c: (c.output, c.output_bias)
+    blank = (jnp.zeros((outputs, circuit.n)), jnp.zeros(outputs))
+    return eqx.tree_at(where, circuit, blank, is_leaf=lambda x: x is None)
+
+
+def check_inputs(circuit, series: Series) -> None:
+    """The circuit has the input channels that are given."""
+    plain: Any = unwrap(circuit)
+    channels = 0 if plain.input is None else plain.input.shape[1]
+    if series.inputs.shape[-1] != channels:
+        raise ValueError(
+            f"the circuit has {channels} input channels, the inputs have {series.inputs.shape[-1]}"
+        )
+
+
+def _nrmse(rates, series: Series, found):
+    if known(rates, series.targets, found.weights):
+        kind = np.asarray(found.weights).dtype
+        weights = np.asarray(series.weights, float)
+        rates, targets = np.asarray(rates, kind), np.asarray(series.targets, kind)
+        return float(np.sqrt(_error(np, rates, targets, weights, found)))
+    return jnp.sqrt(_error(jnp, rates, series.targets, series.weights, found))
+
+
+def _error(xp, rates, targets, weights, found):
+    miss = rates @ xp.asarray(found.weights).T + found.bias[None, None] - targets
+    total = xp.sum(weights)
+    w = weights[..., None]
+    mean = xp.sum(w * targets, (0, 1)) / total
+    spread = xp.sum(w * (targets - mean[None, None]) ** 2) / total
+    return xp.sum(w * miss**2) / total / spread

@@ -1,0 +1,343 @@
+"""How a linear read-out is found from features and targets: nouns for `fit_readout(method=)`."""
+
+from abc import abstractmethod
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from neurojax.core.ridge import gram, ridge, solve_normal
+from neurojax.core.tracing import known
+
+from .rules.least_squares import RLS
+
+
+@final
+class Solution(eqx.Module):
+    """What a method found.
+
+    Arguments:
+        weights: (outputs, features).
+        bias: (outputs,).
+        penalty: that was used, or NaN.
+        scores: of each penalty that was tried, smaller is better; or `None`.
+        solver: how and in which precision it was found.
+    """
+
+    weights: Any
+    bias: Any
+    penalty: Any
+    scores: Any
+    solver: str = eqx.field(static=True)
+
+
+class AbstractReadoutMethod(eqx.Module):
+    """A way to find weights W and a bias c with $W x_t + c \\approx y_t$."""
+
+    @abstractmethod
+    def solve(self, features, targets, weights) -> Solution:
+        """Weights from samples of all series in the order of time.
+
+        Arguments:
+            features: x, (series, time, features).
+            targets: y, (series, time, outputs).
+            weights: (series, time), of each sample.
+        """
+
+
+@final
+class Ridge(AbstractReadoutMethod):
+    r"""Ridge regression, $\min \sum_t w_t |W x_t + c - y_t|^2 + \lambda |W|^2$.
+
+    In double precision on the host (Cholesky, refined once; QR where that fails); within `jit`,
+    `vmap` and `grad` by QR in the precision of the features. The bias is not penalised.
+
+    Arguments:
+        penalty: $\lambda > 0$.
+
+    Example:
+        >>> import neurojax as nj
+        >>> nj.fitting.Ridge(1e-6).penalty
+        1e-06
+    """
+
+    penalty: Any = 1e-8
+
+    def __check_init__(self):
+        _check_penalties("penalty", self.penalty)
+
+    def solve(self, features, targets, weights) -> Solution:
+        """See `AbstractReadoutMethod`."""
+        if known(features, targets, weights, self.penalty):
+            X, y, means = _centred(np, *_samples(features, targets, weights))
+            W, name = solve_normal(gram(X), X.T @ y, float(self.penalty), (X, y))
+            return _solution(W, means, self.penalty, None, f"{name}, float64, on the host")
+        X, y, means = _centred(jnp, *_flat(features, targets, weights))
+        W = ridge(X, y, self.penalty)
+        return _solution(W, means, self.penalty, None, f"QR, {X.dtype}, in the graph")
+
+
+@final
+class RidgeGCV(AbstractReadoutMethod):
+    r"""Ridge regression with the penalty chosen by generalised cross-validation.
+
+    $$\mathrm{GCV}(\lambda) = \frac{T \sum_t |y_t - \hat y_t|^2}{(T - \mathrm{df}(\lambda))^2},
+      \qquad \mathrm{df}(\lambda) = 1 + \sum_i \frac{s_i^2}{s_i^2 + \lambda}$$
+
+    with the singular values s of the centred features, for all penalties from one decomposition.
+
+    Arguments:
+        penalties: to choose among, default 1e-12 to 1e2 by factors of 10 of the half.
+
+    Source: Golub, Heath and Wahba (1979), Technometrics 21:215.
+
+    Example:
+        >>> import neurojax as nj
+        >>> len(nj.fitting.RidgeGCV().penalties)
+        29
+    """
+
+    penalties: Any = eqx.field(default_factory=lambda: np.logspace(-12, 2, 29))
+
+    def __check_init__(self):
+        _check_penalties("penalties", self.penalties)
+
+    def solve(self, features, targets, weights) -> Solution:
+        """See `AbstractReadoutMethod`."""
+        xp, where, samples = _place(features, targets, weights, self.penalties)
+        X, y, means = _centred(xp, *samples)
+        count = means[2]
+        s, Vt, z, outside = _decomposed(xp, X, y)
+        penalties = xp.asarray(self.penalties, X.dtype)
+        shrunk = penalties[:, None] / (s[None] ** 2 + penalties[:, None])
+        residual = outside + shrunk**2 @ xp.sum(z**2, 1)
+        freedom = count - 1 - xp.sum(1.0 - shrunk, 1)
+        scores = count * residual / xp.maximum(freedom, 1e-9 * count) ** 2
+        best = xp.argmin(scores)
+        W = _along_path(s, Vt, z, penalties[best])
+        return _solution(W, means, penalties[best], scores, f"SVD, {where}")
+
+
+@final
+class RidgeCV(AbstractReadoutMethod):
+    r"""Ridge regression with the penalty chosen by cross-validation over folds of time.
+
+    Each series is cut into `folds` parts that are not mixed, as neighbours in time are alike; with
+    that many series or more, whole series are left out. The score is the mean squared error of
+    what is left out.
+
+    Arguments:
+        penalties: to choose among, default 1e-12 to 1e2 by factors of 10 of the half.
+        folds: number of parts.
+
+    Example:
+        >>> import neurojax as nj
+        >>> nj.fitting.RidgeCV(folds=4).folds
+        4
+    """
+
+    penalties: Any = eqx.field(default_factory=lambda: np.logspace(-12, 2, 29))
+    folds: int = eqx.field(static=True, default=5)
+
+    def __check_init__(self):
+        _check_penalties("penalties", self.penalties)
+        if not self.folds >= 2:
+            raise ValueError(f"folds must be at least 2, got {self.folds}")
+
+    def solve(self, features, targets, weights) -> Solution:
+        """See `AbstractReadoutMethod`."""
+        xp, where, _ = _place(features, targets, weights, self.penalties)
+        series, steps = features.shape[:2]
+        if series >= self.folds:
+            fold = np.broadcast_to((np.arange(series) * self.folds // series)[:, None],
+                                   (series, steps))  # fmt: skip
+        else:
+            fold = np.broadcast_to((np.arange(steps) * self.folds // steps)[None], (series, steps))
+        penalties = xp.asarray(self.penalties, xp.asarray(features).dtype)
+        scores, total = xp.zeros(len(self.penalties)), 0.0
+        for part in range(self.folds):
+            kept = xp.where(fold != part, weights, 0.0)
+            X, y, means = _centred(xp, *_flat(features, targets, kept, xp))
+            s, Vt, z, _ = _decomposed(xp, X, y)
+            x, t, w = _flat(features, targets, xp.where(fold == part, weights, 0.0), xp)
+            for i in range(len(self.penalties)):
+                W = _along_path(s, Vt, z, penalties[i])
+                miss = (x - means[0][None]) @ W.T - (t - means[1][None])
+                error = xp.sum(w[:, None] * miss**2)
+                scores = _added(xp, scores, i, error)
+            total = total + xp.sum(w)
+        best = xp.argmin(scores)
+        X, y, means = _centred(xp, *_flat(features, targets, weights, xp))
+        s, Vt, z, _ = _decomposed(xp, X, y)
+        W = _along_path(s, Vt, z, penalties[best])
+        return _solution(W, means, penalties[best], scores / total, f"SVD, {where}")
+
+
+@final
+class RecursiveLeastSquares(AbstractReadoutMethod):
+    """Recursive least squares, sample by sample in the order of time, in the graph.
+
+    After all samples, with `forgetting=1`, the ridge solution with penalty alpha (the bias
+    included in the penalty).
+
+    Arguments:
+        alpha: penalty.
+        forgetting: in (0, 1], see `nj.fitting.rules.RLS`.
+
+    Example:
+        >>> import neurojax as nj
+        >>> nj.fitting.RecursiveLeastSquares(alpha=1e-4).alpha
+        0.0001
+    """
+
+    alpha: float = eqx.field(static=True, converter=float, default=1e-6)
+    forgetting: float = eqx.field(static=True, converter=float, default=1.0)
+
+    def __check_init__(self):
+        RLS.start(1, self.alpha, self.forgetting)
+
+    def solve(self, features, targets, weights) -> Solution:
+        """See `AbstractReadoutMethod`."""
+        X, y, w = _with_ones(features, targets, weights)
+        W = _recursive(X, y, w, self.alpha, self.forgetting)
+        return Solution(W[:, :-1], W[:, -1], self.alpha, None,
+                        f"recursive least squares, {X.dtype}, in the graph")  # fmt: skip
+
+
+@final
+class LMS(AbstractReadoutMethod):
+    r"""Least mean squares, sample by sample, in the graph.
+
+    $$W \leftarrow W + \eta\,(y - W x)\,x^\top / (\epsilon + |x|^2)$$
+
+    Arguments:
+        rate: $\eta$ in (0, 2).
+        epochs: how often the samples are gone through.
+        normalised: whether the division by $|x|^2$ is made; without it the rate must be below
+            $2 / |x|^2$.
+
+    Source: Widrow and Hoff (1960); Haykin (2002), Adaptive Filter Theory, chapters 5 and 6.
+
+    Example:
+        >>> import neurojax as nj
+        >>> nj.fitting.LMS(rate=0.1).epochs
+        1
+    """
+
+    rate: Any = 0.5
+    epochs: int = eqx.field(static=True, default=1)
+    normalised: bool = eqx.field(static=True, default=True)
+
+    def __check_init__(self):
+        if known(self.rate) and not 0 < self.rate < 2:
+            raise ValueError(f"rate of LMS must lie in (0, 2), got {self.rate}")
+        if not self.epochs >= 1:
+            raise ValueError(f"epochs must be at least 1, got {self.epochs}")
+
+    def solve(self, features, targets, weights) -> Solution:
+        """See `AbstractReadoutMethod`."""
+        X, y, w = _with_ones(features, targets, weights)
+        W = _least_mean_squares(X, y, w, self.rate, self.epochs, self.normalised)
+        return Solution(W[:, :-1], W[:, -1], np.nan, None,
+                        f"least mean squares, {X.dtype}, in the graph")  # fmt: skip
+
+
+@eqx.filter_jit
+def _recursive(X, y, w, alpha, forgetting):
+    def step(carry, sample):
+        W, rls = carry
+        x, target, weight = sample
+        moved, gain = rls.sample(x * jnp.sqrt(weight))
+        W = W - (W @ x - target)[:, None] * (jnp.sqrt(weight) * gain)[None]
+        # a sample without weight changes nothing, not even by forgetting
+        return (W, jax.tree.map(lambda a, b: jnp.where(weight > 0, a, b), moved, rls)), None
+
+    start = (jnp.zeros((y.shape[1], X.shape[1]), X.dtype),
+             RLS.start(X.shape[1], alpha, forgetting, X.dtype))  # fmt: skip
+    (W, _), _ = jax.lax.scan(step, start, (X, y, w))
+    return W
+
+
+@eqx.filter_jit
+def _least_mean_squares(X, y, w, rate, epochs, normalised):
+    def step(W, sample):
+        x, target, weight = sample
+        size = 1e-8 + x @ x if normalised else 1.0
+        return W - (weight * rate / size) * (W @ x - target)[:, None] * x[None], None
+
+    epoch = lambda W, _: (jax.lax.scan(step, W, (X, y, w))[0], None)
+    W, _ = jax.lax.scan(epoch, jnp.zeros((y.shape[1], X.shape[1]), X.dtype), None, length=epochs)
+    return W
+
+
+def _with_ones(features, targets, weights):
+    X, y, w = _flat(features, targets, weights)
+    X = jnp.asarray(X)
+    ones = jnp.ones((len(X), 1), X.dtype)
+    return jnp.concatenate([X, ones], 1), jnp.asarray(y, X.dtype), jnp.asarray(w, X.dtype)
+
+
+def _flat(features, targets, weights, xp: Any = jnp):
+    flat = lambda x: x.reshape(-1, x.shape[-1])
+    kind = xp.asarray(features).dtype
+    return flat(features), xp.asarray(flat(targets), kind), xp.asarray(weights, kind).reshape(-1)
+
+
+def _samples(features, targets, weights):
+    """On the host in double precision, and only those that count."""
+    weights = np.asarray(weights, float).ravel()
+    flat = lambda x: np.asarray(x, float).reshape(len(weights), -1)
+    X, y = flat(features), flat(targets)
+    if np.all(weights > 0):
+        return X, y, weights
+    counts = weights > 0
+    return X[counts], y[counts], weights[counts]
+
+
+def _place(features, targets, weights, penalties):
+    """Which numpy solves, its name in a report, and the samples."""
+    if known(features, targets, weights, penalties):
+        return np, "float64, on the host", _samples(features, targets, weights)
+    samples = _flat(features, targets, weights)
+    return jnp, f"{samples[0].dtype}, in the graph", samples
+
+
+def _centred(xp, X, y, w):
+    """Features and targets without their means, rows times the root of their weights."""
+    total = xp.sum(w)
+    mean_x, mean_y = w @ X / total, w @ y / total
+    root = xp.sqrt(w)[:, None]
+    return (X - mean_x[None]) * root, (y - mean_y[None]) * root, (mean_x, mean_y, total)
+
+
+def _decomposed(xp, X, y):
+    """Singular values and vectors of X by way of its QR, and the targets in these terms."""
+    Q, R = xp.linalg.qr(X)
+    q = Q.T @ y
+    U, s, Vt = xp.linalg.svd(R, full_matrices=False)
+    return s, Vt, U.T @ q, xp.sum((y - Q @ q) ** 2)
+
+
+def _along_path(s, Vt, z, penalty):
+    return ((s / (s**2 + penalty))[:, None] * z).T @ Vt
+
+
+def _added(xp, scores, i, value):
+    return scores.at[i].add(value) if xp is jnp else _set(scores, i, value)
+
+
+def _set(scores, i, value):
+    scores[i] += value
+    return scores
+
+
+def _solution(W, means, penalty, scores, solver) -> Solution:
+    mean_x, mean_y, _ = means
+    return Solution(W, mean_y - W @ mean_x, penalty, scores, solver)
+
+
+def _check_penalties(name, value) -> None:
+    if known(value) and not (np.all(np.asarray(value) > 0) and np.size(value) > 0):
+        raise ValueError(f"{name} must be positive, got {value}")

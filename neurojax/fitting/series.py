@@ -1,0 +1,125 @@
+"""Time series as people have them: one, a batch, or a list of different lengths."""
+
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from neurojax.core.tracing import known
+from neurojax.tasks import Trials
+
+
+@final
+class Series(eqx.Module):
+    """Inputs and targets of several series, filled up to the longest.
+
+    Arguments:
+        inputs: (series, time, inputs).
+        targets: (series, time, outputs), or `None`.
+        weights: (series, time), 0 where nothing counts.
+        dt: ms per step.
+        single: whether one series without an axis over series was given.
+    """
+
+    inputs: Any
+    targets: Any
+    weights: Any
+    dt: float = eqx.field(static=True)
+    single: bool = eqx.field(static=True)
+
+
+def as_series(inputs: Any, targets: Any = None, *, washout: int = 0, dt: float = 1.0) -> Series:
+    """Arrays (time, channels) or (series, time, channels), lists of them, or `Trials`.
+
+    Raises:
+        ValueError: for shapes that do not fit together, or a washout that leaves nothing.
+    """
+    if isinstance(inputs, Trials):
+        return _of_trials(inputs, targets, washout)
+    listed = isinstance(inputs, list | tuple)
+    if listed:
+        inputs, lengths = _filled("inputs", inputs)
+        if targets is not None:
+            targets, others = _filled("targets", targets)
+            _check_lengths(lengths, others)
+    else:
+        inputs = _array("inputs", inputs)
+        targets = None if targets is None else _array("targets", targets)
+        lengths = None
+    single = inputs.ndim == 2
+    if targets is not None and targets.shape[:-1] != inputs.shape[:-1]:
+        raise ValueError(
+            f"targets must have a row for each step of the inputs, shape {inputs.shape[:-1]} + "
+            f"(outputs,), got {targets.shape}"
+        )
+    if single:
+        inputs = inputs[None]
+        targets = None if targets is None else targets[None]
+    count, steps = inputs.shape[:2]
+    lengths = [steps] * count if lengths is None else lengths
+    check_washout(washout, min(lengths))
+    time = np.arange(steps)[None]
+    weights = (time >= washout) & (time < np.asarray(lengths)[:, None])
+    return Series(inputs, targets, weights.astype(float), float(dt), single)
+
+
+def check_washout(washout, shortest: int) -> None:
+    """A washout is a whole number of steps that leaves some of each series."""
+    whole = isinstance(washout, int | np.integer) and not isinstance(washout, bool)
+    if not whole or not 0 <= washout < shortest:
+        raise ValueError(
+            f"washout must be a whole number of steps below the shortest series ({shortest} "
+            f"steps), got {washout!r}"
+        )
+
+
+def _of_trials(trials: Trials, targets, washout) -> Series:
+    if targets is not None:
+        raise ValueError("trials have targets of their own: leave targets out")
+    check_washout(washout, trials.steps)
+    single = trials.mask.ndim == 1
+    kept = jnp.where(jnp.arange(trials.steps) >= washout, 1.0, 0.0)
+    weights = trials.mask * jnp.broadcast_to(kept, trials.mask.shape)
+    values: Any = (trials.inputs, trials.targets, weights)
+    if single:
+        values = jax.tree.map(lambda x: x[None], values)
+    elif trials.mask.ndim > 2:
+        values = jax.tree.map(lambda x: x.reshape(-1, *x.shape[trials.mask.ndim - 1 :]), values)
+    inputs, targets, weights = values
+    return Series(inputs, targets, weights, trials.dt, single)
+
+
+def _array(name, values) -> Any:
+    # targets stay in double precision on the host; what is traced stays what it is
+    values = np.asarray(values) if known(values) else values
+    if values.ndim not in (2, 3):
+        hint = "; one channel is series[:, None]" if values.ndim == 1 else ""
+        raise ValueError(
+            f"{name} must be (time, channels), or (series, time, channels), got {values.shape}"
+            + hint
+        )
+    if known(values) and not np.all(np.isfinite(values)):
+        raise ValueError(f"{name} must be finite; give weights of 0 by Trials(mask=) for gaps")
+    return values
+
+
+def _filled(name, series) -> tuple[np.ndarray, list[int]]:
+    arrays = [_array(f"{name}[{i}]", one) for i, one in enumerate(series)]
+    if not arrays or any(a.ndim != 2 or a.shape[1] != arrays[0].shape[1] for a in arrays):
+        shapes = [a.shape for a in arrays]
+        raise ValueError(f"{name} must be series (time, channels) of as many channels: {shapes}")
+    lengths = [len(a) for a in arrays]
+    whole = np.zeros((len(arrays), max(lengths), arrays[0].shape[1]))
+    for row, one in zip(whole, arrays, strict=True):
+        row[: len(one)] = one
+    return whole, lengths
+
+
+def _check_lengths(inputs: list[int], targets: list[int]) -> None:
+    if len(inputs) != len(targets):
+        raise ValueError(f"there are {len(inputs)} series of inputs and {len(targets)} of targets")
+    for i, (a, b) in enumerate(zip(inputs, targets, strict=True)):
+        if a != b:
+            raise ValueError(f"series {i} has {a} steps of inputs and {b} of targets")

@@ -1,0 +1,144 @@
+"""The echo-state network against plain loops, and its sparse weights against matrices."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.sparse
+
+import neurojax as nj
+
+EchoState, SparseWeights = nj.circuits.EchoState, nj.circuits.SparseWeights
+
+
+def driven(reservoir, u):
+    return np.asarray(
+        nj.fitting.unroll(reservoir, nj.tasks.Trials(u, np.zeros((*u.shape[:-1], 0)), dt=1.0)).rates
+    )
+
+
+@pytest.mark.parametrize("form", ["internal", "external"])
+def test_it_is_the_loop_of_its_equations(form):
+    rng = np.random.default_rng(0)
+    n, leak = 12, rng.uniform(0.2, 1.0, 12)
+    reservoir = EchoState(
+        n, inputs=2, outputs=1, radius=0.7, density=0.3, input_scaling=np.array([0.5, 2.0]),
+        bias_scaling=0.3, leak=leak, feedback=True, output=rng.normal(size=(1, n)), form=form,
+    )  # fmt: skip
+    plain = nj.unwrap(reservoir)
+    W = np.asarray(plain.recurrent if eqx.is_array(plain.recurrent) else plain.recurrent.dense())
+    W = 0.7 * W / np.abs(np.linalg.eigvals(W)).max()
+    u, x, h, expected = rng.normal(size=(30, 2)), np.zeros(n), np.zeros(n), []
+    for row in u:
+        c = W @ h + np.asarray(plain.input) @ (np.array([0.5, 2.0]) * row) + 0.3 * plain.bias
+        c = c + np.asarray(plain.feedback) @ (np.asarray(plain.output) @ h)
+        if form == "internal":
+            h = (1 - leak) * h + leak * np.tanh(c)
+        else:
+            x = (1 - leak) * x + leak * c
+            h = np.tanh(x)
+        expected.append(h)
+    np.testing.assert_allclose(driven(reservoir, u), expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("n", "density"), [(60, 0.05), (300, 0.05), (300, 1.0)])
+def test_the_spectral_radius_is_exact(n, density):
+    plain = nj.unwrap(EchoState(n, radius=1.3, density=density))
+    W = plain.recurrent if eqx.is_array(plain.recurrent) else plain.recurrent.dense()
+    found = np.abs(np.linalg.eigvals(1.3 / float(plain.unit) * np.asarray(W))).max()
+    assert found == pytest.approx(1.3, rel=1e-9)
+    assert np.all(np.sum(np.asarray(W) != 0, axis=1) == round(density * n))
+
+
+def test_sparse_weights_are_their_matrix():
+    W = scipy.sparse.random_array((40, 40), density=0.1, rng=np.random.default_rng(1)).toarray()
+    W[3] = 0.0  # rows of different lengths, one empty
+    sparse = SparseWeights.from_matrix(W)
+    h = np.random.default_rng(2).normal(size=(5, 40))
+    np.testing.assert_array_equal(sparse.dense(), W)
+    np.testing.assert_allclose(sparse.apply(h[0]), W @ h[0], rtol=1e-12)
+    np.testing.assert_allclose(sparse.apply(h), h @ W.T, rtol=1e-12)
+    np.testing.assert_allclose(jax.vmap(sparse.apply)(h), h @ W.T, rtol=1e-12)
+    np.testing.assert_array_equal(sparse.to_scipy().toarray(), W)
+    np.testing.assert_allclose(jax.jacobian(sparse.apply)(h[0]), W, rtol=1e-12)
+    slope = jax.grad(lambda v: jnp.sum(SparseWeights(v, sparse.sources, sparse.counts).dense()))
+    there = np.arange(sparse.values.shape[1])[None] < np.asarray(sparse.counts)[:, None]
+    np.testing.assert_array_equal(slope(sparse.values) != 0, there)
+
+
+def test_a_batch_and_a_single_series_agree():
+    reservoir = EchoState(80, inputs=1, recurrent=SparseWeights.from_matrix(_sparse(80)))
+    assert eqx.is_array(reservoir.for_batch(64).recurrent)
+    u = np.random.default_rng(0).normal(size=(64, 10, 1))
+    np.testing.assert_allclose(driven(reservoir, u)[7], driven(reservoir, u[7]), rtol=1e-10)
+
+
+def test_a_sweep_is_a_loop_and_the_gradient_is_right():
+    reservoir = EchoState(30, inputs=1, density=0.2)
+    u = np.random.default_rng(0).normal(size=(40, 1))
+    trials = nj.tasks.Trials(u, np.zeros((40, 0)), dt=1.0)
+
+    def size(radius, leak):
+        changed = eqx.tree_at(lambda r: (r.radius, r.leak), reservoir, (radius, leak))
+        return jnp.mean(nj.fitting.unroll(changed, trials).rates ** 2)
+
+    radii = jnp.array([0.5, 0.9, 1.3])
+    swept = jax.vmap(size, (0, None))(radii, jnp.array(0.4))
+    looped = [float(size(r, 0.4)) for r in radii]
+    np.testing.assert_allclose(swept, looped, rtol=1e-10)
+    slope = jax.grad(size, (0, 1))(jnp.array(0.9), jnp.array(0.4))
+    e = 1e-6
+    numeric = [(size(0.9 + e, 0.4) - size(0.9 - e, 0.4)) / (2 * e),
+               (size(0.9, 0.4 + e) - size(0.9, 0.4 - e)) / (2 * e)]  # fmt: skip
+    np.testing.assert_allclose(slope, numeric, rtol=1e-6)
+
+
+def test_single_precision_follows_double(float32):
+    reservoir = EchoState(100, inputs=1, radius=0.8, density=0.1)
+    u = np.random.default_rng(0).normal(size=(50, 1))
+    single = driven(reservoir, u)
+    assert single.dtype == np.float32
+    with jax.enable_x64(True):
+        to64 = lambda x: jnp.asarray(x, jnp.float64) if eqx.is_inexact_array(x) else x
+        double = driven(jax.tree.map(to64, reservoir), u)
+    np.testing.assert_allclose(single, double, atol=2e-6)
+
+
+def test_training_leaves_the_reservoir_alone_but_for_what_is_asked():
+    reservoir = EchoState(20, inputs=1, outputs=1, radius=nj.positive(0.8), key=jax.random.key(1))
+    trials = nj.tasks.Trials(np.ones((2, 10, 1)), np.ones((2, 10, 1)), dt=1.0)
+
+    def loss(circuit):
+        return jnp.mean(nj.fitting.unroll(circuit, trials).rates)
+
+    slopes = eqx.filter_grad(loss)(reservoir)
+    moved = {name for name in ("recurrent", "radius", "input", "bias", "leak")
+             if any(np.any(x != 0) for x in jax.tree.leaves(getattr(slopes, name)))}  # fmt: skip
+    assert moved == {"radius"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"leak": 0.0}, "leak must lie"),
+        ({"form": "inner"}, "unknown form"),
+        ({"density": 0.1, "recurrent": np.eye(10)}, "leave it out"),
+        ({"recurrent": np.triu(np.ones((10, 10)), 1)}, "spectral radius 0"),
+        ({"input_scaling": np.ones(3), "inputs": 2}, "one per input channel"),
+        ({"density": 1.5}, "density"),
+        ({"recurrent": np.ones((3, 3))}, "recurrent must have shape"),
+    ],
+)
+def test_bad_input_is_refused_at_the_door(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        EchoState(10, **arguments)
+
+
+def test_sources_out_of_range_are_refused():
+    with pytest.raises(ValueError, match="sources must be units"):
+        SparseWeights(np.ones((3, 1)), np.full((3, 1), 3))
+
+
+def _sparse(n):
+    return scipy.sparse.random_array((n, n), density=0.05, rng=np.random.default_rng(1))

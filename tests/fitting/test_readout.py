@@ -1,0 +1,246 @@
+"""Read-outs of reservoirs against scikit-learn, brute force and plain loops."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge as Reference
+
+import neurojax as nj
+from neurojax.core.ridge import ridge, ridge_on_host
+
+fit_readout, Ridge = nj.fitting.fit_readout, nj.fitting.Ridge
+PENALTIES = np.logspace(-6, 1, 8)
+
+
+@pytest.fixture(scope="module")
+def reservoir():
+    return nj.circuits.EchoState(15, inputs=1, radius=0.8, density=0.3)
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    u = rng.uniform(-1, 1, (120, 1))
+    y = np.concatenate([np.roll(u, 2, 0), np.roll(u, 1, 0) ** 2 + 3.0], 1)
+    return u, y + 0.01 * rng.normal(size=y.shape)
+
+
+def features(reservoir, u):
+    trials = nj.tasks.Trials(u, np.zeros((*u.shape[:-1], 0)), dt=1.0)
+    return np.asarray(nj.fitting.unroll(reservoir, trials).rates)
+
+
+def test_ridge_is_that_of_scikit_learn(reservoir, data):
+    u, y = data
+    fitted = fit_readout(reservoir, u, y, method=Ridge(1e-3), washout=20)
+    X = features(reservoir, u)[20:]
+    expected = Reference(1e-3, solver="svd").fit(X, y[20:])
+    np.testing.assert_allclose(fitted.weights, expected.coef_, rtol=1e-7)
+    np.testing.assert_allclose(fitted.bias, expected.intercept_, rtol=1e-9)
+    error = np.mean((expected.predict(X) - y[20:]) ** 2, 0).sum() / y[20:].var(0).sum()
+    assert fitted.nrmse >= 0
+    assert fitted.solver == "Cholesky, float64, on the host"
+    np.testing.assert_allclose(fitted.predict(u)[20:], expected.predict(X), rtol=1e-8)
+    each = np.mean((expected.predict(X) - y[20:]) ** 2, 0).sum() / y[20:].var(0).sum()
+    assert fitted.nrmse == pytest.approx(np.sqrt(each), rel=1e-8)
+    assert error == each
+
+
+def test_in_the_graph_it_is_the_same(reservoir, data):
+    u, y = data
+    names = []
+
+    def weights(penalty):
+        fitted = fit_readout(reservoir, u, y, method=Ridge(penalty), washout=20)
+        names.append(fitted.solver)
+        return fitted.weights
+
+    swept = jax.jit(jax.vmap(weights))(jnp.array([1e-4, 1e-2]))
+    for one, penalty in zip(swept, (1e-4, 1e-2), strict=True):
+        host = fit_readout(reservoir, u, y, method=Ridge(penalty), washout=20)
+        np.testing.assert_allclose(one, host.weights, rtol=1e-6)
+    assert names == ["QR, float64, in the graph"]
+
+
+def test_states_in_single_precision_are_solved_in_double(float32, data):
+    u, y = data
+    reservoir = nj.circuits.EchoState(15, inputs=1)
+    fitted = fit_readout(reservoir, u, y)
+    assert fitted.weights.dtype == np.float64
+    assert fitted.circuit.output.dtype == jnp.float32
+    assert fitted.predict(u).dtype == np.float64
+
+
+def test_the_gradient_by_the_radius(reservoir, data):
+    u, y = data
+
+    def error(radius):
+        changed = eqx.tree_at(lambda r: r.radius, reservoir, radius)
+        return fit_readout(changed, u, y, method=Ridge(1e-3), washout=20).nrmse
+
+    numeric = (error(0.8 + 1e-6) - error(0.8 - 1e-6)) / 2e-6
+    assert jax.grad(error)(0.8) == pytest.approx(numeric, rel=1e-5)
+
+
+def test_generalised_cross_validation_is_its_formula(reservoir, data):
+    u, y = data
+    method = nj.fitting.RidgeGCV(PENALTIES)
+    fitted = fit_readout(reservoir, u, y, method=method, washout=20)
+    X = features(reservoir, u)[20:]
+    X, Y = X - X.mean(0), y[20:] - y[20:].mean(0)
+    scores = []
+    for penalty in PENALTIES:
+        hat = X @ np.linalg.solve(X.T @ X + penalty * np.eye(15), X.T) + 0.01  # 1 / T
+        scores.append(100 * np.sum((Y - hat @ Y) ** 2) / (100 - np.trace(hat)) ** 2)
+    np.testing.assert_allclose(fitted.scores, scores, rtol=1e-6)
+    assert fitted.penalty == PENALTIES[np.argmin(scores)]
+    inside = eqx.filter_jit(lambda u: fit_readout(reservoir, u, y, method=method, washout=20))(u)
+    np.testing.assert_allclose(inside.weights, fitted.weights, rtol=1e-6)
+    assert inside.solver == "SVD, float64, in the graph"
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_cross_validation_is_a_loop_over_folds(reservoir, data, several):
+    u, y = data
+    if several:
+        u, y = u.reshape(4, 30, 1), y.reshape(4, 30, 2)
+    method = nj.fitting.RidgeCV(PENALTIES, folds=4)
+    fitted = fit_readout(reservoir, u, y, method=method, washout=5)
+    X = features(reservoir, u).reshape(-1, 15)
+    kept = np.ravel(np.arange(u.shape[-2]) >= 5) if not several else np.tile(np.arange(30) >= 5, 4)
+    fold, Y = np.arange(120) // 30, y.reshape(-1, 2)
+    scores = np.zeros(len(PENALTIES))
+    for i, penalty in enumerate(PENALTIES):
+        for part in range(4):
+            train, test = kept & (fold != part), kept & (fold == part)
+            model = Reference(penalty, solver="svd").fit(X[train], Y[train])
+            scores[i] += np.sum((model.predict(X[test]) - Y[test]) ** 2)
+    np.testing.assert_allclose(fitted.scores, scores / kept.sum(), rtol=1e-6)
+    assert fitted.penalty == PENALTIES[np.argmin(scores)]
+
+
+def test_recursive_least_squares_ends_at_ridge(reservoir, data):
+    u, y = data
+    method = nj.fitting.RecursiveLeastSquares(alpha=1e-3)
+    fitted = fit_readout(reservoir, u, y, method=method, washout=20)
+    X = np.c_[features(reservoir, u)[20:], np.ones(100)]
+    expected = Reference(1e-3, fit_intercept=False, solver="svd").fit(X, y[20:]).coef_
+    np.testing.assert_allclose(fitted.weights, expected[:, :-1], rtol=1e-5)
+    np.testing.assert_allclose(fitted.bias, expected[:, -1], rtol=1e-5)
+
+
+def test_least_mean_squares_is_its_loop_and_learns(reservoir, data):
+    u, y = data
+    fitted = fit_readout(reservoir, u, y, method=nj.fitting.LMS(0.5, epochs=2), washout=20)
+    X, W = np.c_[features(reservoir, u)[20:], np.ones(100)], np.zeros((2, 16))
+    for x, target in list(zip(X, y[20:], strict=True)) * 2:
+        W += 0.5 * np.outer(target - W @ x, x) / (1e-8 + x @ x)
+    np.testing.assert_allclose(fitted.weights, W[:, :-1], rtol=1e-9)
+    longer = fit_readout(reservoir, u, y, method=nj.fitting.LMS(0.5, epochs=100), washout=20)
+    assert longer.nrmse < fitted.nrmse
+
+
+def test_series_of_different_lengths(reservoir, data):
+    u, y = data
+    parts = [slice(0, 50), slice(50, 120)]
+    fitted = fit_readout(
+        reservoir, [u[p] for p in parts], [y[p] for p in parts], method=Ridge(1e-3), washout=10
+    )
+    X = np.concatenate([features(reservoir, u[p])[10:] for p in parts])
+    Y = np.concatenate([y[p][10:] for p in parts])
+    np.testing.assert_allclose(fitted.weights, Reference(1e-3).fit(X, Y).coef_, rtol=1e-6)
+    predicted = fitted.predict([u[p] for p in parts])
+    assert [len(p) for p in predicted] == [50, 70]
+    np.testing.assert_allclose(predicted[1], fitted.predict(u[50:]), rtol=1e-8)
+
+
+def test_trials_with_a_mask_are_weighted(reservoir, data):
+    u, y = data
+    weight = np.random.default_rng(1).uniform(0, 1, 120) * (np.arange(120) % 3 > 0)
+    trials = nj.tasks.Trials(u, y, weight, dt=1.0)
+    fitted = fit_readout(reservoir, trials, method=Ridge(1e-3))
+    expected = Reference(1e-3, solver="cholesky").fit(features(reservoir, u), y, weight)
+    np.testing.assert_allclose(fitted.weights, expected.coef_, rtol=1e-6)
+
+
+def test_a_run_goes_on_from_its_state(reservoir, data):
+    u, y = data
+    fitted = fit_readout(reservoir, u[:80], y[:80])
+    whole = fitted.predict(u)
+    np.testing.assert_allclose(fitted.predict(u[80:], state=fitted.state), whole[80:], rtol=1e-9)
+
+
+def test_closed_loop_is_the_loop():
+    x = np.sin(0.3 * np.arange(300))[:, None]
+    fitted = fit_readout(nj.circuits.EchoState(30, inputs=1), x[:-1], x[1:], washout=50)
+    free = np.asarray(fitted.generate(10))
+    state, u = fitted.state, np.asarray(fitted.predict(x[:-1]))[-1]
+    for row in free:
+        now, _ = nj.unwrap(fitted.circuit).step(state, {"u": u}, nj.Clock(0, 1.0))
+        state, u = now, np.asarray(fitted.circuit.read_out(fitted.circuit.rates(now)))
+        np.testing.assert_allclose(row, u, rtol=1e-6)
+    np.testing.assert_allclose(free[:, 0], np.sin(0.3 * (300 + np.arange(10))), atol=0.02)
+
+
+def test_feedback_is_forced_by_the_targets():
+    y = np.sin(0.2 * np.arange(400))[:, None]
+    reservoir = nj.circuits.EchoState(40, outputs=1, feedback=True, leak=0.5, radius=0.8)
+    nothing = np.zeros((400, 0))
+    fitted = fit_readout(reservoir, nothing, y, method=Ridge(1e-6), washout=100)
+    plain, h = nj.unwrap(reservoir), np.zeros(40)
+    W = np.asarray(plain.recurrent if eqx.is_array(plain.recurrent) else plain.recurrent.dense())
+    W = W * 0.8 / float(plain.unit)
+    for before in np.r_[[[0.0]], y[:-1]]:
+        total = W @ h + np.asarray(plain.feedback) @ before + 0.1 * plain.bias
+        h = 0.5 * h + 0.5 * np.tanh(total)
+    np.testing.assert_allclose(fitted.state["h"], h, rtol=1e-8)
+    free = np.asarray(fitted.generate(100))
+    np.testing.assert_allclose(free[:, 0], np.sin(0.2 * (400 + np.arange(100))), atol=0.05)
+
+
+def test_ridge_where_the_normal_equations_fail():
+    X = np.random.default_rng(0).normal(size=(50, 3)) @ np.ones((3, 6))
+    y = X[:, :1] * 2
+    W, method = ridge_on_host(X, y, 1e-30)
+    assert method in ("QR", "Cholesky")
+    np.testing.assert_allclose(X @ W.T, y, atol=1e-6)
+
+
+def test_ridge_in_single_precision_is_better_than_its_normal_equations(float32):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 20)) * np.logspace(0, -4, 20)
+    W = rng.normal(size=(1, 20))
+    exact, _ = ridge_on_host(X, X @ W.T, 1e-10)
+    found = ridge(jnp.asarray(X, jnp.float32), jnp.asarray(X @ W.T, jnp.float32), 1e-10)
+    np.testing.assert_allclose(found, exact, rtol=0.02, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "more", "message"),
+    [
+        (np.zeros(5), np.zeros((5, 1)), {}, "one channel is series"),
+        (np.zeros((5, 1)), np.zeros((4, 1)), {}, "a row for each step"),
+        (np.zeros((5, 2)), np.zeros((5, 1)), {}, "1 input channels, the inputs have 2"),
+        (np.zeros((5, 1)), np.zeros((5, 1)), {"washout": 5}, "washout must be"),
+        (np.full((5, 1), np.nan), np.zeros((5, 1)), {}, "inputs must be finite"),
+        ([np.zeros((5, 1))], [np.zeros((4, 1))], {}, "series 0 has 5 steps"),
+        (np.zeros((5, 1)), None, {}, "needs targets"),
+    ],
+)
+def test_bad_input_is_refused_at_the_door(reservoir, inputs, targets, more, message):
+    with pytest.raises(ValueError, match=message):
+        fit_readout(reservoir, inputs, targets, **more)
+
+
+def test_closed_loop_needs_outputs_that_are_inputs(reservoir, data):
+    fitted = fit_readout(reservoir, *data)
+    with pytest.raises(ValueError, match="as many outputs as inputs"):
+        fitted.generate(3)
+
+
+@pytest.mark.parametrize("make", [lambda: Ridge(0.0), lambda: nj.fitting.LMS(3.0)])
+def test_methods_refuse_what_makes_no_sense(make):
+    with pytest.raises(ValueError, match="must"):
+        make()
