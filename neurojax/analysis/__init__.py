@@ -1,6 +1,6 @@
 """What the activity of a model or a recording is like, in numbers."""
 
-from . import dynamics, similarity, spikes
+from . import dynamics, reservoirs, similarity, spikes
 from .dimension import PCA, effective_rank, participation_ratio, pca
 from .dpca import DPCA, dpca
 from .learning_regime import (
@@ -15,6 +15,7 @@ from .marginalisation import marginalise, selectivity
 
 __all__ = [
     "dynamics",
+    "reservoirs",
     "similarity",
     "spikes",
     "participation_ratio",

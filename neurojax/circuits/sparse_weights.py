@@ -45,7 +45,7 @@ class SparseWeights(eqx.Module):
             raise ValueError(
                 f"values and sources must both be (n, most), got {shape} and {places.shape}"
             )
-        if places.size and not (0 <= places.min() and places.max() < shape[0]):
+        if places.size and (places.min() < 0 or places.max() >= shape[0]):
             raise ValueError(f"sources must be units from 0 to {shape[0] - 1}")
         if counts is not None and np.shape(counts) != shape[:1]:
             raise ValueError(f"counts must have shape {shape[:1]}, got {np.shape(counts)}")
@@ -58,7 +58,7 @@ class SparseWeights(eqx.Module):
         """The weights of a square matrix, dense or of scipy.sparse, that are not zero."""
         import scipy.sparse
 
-        rows = scipy.sparse.csr_array(matrix)
+        rows: Any = scipy.sparse.csr_array(matrix)
         rows.sum_duplicates()
         rows.eliminate_zeros()
         if rows.shape[0] != rows.shape[1]:

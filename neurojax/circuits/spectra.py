@@ -102,8 +102,9 @@ def _greatest(weights) -> float:
 
     start = np.ones(weights.shape[0])  # given, so that a result is the same every time
     try:
+        tolerance: Any = 1e-10
         found = eigs(
-            weights, k=1, which="LM", ncv=41, v0=start, tol=1e-10, return_eigenvectors=False
+            weights, k=1, which="LM", ncv=41, v0=start, tol=tolerance, return_eigenvectors=False
         )
     except ArpackError:
         return np.nan

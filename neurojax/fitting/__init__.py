@@ -32,7 +32,9 @@ from .rescoring import rescored
 from .result import Fit, Job, Protocol
 from .scores import Scores, average, bootstrap_interval, imputation_scores, join, table
 from .sinkhorn import sinkhorn_divergence, transport_cost
+from .sweep import Sweep, sweep
 from .train import Trained, train
+from .tune import Tuned, search, tune
 from .unroll import Unrolled, unroll
 from .weights import EdgeWeights, edge_weights
 
@@ -95,6 +97,11 @@ __all__ = [
     "Ridge",
     "RidgeCV",
     "RidgeGCV",
+    "Sweep",
+    "Tuned",
     "fit_readout",
     "generate",
+    "search",
+    "sweep",
+    "tune",
 ]

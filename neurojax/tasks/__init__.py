@@ -10,18 +10,22 @@ from .context_decision import ContextDecision
 from .decision import DecisionTask
 from .delayed_addition import DelayedAddition
 from .delayed_match import DelayedMatchToSample
+from .delayed_recall import DelayedRecall
 from .fixation import Fixation
 from .flip_flop import FlipFlop
 from .forecast import ForecastTask
 from .from_recording import from_recording
+from .henon import Henon
 from .hidden_markov import HiddenMarkov, stationary
 from .line_drawing import LineDrawing
 from .lorenz import Lorenz
 from .mackey_glass import MackeyGlass
+from .narma import NARMA
 from .parametric_memory import ParametricWorkingMemory, neighbours
 from .perceptual_decision import PerceptualDecision
 from .psychometric import Psychometric, PsychometricFit, psychometric
 from .ready_set_go import ReadySetGo
+from .rossler import Rossler
 from .scores import r2
 from .sine_generation import SineGeneration
 from .standardise import standardise
@@ -29,14 +33,17 @@ from .task import Task
 from .trials import Trials
 
 __all__ = [
+    "NARMA",
     "CentreOutReach",
     "ContextDecision",
     "DecisionTask",
     "DelayedAddition",
     "DelayedMatchToSample",
     "Fixation",
+    "DelayedRecall",
     "FlipFlop",
     "ForecastTask",
+    "Henon",
     "HiddenMarkov",
     "LineDrawing",
     "Lorenz",
@@ -46,6 +53,7 @@ __all__ = [
     "Psychometric",
     "PsychometricFit",
     "ReadySetGo",
+    "Rossler",
     "SineGeneration",
     "Task",
     "Trials",

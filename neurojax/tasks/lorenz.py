@@ -3,13 +3,13 @@
 from typing import final
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from neurojax.core.parameter_checks import check_positive
 
 from . import _draws, _timing
+from ._runge_kutta import solved
 from .forecast import ForecastTask, check_forecast
 
 
@@ -85,25 +85,10 @@ class Lorenz(ForecastTask):
 
     def solve(self, start, count: int) -> Float[Array, "time 3"]:
         """`count` samples of x, y, z themselves, the first of which is `start`."""
-        h = self.sampling / self.substeps
 
         def slope(state):
             x, y, z = state
             return (self.sigma * (y - x), x * (self.rho - z) - y, x * y - self.beta * z)
 
-        along = lambda state, h, k: tuple(a + h * b for a, b in zip(state, k, strict=True))
-
-        def step(state, _):
-            shown = state
-            for _ in range(self.substeps):
-                k1 = slope(state)
-                k2 = slope(along(state, 0.5 * h, k1))
-                k3 = slope(along(state, 0.5 * h, k2))
-                k4 = slope(along(state, h, k3))
-                for k, weight in ((k1, 1.0), (k2, 2.0), (k3, 2.0), (k4, 1.0)):
-                    state = along(state, weight * h / 6.0, k)
-            return state, jnp.stack(shown)
-
         start = jnp.asarray(start, jnp.result_type(self.sigma, self.rho, self.beta))
-        _, states = jax.lax.scan(step, (start[0], start[1], start[2]), None, length=count)
-        return states
+        return solved(slope, start, self.sampling / self.substeps, self.substeps, count)

@@ -23,6 +23,10 @@ TASKS = {
     "Lorenz": tasks.Lorenz(length=1000.0),
     "sine": tasks.SineGeneration(),
     "line": tasks.LineDrawing(),
+    "Rossler": tasks.Rossler(length=1000.0),
+    "Henon": tasks.Henon(),
+    "NARMA": tasks.NARMA(),
+    "delayed recall": tasks.DelayedRecall(),
     "HMM": tasks.HiddenMarkov.linear_chain(states=3, noise_channels=2),
 }
 COUNT = 32

@@ -1,0 +1,202 @@
+"""Many settings of a model in one compiled call."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from neurojax.core.errors import UnknownNameError, suggestion
+from neurojax.core.progress import ProgressBar
+
+
+@final
+class Sweep(eqx.Module):
+    """The scores of every combination of settings.
+
+    Arguments:
+        settings: the values of each setting by name, in the order of the axes.
+        scores: by name, numpy arrays of shape (models, settings...), with further axes if the
+            function gave arrays. A function that gives one number has the name `"score"`.
+
+    Example:
+        >>> import neurojax as nj
+        >>> table = nj.fitting.sweep(lambda a, b: a * b, {"a": [1.0, 2.0], "b": [3.0, 4.0, 5.0]})
+        >>> table.scores["score"].shape, table.best()
+        ((1, 2, 3), {'a': 1.0, 'b': 3.0})
+        >>> table.to_pandas().columns.tolist()
+        ['model', 'a', 'b', 'score']
+    """
+
+    settings: dict[str, np.ndarray]
+    scores: dict[str, np.ndarray]
+
+    def best(self, score: str | None = None, *, largest: bool = False) -> dict[str, float]:
+        """The settings with the smallest (or largest) median over the models of a score.
+
+        Settings with a score that is not finite in any model are passed over.
+
+        Raises:
+            UnknownNameError: for a name that is not among the scores.
+            ValueError: if no setting has finite scores.
+        """
+        values = self._score(score)
+        medians = np.median(values, axis=0)
+        if not np.any(np.isfinite(medians)):
+            raise ValueError("no setting has finite scores in all models")
+        medians = np.where(np.isfinite(medians), medians, -np.inf if largest else np.inf)
+        place = np.argmax(medians) if largest else np.argmin(medians)
+        index = np.unravel_index(place, medians.shape)
+        found = zip(self.settings.items(), index, strict=True)
+        return {name: values[i].item() for (name, values), i in found}
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame` with a row for each model and combination of settings."""
+        import pandas as pd
+
+        axes = [np.arange(self._models), *self.settings.values()]
+        grids = np.meshgrid(*axes, indexing="ij")
+        names = ["model", *self.settings]
+        columns = {name: grid.ravel() for name, grid in zip(names, grids, strict=True)}
+        for name, values in self.scores.items():
+            flat = values.reshape(grids[0].size, -1)
+            for i in range(flat.shape[1]):
+                columns[name if flat.shape[1] == 1 else f"{name}_{i}"] = flat[:, i]
+        return pd.DataFrame(columns)
+
+    def to_xarray(self) -> Any:
+        """An `xarray.Dataset` with the dimensions `model` and the settings."""
+        import xarray as xr
+
+        names = ["model", *self.settings]
+        more = lambda name, values: [f"{name}_{i}" for i in range(values.ndim - len(names))]
+        data = {name: ([*names, *more(name, values)], values)
+                for name, values in self.scores.items()}  # fmt: skip
+        return xr.Dataset(data, coords={"model": np.arange(self._models), **self.settings})
+
+    @property
+    def _models(self) -> int:
+        return next(iter(self.scores.values())).shape[0]
+
+    def _score(self, name):
+        name = next(iter(self.scores)) if name is None else name
+        if name not in self.scores:
+            raise UnknownNameError(f"no score {name!r}.{suggestion(name, self.scores)}")
+        values = self.scores[name]
+        if values.ndim != 1 + len(self.settings):
+            raise ValueError(f"score {name!r} is not one number for each setting: {values.shape}")
+        return values
+
+
+def sweep(
+    function: Callable,
+    settings: Mapping[str, Any],
+    *,
+    models: Any = None,
+    batch: int | None = None,
+    progress: bool = False,
+) -> Sweep:
+    """A function of all combinations of settings, by `vmap` and with one compilation.
+
+    The settings are an axis of every array, while what does not depend on them, such as the weights
+    of a reservoir, is shared: a product of a matrix and a vector becomes one of two matrices.
+
+    Arguments:
+        function: pure, of keyword arguments named as the settings, each a scalar; with `models`
+            the model comes first. Gives a number, or a dictionary of numbers or arrays.
+        settings: values (numbers) of each setting by name.
+        models: a model, or a list of models of the same structure such as one for each seed; the
+            function is compiled once for all.
+        batch: combinations at once; default all. Fewer need less memory.
+        progress: show a progress bar.
+
+    Raises:
+        ValueError: for settings without values, models of different structure.
+
+    Example:
+        >>> import equinox as eqx, jax, jax.numpy as jnp, neurojax as nj
+        >>> x = jnp.sin(0.3 * jnp.arange(300.0))[:, None]
+        >>> def error(reservoir, radius, leak):
+        ...     where = lambda r: (r.radius, r.leak)
+        ...     changed = eqx.tree_at(where, reservoir, (radius, leak))
+        ...     return nj.fitting.fit_readout(changed, x[:-1], x[1:], washout=50).nrmse
+        >>> seeds = [nj.circuits.EchoState(20, inputs=1, key=jax.random.key(i)) for i in range(2)]
+        >>> table = nj.fitting.sweep(
+        ...     error, {"radius": [0.5, 0.9], "leak": [0.3, 1.0]}, models=seeds
+        ... )
+        >>> table.scores["score"].shape
+        (2, 2, 2)
+    """
+    values = {name: _values(name, given) for name, given in settings.items()}
+    if not values:
+        raise ValueError("sweep needs settings: a dictionary of names and values")
+    listed = _models(models)
+    grid = np.meshgrid(*values.values(), indexing="ij")
+    count = grid[0].size
+    batch = count if batch is None else _positive(batch, count)
+    columns = {name: g.ravel() for name, g in zip(values, grid, strict=True)}
+    run = _compiled(function, models is not None)
+
+    bar = ProgressBar(len(listed) * count, "sweep") if progress else None
+    results = []
+    for model in listed:
+        parts = []
+        for first in range(0, count, batch):
+            # the last part is filled up, so that it needs no program of its own
+            rows = np.minimum(np.arange(first, first + batch), count - 1)
+            part = run(model, {name: jnp.asarray(c[rows]) for name, c in columns.items()})
+            kept = min(batch, count - first)
+            parts.append(jax.tree.map(lambda x, kept=kept: np.asarray(x)[:kept], part))
+            if bar:
+                bar.advance(kept)
+        results.append(jax.tree.map(lambda *x: np.concatenate(x), *parts))
+    if bar:
+        bar.close()
+    scores = jax.tree.map(lambda *x: np.stack(x), *results)
+    scores = scores if isinstance(scores, dict) else {"score": scores}
+    shape = (len(listed), *(len(v) for v in values.values()))
+    return Sweep(values, {name: x.reshape(*shape, *x.shape[2:]) for name, x in scores.items()})
+
+
+def _compiled(function, with_model):
+    def one(model, settings):
+        given = function(model, **settings) if with_model else function(**settings)
+        return {name: jnp.asarray(x) for name, x in given.items()} if isinstance(given, dict) else (
+            jnp.asarray(given)
+        )  # fmt: skip
+
+    return eqx.filter_jit(
+        lambda model, settings: eqx.filter_vmap(one, in_axes=(None, 0))(model, settings)
+    )
+
+
+def _values(name, given) -> np.ndarray:
+    values = np.atleast_1d(np.asarray(given))
+    if values.ndim != 1 or values.size == 0 or not np.issubdtype(values.dtype, np.number):
+        raise ValueError(f"setting {name!r} must be a list of numbers, got {given!r}")
+    return values if np.issubdtype(values.dtype, np.integer) else values.astype(float)
+
+
+def _models(models) -> Sequence[Any]:
+    if not isinstance(models, list | tuple):
+        return [models]
+    if not models:
+        raise ValueError("models must be a model or a list of models, got an empty list")
+    shapes = lambda m: jax.tree.map(lambda x: (x.shape, x.dtype), eqx.filter(m, eqx.is_array))
+    for i, model in enumerate(models):
+        if not eqx.tree_equal(eqx.filter(model, eqx.is_array, inverse=True),
+                              eqx.filter(models[0], eqx.is_array, inverse=True)) or (
+            shapes(model) != shapes(models[0])
+        ):  # fmt: skip
+            raise ValueError(
+                f"models[{i}] differs from models[0] in structure: run them in sweeps of their own"
+            )
+    return models
+
+
+def _positive(batch, count) -> int:
+    if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 1:
+        raise ValueError(f"batch must be a positive whole number, got {batch!r}")
+    return min(int(batch), count)

@@ -1,0 +1,134 @@
+"""Sweeps against loops; tuning and searching against known minima."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import neurojax as nj
+
+sweep = nj.fitting.sweep
+
+
+@pytest.fixture(scope="module")
+def reservoirs():
+    return [nj.circuits.EchoState(12, inputs=1, key=jax.random.key(seed)) for seed in range(2)]
+
+
+@pytest.fixture(scope="module")
+def error():
+    u = np.random.default_rng(0).uniform(-1, 1, (150, 1))
+    y = np.roll(u, 3, 0)
+
+    def error(reservoir, radius, penalty):
+        changed = eqx.tree_at(lambda r: r.radius, reservoir, radius)
+        method = nj.fitting.Ridge(penalty)
+        fitted = nj.fitting.fit_readout(changed, u[:100], y[:100], method=method, washout=10)
+        return {"train": fitted.nrmse, "later": jnp.mean((fitted.predict(u[100:]) - y[100:]) ** 2)}
+
+    return error
+
+
+def test_a_sweep_is_a_loop_over_models_and_settings(reservoirs, error):
+    settings = {"radius": [0.3, 0.6, 0.9], "penalty": [1e-4, 1e-2]}
+    table = sweep(error, settings, models=reservoirs, batch=4, progress=True)
+    assert table.scores["train"].shape == (2, 3, 2)
+    for place in ((0, 0, 0), (1, 2, 1), (1, 1, 0)):
+        m, i, j = place
+        alone = error(reservoirs[m], settings["radius"][i], settings["penalty"][j])
+        assert table.scores["train"][place] == pytest.approx(alone["train"], rel=1e-6)
+        assert table.scores["later"][place] == pytest.approx(float(alone["later"]), rel=1e-6)
+    medians = np.median(table.scores["later"], 0)
+    i, j = np.unravel_index(np.argmin(medians), medians.shape)
+    assert table.best("later") == {
+        "radius": settings["radius"][i],
+        "penalty": settings["penalty"][j],
+    }
+    frame, data = table.to_pandas(), table.to_xarray()
+    row = frame[(frame.model == 1) & (frame.radius == 0.9) & (frame.penalty == 1e-4)]
+    assert row["later"].item() == table.scores["later"][1, 2, 0]
+    assert float(data["later"].sel(model=1, radius=0.9, penalty=1e-4)) == row["later"].item()
+
+
+def test_one_program_serves_all(reservoirs):
+    traced = []
+
+    def function(reservoir, radius):
+        traced.append(None)
+        return radius * jnp.sum(nj.unwrap(reservoir.bias))
+
+    sweep(function, {"radius": np.linspace(0, 1, 7)}, models=reservoirs, batch=3)
+    assert len(traced) == 1
+
+
+def test_scores_that_are_not_finite_are_passed_over():
+    table = sweep(lambda a: jnp.where(a < 2.0, jnp.nan, a), {"a": [1.0, 2.0, 3.0]})
+    assert table.best() == {"a": 2.0}
+    assert table.best(largest=True) == {"a": 3.0}
+    with pytest.raises(KeyError, match="no score 'scores'"):
+        table.best("scores")
+
+
+@pytest.mark.parametrize(
+    ("settings", "models", "message"),
+    [
+        ({}, None, "needs settings"),
+        ({"a": []}, None, "list of numbers"),
+        ({"a": ["x"]}, None, "list of numbers"),
+        ({"a": [1.0]}, [], "empty list"),
+        ({"a": [1.0]}, [np.zeros(2), np.zeros(3)], r"models\[1\] differs"),
+    ],
+)
+def test_bad_sweeps_are_refused(settings, models, message):
+    with pytest.raises(ValueError, match=message):
+        sweep(lambda *_, a: a, settings, models=models)
+
+
+def test_tuning_finds_the_minimum_within_the_bounds():
+    model = {"x": nj.positive(2.0), "y": nj.bounded(0.5, 0.0, 1.0), "z": nj.frozen(3.0)}
+
+    def loss(model):
+        at = nj.unwrap(model)
+        return (at["x"] - 1.0) ** 2 + (at["y"] - 2.0) ** 2 + at["z"]
+
+    tuned = nj.fitting.tune(loss, model, steps=300, optimizer=optax.adam(0.05), progress=True)
+    found = nj.unwrap(tuned.model)
+    assert float(found["x"]) == pytest.approx(1.0, abs=0.01)
+    assert 0.95 < float(found["y"]) <= 1.0
+    assert float(found["z"]) == 3.0
+    assert tuned.loss == min(tuned.losses)
+
+
+def test_tuning_lowers_the_error_of_a_reservoir(error):
+    start = nj.circuits.EchoState(
+        12, inputs=1, radius=nj.positive(0.05), leak=nj.bounded(0.5, 0, 1)
+    )
+    loss = lambda r: error(r, r.radius, 1e-3)["later"]
+    tuned = nj.fitting.tune(lambda r: loss(nj.unwrap(r)), start, steps=60)
+    others = sweep(
+        lambda r: loss(eqx.tree_at(lambda s: s.radius, nj.unwrap(start), r)),
+        {"r": np.linspace(0.05, 1.5, 15)},
+    )
+    assert tuned.loss < 0.95 * tuned.losses[0]
+    assert tuned.loss < 1.02 * others.scores["score"].min()
+
+
+def test_tuning_refuses_what_cannot_be_tuned():
+    with pytest.raises(ValueError, match="nothing to train"):
+        nj.fitting.tune(lambda m: 0.0, {"x": nj.frozen(1.0)})
+    with pytest.raises(nj.NonFiniteError):
+        nj.fitting.tune(lambda m: m["x"] * jnp.nan, {"x": jnp.array(1.0)})
+
+
+def test_search_finds_a_minimum():
+    pytest.importorskip("optuna")
+    loss = lambda x, k, kind: (x - 1.0) ** 2 + (k - 3) ** 2 + (kind == "bad")
+    space = {"x": (0.1, 3.0, "log"), "k": (1, 5), "kind": ["good", "bad"]}
+    study = nj.fitting.search(loss, space, trials=60)
+    assert study.best_params["kind"] == "good"
+    assert study.best_params["k"] == 3
+    assert abs(study.best_params["x"] - 1.0) < 0.5
+    with pytest.raises(ValueError, match="space"):
+        nj.fitting.search(loss, {"x": (2.0, 1.0)})
