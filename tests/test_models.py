@@ -69,6 +69,31 @@ WITHOUT_SLOPE = {
 RANDOM = {nj.circuits.CoupledSystems, nj.neurons.EscapeLIF, nj.neurons.Poisson}
 
 # model -> (a small instance, dt in ms, inputs)
+def _liquid():
+    port = lambda: nj.synapses.ExpCurrent(tau=3.0)
+    cell = nj.neurons.LIF(
+        receptors={"exc": port(), "inh": port()},
+        initial={"V_m": -60.0, "exc.I": 100.0},
+        surrogate=nj.core.surrogate.Triangle(width=0.1),
+    )
+    return nj.circuits.Liquid(
+        (2, 2, 1), inputs=2, outputs=1, density=1.0, cells={"E": cell, "I": cell}
+    )
+
+
+def _echo(inputs):
+    return nj.circuits.EchoState(4, inputs=inputs, density=1.0, leak=0.5)
+
+
+def _rates():
+    return np.random.default_rng(0).normal(size=(30, 4))
+
+
+def _composed(name):
+    lower = [_echo(2), _echo(4 if name == "Stacked" else 2)]
+    return getattr(nj.circuits, name)(lower, outputs=1)
+
+
 FACTORIES = {
     nj.Block: lambda: (_block(), 50.0, {"left": {"I_e": 0.5}}),
     nj.circuits.ClassicalHopfield: lambda: (
@@ -88,6 +113,43 @@ FACTORIES = {
     ),
     nj.circuits.GRU: lambda: (
         nj.circuits.GRU(4, inputs=2, outputs=1), 1.0, {"u": jnp.array([0.5, -1.0])},
+    ),
+    nj.circuits.EchoState: lambda: (
+        nj.circuits.EchoState(4, inputs=2, outputs=1, density=1.0, leak=0.3), 1.0,
+        {"u": jnp.array([0.5, -1.0])},
+    ),
+    nj.circuits.EIReservoir: lambda: (
+        nj.circuits.EIReservoir(8, inputs=2, outputs=1, indegree=6.0, gain=2.0), 1.0,
+        {"u": jnp.array([0.5, -1.0])},
+    ),
+    nj.circuits.IzhikevichReservoir: lambda: (
+        nj.circuits.IzhikevichReservoir(
+            4, inputs=2, outputs=1, bias=1.0, feedback=0.5, output=0.1 * jnp.ones((1, 4))
+        ), 1.0, {"u": jnp.array([0.5, -1.0])},
+    ),
+    nj.circuits.AstrocyteLiquid: lambda: (
+        nj.circuits.AstrocyteLiquid((2, 2, 1), inputs=2, outputs=1), 1.0,
+        {"u": jnp.array([0.01, 0.005])},
+    ),
+    nj.circuits.Liquid: lambda: (_liquid(), 0.1, {"u": jnp.array([0.5, 0.2]), "I_e": 10.0}),
+    nj.circuits.NextGeneration: lambda: (
+        nj.circuits.NextGeneration(inputs=2, outputs=1), 1.0, {"u": jnp.array([0.5, -1.0])},
+    ),
+    nj.circuits.EdgeOfStability: lambda: (
+        nj.circuits.EdgeOfStability(4, inputs=2, outputs=1, density=1.0), 1.0,
+        {"u": jnp.array([0.5, -1.0])},
+    ),
+    nj.circuits.Stacked: lambda: (_composed("Stacked"), 1.0, {"u": jnp.array([0.5, -1.0])}),
+    nj.circuits.Grouped: lambda: (_composed("Grouped"), 1.0, {"u": jnp.array([0.5, -1.0])}),
+    nj.circuits.WithConceptor: lambda: (
+        nj.circuits.WithConceptor(_echo(2), nj.circuits.conceptor(_rates(), 3.0)), 1.0,
+        {"u": jnp.array([0.5, -1.0])},
+    ),
+    nj.circuits.WithInputs: lambda: (
+        nj.circuits.WithInputs(_echo(2), outputs=1), 1.0, {"u": jnp.array([0.5, -1.0])},
+    ),
+    nj.circuits.WithSquares: lambda: (
+        nj.circuits.WithSquares(_echo(2), outputs=1), 1.0, {"u": jnp.array([0.5, -1.0])},
     ),
     nj.circuits.LeakyRNN: lambda: (
         nj.circuits.LeakyRNN(4, inputs=2, outputs=1, leak=0.3), 1.0,

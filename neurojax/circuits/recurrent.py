@@ -40,10 +40,6 @@ class RecurrentCircuit(Dynamics):
         outputs = current(self.output, rates)
         return outputs + jnp.broadcast_to(self.output_bias, outputs.shape)
 
-    def for_batch(self, size: int) -> "RecurrentCircuit":
-        """The same circuit as a batch of trials wants it, where another form is faster there."""
-        return self
-
     def values(self, state) -> dict[str, Array]:
         """What the circuit emits at each step: its rates and its outputs."""
         rates = self.rates(state)

@@ -1,4 +1,4 @@
-"""Recurrent weights of which few are there, kept row by row."""
+"""Recurrent weights of which few are there, kept by their sources."""
 
 from typing import Any, final
 
@@ -6,17 +6,20 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
-from neurojax.core import as_parameter, unwrap
+from neurojax.core.symbolic_zeros import instantiated, is_zero
+
+_BLOCK = 8  # slots that are added at once
+_PER_BLOCK = 1000  # what a turn of the loop costs, in weights
 
 
 @final
 class SparseWeights(eqx.Module):
     r"""Square weights [to, from]: the sources of each unit and their weights.
 
-    A product costs O(number of weights). Rows with fewer sources than others are filled up with
-    sources of weight 0, which stay 0 in training.
+    A product costs O(number of weights). Units with about as many sources form a group; places that
+    a unit of the group does not need stay 0 in training.
 
     Arguments:
         values: (n, most), the weights into each unit.
@@ -33,25 +36,31 @@ class SparseWeights(eqx.Module):
         [20.0, 0.0]
     """
 
-    values: Any
-    sources: Int[Array, "n most"]
-    counts: Int[Array, " n"] | None
+    groups: tuple["_Group", ...]
+    place: Any  # of each unit in the order of the groups; `None` if they are in order
+    n: int = eqx.field(static=True)
 
     def __init__(self, values: Any, sources: Any, counts: Any = None):
-        self.values = as_parameter(values)
-        shape = jnp.shape(unwrap(self.values))
-        places = np.asarray(sources)
-        if len(shape) != 2 or places.shape != shape:
+        shape, sources = np.shape(values), np.asarray(sources)
+        if len(shape) != 2 or sources.shape != shape:
             raise ValueError(
-                f"values and sources must both be (n, most), got {shape} and {places.shape}"
+                f"values and sources must both be (n, most), got {shape} and {sources.shape}"
             )
-        if places.size and (places.min() < 0 or places.max() >= shape[0]):
-            raise ValueError(f"sources must be units from 0 to {shape[0] - 1}")
-        if counts is not None and np.shape(counts) != shape[:1]:
-            raise ValueError(f"counts must have shape {shape[:1]}, got {np.shape(counts)}")
-        full = counts is None or bool(np.all(np.asarray(counts) == shape[1]))
-        self.sources = jnp.asarray(places, jnp.int32)
-        self.counts = None if full else jnp.asarray(counts, jnp.int32)
+        n, most = shape
+        if sources.size and (sources.min() < 0 or sources.max() >= n):
+            raise ValueError(f"sources must be units from 0 to {n - 1}")
+        if counts is not None and np.shape(counts) != (n,):
+            raise ValueError(f"counts must have shape ({n},), got {np.shape(counts)}")
+        counts = np.full(n, most) if counts is None else np.asarray(counts)
+        order = np.argsort(counts, kind="stable")
+        cuts = _cuts(counts[order])
+        self.groups = tuple(
+            _group(values, sources, counts, order[first:last])
+            for first, last in zip(cuts[:-1], cuts[1:], strict=True)
+        )
+        in_order = bool(np.all(order == np.arange(n)))
+        self.place = None if in_order else jnp.asarray(np.argsort(order), jnp.int32)
+        self.n = n
 
     @classmethod
     def from_matrix(cls, matrix: Any) -> "SparseWeights":
@@ -64,8 +73,7 @@ class SparseWeights(eqx.Module):
         if rows.shape[0] != rows.shape[1]:
             raise ValueError(f"the weights must be square ([to, from]), got {rows.shape}")
         counts = np.diff(rows.indptr)
-        most = max(int(counts.max(initial=0)), 1)
-        there = np.arange(most) < counts[:, None]
+        there = np.arange(counts.max(initial=0)) < counts[:, None]
         values, sources = np.zeros(there.shape, rows.dtype), np.zeros(there.shape, np.int32)
         values[there], sources[there] = rows.data, rows.indices
         return cls(values, sources, counts)
@@ -73,42 +81,174 @@ class SparseWeights(eqx.Module):
     @property
     def shape(self) -> tuple[int, int]:
         """(n, n)."""
-        return self.sources.shape[0], self.sources.shape[0]
+        return self.n, self.n
 
     @property
     def density(self) -> float:
-        """The share of the weights that are kept."""
-        return self.sources.shape[1] / max(self.sources.shape[0], 1)
+        """The share of the weights that have a place here."""
+        return sum(group.head.size + group.rest.size for group in self.groups) / max(self.n**2, 1)
 
     def apply(self, rates) -> Array:
         """The recurrent currents for rates of shape (..., n)."""
-        # Sources lie in range, so nothing has to be clamped. The barrier keeps the gathered rates
-        # apart from the sum: fused, XLA gathers them eight times more slowly on a CPU.
-        gathered = jnp.asarray(rates).at[..., self.sources].get(mode="promise_in_bounds")
-        gathered = jax.lax.optimization_barrier(gathered)
-        return jnp.sum(jnp.broadcast_to(self._values(), gathered.shape) * gathered, axis=-1)
+        rates = jnp.asarray(rates)
+        values, sources = eqx.partition(self, eqx.is_inexact_array)
+        if rates.ndim == 1:
+            return _product(values, sources, rates)
+        flat = rates.reshape(-1, rates.shape[-1])
+        return jax.vmap(_product, (None, None, 0))(values, sources, flat).reshape(rates.shape)
 
     def dense(self) -> Float[Array, "n n"]:
         """All n x n weights."""
-        values = self._values()
-        rows = jnp.arange(self.shape[0])[:, None]
-        return jnp.zeros(self.shape, values.dtype).at[rows, self.sources].add(values)
+        rows = []
+        for group in self.groups:
+            values, sources = group.slots()
+            unit = jnp.arange(values.shape[1])[None]
+            rows.append(
+                jnp.zeros((values.shape[1], self.n), values.dtype).at[unit, sources].add(values)
+            )
+        W = jnp.concatenate(rows)
+        return W if self.place is None else W[self.place]
 
     def to_scipy(self) -> Any:
         """The weights as a `scipy.sparse.csr_array`, in double precision."""
         import scipy.sparse
 
-        values = np.asarray(self._values(), float)
-        n, most = values.shape
-        starts = np.arange(n + 1) * most
-        rows = (values.ravel(), np.asarray(self.sources).ravel(), starts)
-        weights = scipy.sparse.csr_array(rows, shape=(n, n), copy=True)
-        weights.sum_duplicates()
-        weights.eliminate_zeros()
-        return weights
+        unit = np.arange(self.n) if self.place is None else np.argsort(np.asarray(self.place))
+        rows, columns, weights, first = [], [], [], 0
+        for group in self.groups:
+            values, sources = (np.asarray(x) for x in group.slots())
+            last = first + values.shape[1]
+            rows.append(np.broadcast_to(unit[first:last], values.shape).ravel())
+            columns.append(sources.ravel().astype(np.int32))
+            weights.append(values.ravel().astype(float))
+            first = last
+        places = (np.concatenate(rows), np.concatenate(columns))
+        found = scipy.sparse.coo_array((np.concatenate(weights), places), self.shape).tocsr()
+        found.eliminate_zeros()
+        return found
+
+
+class _Group(eqx.Module):
+    """Units with about as many sources: slot by slot, eight slots at a time and the rest."""
+
+    head: Any  # (blocks, 8, units)
+    rest: Any  # (fewer than 8, units)
+    head_sources: Any
+    rest_sources: Any
+    counts: Any  # (units,), slots that each fills, or `None` if all fill all
+
+    def apply(self, rates):
+        """The currents into these units for rates (n,), or (n, batch)."""
+        # Sources lie in range and are unsigned, so that XLA has nothing to clamp, and a block of
+        # slots becomes one loop over units with vector gathers.
+        head, rest = self._values()
+        wide = lambda values: values.reshape(values.shape + (1,) * (rates.ndim - 1))
+
+        def slots(total, block):
+            for values, sources in zip(*block, strict=True):
+                total = total + wide(values) * rates.at[sources].get(mode="promise_in_bounds")
+            return total
+
+        total = jnp.zeros((rest.shape[1], *rates.shape[1:]), rates.dtype)
+        if len(head):
+            block = lambda total, block: (slots(total, block), None)
+            total, _ = jax.lax.scan(block, total, (head, self.head_sources))
+        return slots(total, (rest, self.rest_sources)) if len(rest) else total
+
+    def slots(self):
+        """All values and sources, (slots, units)."""
+        head, rest = self._values()
+        flat = lambda x: x.reshape(-1, x.shape[2])
+        values = jnp.concatenate([flat(head), rest])
+        return values, jnp.concatenate([flat(self.head_sources), self.rest_sources])
 
     def _values(self):
-        values = unwrap(self.values)
+        """The values with the places that are not needed at 0."""
         if self.counts is None:
-            return values
-        return jnp.where(jnp.arange(values.shape[1])[None] < self.counts[:, None], values, 0.0)
+            return self.head, self.rest
+        blocks = self.head.shape[0] * _BLOCK
+        there = lambda first, last: jnp.arange(first, last)[:, None] < self.counts[None]
+        inside = there(0, blocks).reshape(self.head.shape)
+        beyond = there(blocks, blocks + len(self.rest))
+        return jnp.where(inside, self.head, 0.0), jnp.where(beyond, self.rest, 0.0)
+
+
+def _currents(values, sources, rates):
+    """The currents for rates (n,), or (n, batch)."""
+    weights, rates = eqx.combine(values, sources), jnp.asarray(rates)
+    currents = [group.apply(rates) for group in weights.groups]
+    currents = currents[0] if len(currents) == 1 else jnp.concatenate(currents)
+    if weights.place is None:
+        return currents
+    # one gather of what lies in memory, not a search through the groups for each unit
+    currents = jax.lax.optimization_barrier(currents)
+    return currents.at[weights.place].get(mode="promise_in_bounds", unique_indices=True)
+
+
+@jax.custom_batching.custom_vmap
+def _batched(values, sources, rates):
+    return _currents(values, sources, rates)
+
+
+@_batched.def_vmap
+def _of_batch(size, batched, values, sources, rates):
+    shared = not any(jax.tree.leaves((batched[0], batched[1])))
+    if shared:
+        # the batch lies side by side in memory, so that a gather takes whole vectors
+        return _currents(values, sources, rates.T).T, True
+    axes = jax.tree.map(lambda b: 0 if b else None, tuple(batched))
+    return jax.vmap(_currents, axes)(values, sources, rates), True
+
+
+@jax.custom_jvp
+def _product(values, sources, rates):
+    return _batched(values, sources, rates)
+
+
+def _derivative(primals, tangents):
+    values, sources, rates = primals
+    moved = jnp.zeros_like(rates)
+    if not is_zero(tangents[2]):
+        moved = moved + _currents(values, sources, tangents[2])
+    # `None` stands for what is no weight, and is no leaf here
+    changes = jax.tree.leaves(tangents[0], is_leaf=lambda x: x is not None and is_zero(x))
+    if not all(map(is_zero, changes)):
+        leaves, tree = jax.tree.flatten(values)
+        full = [instantiated(v, t) for v, t in zip(leaves, changes, strict=True)]
+        moved = moved + _currents(jax.tree.unflatten(tree, full), sources, rates)
+    return _product(*primals), moved
+
+
+_product.defjvp(_derivative, symbolic_zeros=True)
+
+
+def _group(values, sources, counts, units) -> _Group:
+    most = int(counts[units].max(initial=0))
+    blocks = most // _BLOCK
+    index = jnp.uint16 if len(sources) <= 2**16 else jnp.uint32
+    inside = jnp.asarray(values[units, :most].T, jnp.result_type(float))
+    places = jnp.asarray(sources[units, :most].T, index)
+    cut = lambda x: x[: blocks * _BLOCK].reshape(blocks, _BLOCK, len(units))
+    full = bool(np.all(counts[units] == most))
+    return _Group(
+        cut(inside),
+        inside[blocks * _BLOCK :],
+        cut(places),
+        places[blocks * _BLOCK :],
+        None if full else jnp.asarray(counts[units], jnp.int32),
+    )
+
+
+def _cuts(counts) -> list[int]:
+    """Where rising numbers of sources are cut into groups, of 1 to 16 equal ones the cheapest."""
+    n = len(counts)
+    best, price = [0, n], np.inf
+    for number in (1, 2, 4, 8, 16):
+        cuts = sorted({round(i * n / number) for i in range(number + 1)})
+        each = [
+            int(counts[b - 1]) * (b - a) + _PER_BLOCK * (1 + int(counts[b - 1]) // _BLOCK)
+            for a, b in zip(cuts[:-1], cuts[1:], strict=True)
+        ]
+        if sum(each) < price:
+            best, price = cuts, sum(each)
+    return best

@@ -19,7 +19,7 @@ from .normalisation import Normalisation
 from .objectives import AbstractObjective, MaskedNeurons, TeacherForced, UserObjective, huber
 from .observers import AbstractObserver, Clamp, EdgeObserver
 from .problem import Aligned, align
-from .readout import FittedReadout, fit_readout, generate
+from .readout import Driven, FittedReadout, drive, fit_readout, generate
 from .readout_methods import (
     LMS,
     AbstractReadoutMethod,
@@ -36,6 +36,19 @@ from .sweep import Sweep, sweep
 from .train import Trained, train
 from .tune import Tuned, search, tune
 from .unroll import Unrolled, unroll
+from .contrastive_readout import ContrastiveReadout, contrastive_readout, info_nce
+from .early_exit import (
+    EarlyExit,
+    Exits,
+    calibrated_temperature,
+    confidence,
+    fit_early_exit,
+    oracle_exits,
+)
+from .force_readout import ForceReadout, ForceTrace, ForceTrials
+from .logistic_readout import LogisticReadout, logistic_readout
+from .trial_rule import AbstractTrialRule
+from .what_when import ErrorModulated, WhatWhen, WhatWhenTrace
 from .weights import EdgeWeights, edge_weights
 
 __all__ = [
@@ -97,7 +110,27 @@ __all__ = [
     "Ridge",
     "RidgeCV",
     "RidgeGCV",
+    "ContrastiveReadout",
+    "contrastive_readout",
+    "info_nce",
+    "EarlyExit",
+    "Exits",
+    "calibrated_temperature",
+    "confidence",
+    "fit_early_exit",
+    "oracle_exits",
+    "ForceReadout",
+    "ForceTrace",
+    "ForceTrials",
+    "LogisticReadout",
+    "logistic_readout",
+    "AbstractTrialRule",
+    "ErrorModulated",
+    "WhatWhen",
+    "WhatWhenTrace",
+    "Driven",
     "Sweep",
+    "drive",
     "Tuned",
     "fit_readout",
     "generate",

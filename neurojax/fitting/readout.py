@@ -14,7 +14,7 @@ from neurojax.core.tracing import known
 
 from .readout_methods import AbstractReadoutMethod, Ridge
 from .series import Series, as_series
-from .unroll import ready, unroll_one
+from .unroll import begin, ready
 
 
 @final
@@ -77,6 +77,65 @@ class FittedReadout(eqx.Module):
         """The circuit on its own outputs from the end of the series on; see `generate`."""
         return generate(self.circuit, self.state if state is None else state, steps,
                         dt=self.dt, key=key)  # fmt: skip
+
+
+@final
+class Driven(eqx.Module):
+    """What `drive` gives.
+
+    Arguments:
+        rates: of the units at the end of each step, (time, n), with an axis over series in front
+            where there are several.
+        state: at the end.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> run = nj.fitting.drive(nj.circuits.EchoState(10, inputs=1), jnp.ones((5, 1)))
+        >>> bool((run.rates[-1] == run.state["h"]).all())
+        True
+    """
+
+    rates: Any
+    state: Any
+
+
+def drive(
+    circuit: RecurrentCircuit,
+    inputs: Any,
+    *,
+    targets: Any = None,
+    state: Any = None,
+    dt: float = 1.0,
+    key: Any = None,
+) -> Driven:
+    """The rates of a circuit for a series of inputs, compiled once for each length.
+
+    As `nj.simulate` with the rates recorded, for one series or many at once and without its other
+    abilities.
+
+    Arguments:
+        circuit: a reservoir, or any recurrent circuit.
+        inputs: as in `fit_readout`.
+        targets: for circuits with feedback, what is fed back in place of the own output.
+        state: to begin with, such as that of an earlier run; default the circuit's own.
+        dt: ms per step.
+        key: for the noise of the circuit.
+
+    Raises:
+        ValueError: for shapes that do not fit.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> reservoir = nj.circuits.EchoState(10, inputs=2)
+        >>> nj.fitting.drive(reservoir, jnp.ones((7, 30, 2))).rates.shape
+        (7, 30, 10)
+    """
+    series = as_series(inputs, targets, dt=dt)
+    check_inputs(circuit, series)
+    final, rates = _driven(circuit, series, state, key)
+    if series.single:
+        final, rates = jax.tree.map(lambda x: x[0], final), rates[0]
+    return Driven(rates, final)
 
 
 def fit_readout(
@@ -177,7 +236,9 @@ def generate(
     plain: Any = unwrap(circuit)
     channels = 0 if plain.input is None else plain.input.shape[1]
     outputs = 0 if plain.output is None else plain.output.shape[0]
-    if outputs == 0 or channels not in (0, outputs) or (channels == 0 and plain.feedback is None):
+    if outputs == 0 or channels not in (0, outputs) or (
+        channels == 0 and getattr(plain, "feedback", None) is None
+    ):
         raise ValueError(
             f"generate needs as many outputs as inputs, or feedback and no inputs; this circuit "
             f"has {channels} inputs and {outputs} outputs"
@@ -205,11 +266,12 @@ def _driven(circuit: Any, series: Series, state, key):
     kind = jnp.result_type(float)
     inputs = jnp.asarray(series.inputs, kind)
     targets = None
-    if circuit.feedback is not None:
+    if getattr(circuit, "feedback", None) is not None:
         if series.targets is None:
             raise ValueError("a circuit with feedback needs targets here: they are fed back")
         targets = jnp.asarray(series.targets, kind)
-    return _run(circuit, inputs, targets, state, series.dt, key, series.single)
+    rates, final = _run(circuit, inputs, targets, state, series.dt, key, series.single)
+    return (jax.tree.map(lambda x: x[None], final), rates[None]) if series.single else (final, rates)
 
 
 @eqx.filter_jit
@@ -221,25 +283,36 @@ def _run(circuit: Any, inputs, targets, state, dt, key, single):
         currents = current(circuit.feedback, before)
         circuit = eqx.tree_at(lambda c: c.feedback, circuit, None, is_leaf=lambda x: x is None)
 
-    def one(circuit, inputs, state, key, currents):
-        run = unroll_one(circuit, inputs, state, dt, key, currents)
-        return jax.tree.map(lambda x: x[-1], run.states), run.rates
+    def one(inputs, state, key, currents):
+        return _rates(circuit, inputs, begin(circuit, state), dt, key, currents)
 
     if single:  # without an axis over series the product is that of one vector
         first = lambda x: None if x is None else x[0]
-        done = one(circuit, inputs[0], state, key, first(currents))
-        return jax.tree.map(lambda x: x[None], done)
+        return one(inputs[0], state, key, first(currents))
     keys = None if key is None else jax.random.split(key, len(inputs))
-    one_of = lambda *given: one(circuit.for_batch(len(inputs)), *given)
-    return jax.vmap(one_of)(inputs, state, keys, currents)
+    return jax.vmap(one)(inputs, state, keys, currents)
+
+
+def _rates(circuit, inputs, state, dt, key, currents):
+    """Rates and the last state; the other states, which may be large, are not kept."""
+
+    def step(state, drive):
+        number, u, current = drive
+        given = {"u": u} if current is None else {"u": u, "I_e": current}
+        state, _ = circuit.step(state, given, Clock(number, dt, key))
+        return state, circuit.rates(state)
+
+    final, rates = jax.lax.scan(step, state, (jnp.arange(len(inputs)), inputs, currents))
+    return rates, final
 
 
 def with_outputs(circuit, outputs: int) -> Any:
     """The circuit with a read-out of that many outputs, all zero."""
     plain: Any = unwrap(circuit)
-    if plain.feedback is not None and plain.feedback.shape[1] != outputs:
+    feedback = getattr(plain, "feedback", None)
+    if feedback is not None and feedback.shape[1] != outputs:
         raise ValueError(
-            f"the circuit feeds back {plain.feedback.shape[1]} outputs, the targets have {outputs}"
+            f"the circuit feeds back {feedback.shape[1]} outputs, the targets have {outputs}"
         )
     where = lambda c: (c.output, c.output_bias)
     blank = (jnp.zeros((outputs, circuit.n)), jnp.zeros(outputs))

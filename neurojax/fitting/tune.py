@@ -170,11 +170,12 @@ def search(
 
 def _check_range(name, bounds) -> None:
     if isinstance(bounds, list):
-        if bounds:
-            return
-    elif (len(bounds) == 2 and bounds[0] < bounds[1]) or (
-        len(bounds) == 3 and 0 < bounds[0] < bounds[1] and bounds[2] == "log"
-    ):
+        fine = bool(bounds)
+    elif len(bounds) == 3:
+        fine = 0 < bounds[0] < bounds[1] and bounds[2] == "log"
+    else:
+        fine = len(bounds) == 2 and bounds[0] < bounds[1]
+    if fine:
         return
     raise ValueError(
         f"space[{name!r}] must be (low, high), (low, high, 'log') with low > 0, or a list of "

@@ -64,7 +64,6 @@ def unroll(circuit: RecurrentCircuit, trials, *, key: Any = None) -> Unrolled:
     circuit = ready(circuit, trials.dt)
     if trials.inputs.ndim == 2:
         return unroll_one(circuit, trials.inputs, trials.initial, trials.dt, key)
-    circuit = circuit.for_batch(len(trials))
     keys = None if key is None else jax.random.split(key, len(trials))
     one = lambda inputs, initial, key: unroll_one(circuit, inputs, initial, trials.dt, key)
     return jax.vmap(one)(trials.inputs, trials.initial, keys)

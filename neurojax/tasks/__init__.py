@@ -20,6 +20,7 @@ from .hidden_markov import HiddenMarkov, stationary
 from .line_drawing import LineDrawing
 from .lorenz import Lorenz
 from .mackey_glass import MackeyGlass
+from .meet import MEET, relative_error
 from .narma import NARMA
 from .parametric_memory import ParametricWorkingMemory, neighbours
 from .perceptual_decision import PerceptualDecision
@@ -33,7 +34,9 @@ from .task import Task
 from .trials import Trials
 
 __all__ = [
+    "MEET",
     "NARMA",
+    "relative_error",
     "CentreOutReach",
     "ContextDecision",
     "DecisionTask",

@@ -26,6 +26,7 @@ TASKS = {
     "Rossler": tasks.Rossler(length=1000.0),
     "Henon": tasks.Henon(),
     "NARMA": tasks.NARMA(),
+    "MEET": tasks.MEET(),
     "delayed recall": tasks.DelayedRecall(),
     "HMM": tasks.HiddenMarkov.linear_chain(states=3, noise_channels=2),
 }

@@ -18,7 +18,7 @@ from ..rate_rnn import per_unit
 from ..recurrent import RecurrentCircuit, check_sizes, current, drawn, drawn_recurrent
 from ..sparse_weights import SparseWeights
 from ..spectra import spectral_radius
-from .fixed_in_degree import FixedInDegree
+from .fixed_in_degree import FixedInDegree, in_best_form
 
 FORMS = ("internal", "external")
 
@@ -45,8 +45,8 @@ class EchoState(RecurrentCircuit):
         n: number of units.
         inputs: number of input channels.
         outputs: number of output channels; `nj.fitting.fit_readout` sets them by the targets.
-        recurrent: $W$ (n, n) [to, from]: an array, `SparseWeights`, or a way to draw it; default
-            `FixedInDegree(density)`.
+        recurrent: $W$ (n, n) [to, from]: an array, a matrix of scipy.sparse, `SparseWeights`, or a
+            way to draw it; default `FixedInDegree(density)`.
         radius: $\rho$, scalar or (n,); `None` takes `recurrent` as it is.
         density: share of the recurrent weights that are there, if they are drawn.
         input: B (n, inputs), default uniform in (-1, 1).
@@ -124,6 +124,8 @@ class EchoState(RecurrentCircuit):
         self.n = int(n)
         if recurrent is None:
             recurrent = FixedInDegree(0.1 if density is None else density)
+        if hasattr(recurrent, "tocsr"):  # a matrix of scipy.sparse
+            recurrent = in_best_form(recurrent)
         weights = drawn_recurrent(recurrent, keys[0], n)
         drawn_here = isinstance(recurrent, AbstractWeights)
         self.recurrent = fixed(unwrap(weights) if drawn_here else weights)
@@ -173,13 +175,6 @@ class EchoState(RecurrentCircuit):
     def rates(self, state) -> Array:
         """See `RecurrentCircuit`."""
         return state["h"] if self.form == "internal" else self.nonlinearity(state["x"])
-
-    def for_batch(self, size: int) -> "EchoState":
-        """The same reservoir with its weights as a batch of this size wants them."""
-        weights = unwrap(self.recurrent)
-        if not isinstance(weights, SparseWeights) or size < 4 or weights.density < 0.3 / size:
-            return self
-        return eqx.tree_at(lambda r: r.recurrent, self, weights.dense())
 
     def step(self, state, inputs, clock: Clock):
         """One step of the map; see the class."""

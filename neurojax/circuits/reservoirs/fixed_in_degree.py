@@ -12,6 +12,7 @@ from ..initial_weights import AbstractWeights
 from ..sparse_weights import SparseWeights
 
 _CACHE = 4_000_000  # weights that fit the cache of a processor
+_FEW = 200  # units, below which a matrix is always faster
 
 
 @final
@@ -55,7 +56,13 @@ class FixedInDegree(AbstractWeights):
 
 def worth_it(n: int, density: float) -> bool:
     """Whether a single product is faster with the rows kept apart than with the whole matrix."""
-    return density < (0.08 if n * n <= _CACHE else 0.3)
+    return n >= _FEW and density < (0.15 if n * n <= _CACHE else 0.35)
+
+
+def in_best_form(matrix) -> Any:
+    """A matrix of scipy.sparse as `SparseWeights` or as an array, whichever is faster."""
+    weights = SparseWeights.from_matrix(matrix)
+    return weights if worth_it(matrix.shape[0], weights.density) else jnp.asarray(matrix.toarray())
 
 
 def _without_replacement(key, n: int, count: int) -> np.ndarray:

@@ -62,16 +62,47 @@ def test_sparse_weights_are_their_matrix():
     np.testing.assert_allclose(jax.vmap(sparse.apply)(h), h @ W.T, rtol=1e-12)
     np.testing.assert_array_equal(sparse.to_scipy().toarray(), W)
     np.testing.assert_allclose(jax.jacobian(sparse.apply)(h[0]), W, rtol=1e-12)
-    slope = jax.grad(lambda v: jnp.sum(SparseWeights(v, sparse.sources, sparse.counts).dense()))
-    there = np.arange(sparse.values.shape[1])[None] < np.asarray(sparse.counts)[:, None]
-    np.testing.assert_array_equal(slope(sparse.values) != 0, there)
+    slopes = jax.grad(lambda W: jnp.sum(W.dense()), allow_int=True)(sparse)
+    parts = [x for group in slopes.groups for x in (group.head, group.rest)]
+    moved = sum(int(np.sum(np.asarray(x) != 0)) for x in parts)
+    assert moved == np.sum(W != 0)
+
+
+@pytest.mark.parametrize("most", [1, 7, 30, 39])
+def test_sparse_weights_with_rows_of_any_length(most):
+    rng = np.random.default_rng(most)
+    W = np.zeros((40, 40))
+    for row, count in zip(W, np.sort(rng.integers(0, most + 1, 40)), strict=True):
+        row[rng.choice(40, count, replace=False)] = rng.normal(size=count)
+    W[11, :most] = 1.0
+    sparse, h = SparseWeights.from_matrix(W), rng.normal(size=40)
+    np.testing.assert_allclose(sparse.apply(h), W @ h, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(sparse.dense(), W)
+    np.testing.assert_array_equal(sparse.to_scipy().toarray(), W)
 
 
 def test_a_batch_and_a_single_series_agree():
     reservoir = EchoState(80, inputs=1, recurrent=SparseWeights.from_matrix(_sparse(80)))
-    assert eqx.is_array(reservoir.for_batch(64).recurrent)
     u = np.random.default_rng(0).normal(size=(64, 10, 1))
     np.testing.assert_allclose(driven(reservoir, u)[7], driven(reservoir, u[7]), rtol=1e-10)
+
+
+def test_derivatives_of_sparse_weights_are_those_of_the_matrix():
+    sparse = SparseWeights.from_matrix(_sparse(30))
+    H = np.random.default_rng(0).normal(size=(4, 30))
+    loss = lambda W, H: jnp.sum(jnp.sin(jax.vmap(W.apply)(H)))
+    exact = lambda W, H: jnp.sum(jnp.sin(H @ W.dense().T))
+    for argument in (0, 1):
+        slopes = jax.grad(loss, argument, allow_int=True)(sparse, H)
+        expected = jax.grad(exact, argument, allow_int=True)(sparse, H)
+        for a, b in zip(jax.tree.leaves(slopes), jax.tree.leaves(expected), strict=True):
+            if a.dtype == np.float64:
+                np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+    second = jax.hessian(lambda h: jnp.sum(jnp.sin(sparse.apply(h))))(H[0])
+    W = sparse.dense()
+    np.testing.assert_allclose(second, W.T @ jnp.diag(-jnp.sin(W @ H[0])) @ W, atol=1e-10)
+    _, moved = jax.jvp(sparse.apply, (H[0],), (H[1],))
+    np.testing.assert_allclose(moved, W @ H[1], rtol=1e-9)
 
 
 def test_a_sweep_is_a_loop_and_the_gradient_is_right():

@@ -1,0 +1,127 @@
+"""Conceptors: soft projections on what a reservoir does under a pattern, and their logic."""
+
+from typing import Any, final
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from neurojax.core.tracing import known
+
+
+@final
+class Conceptor(eqx.Module):
+    r"""A symmetric matrix C with eigenvalues in [0, 1], with the operations of logic.
+
+    $$\neg C = I - C, \qquad C \wedge B = (C^{-1} + B^{-1} - I)^{-1}, \qquad
+      C \vee B = \neg(\neg C \wedge \neg B)$$
+
+    written `~C`, `C & B`, `C | B`. The conjunction is found as $B\,(B + C - C B)^{+}\,C$, which is
+    the same and needs no inverse of C or B, so that both may be singular.
+
+    Arguments:
+        matrix: C, (n, n).
+
+    Raises:
+        ValueError: if the matrix is not square and symmetric.
+
+    Source: Jaeger (2017), Journal of Machine Learning Research 18(13):1; Jaeger (2014),
+    arXiv:1403.3369.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> C, B = Conceptor(jnp.diag(jnp.array([1.0, 0.5]))), Conceptor(0.5 * jnp.eye(2))
+        >>> (C & B).matrix.round(3).tolist()
+        [[0.5, 0.0], [0.0, 0.333...]]
+    """
+
+    matrix: Float[Array, "n n"]
+
+    def __init__(self, matrix: Any):
+        matrix = jnp.asarray(matrix, jnp.result_type(float))
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+            raise ValueError(f"matrix of a conceptor must be (n, n), got {matrix.shape}")
+        if known(matrix) and not np.allclose(matrix, matrix.T, atol=1e-4):
+            raise ValueError("matrix of a conceptor must be symmetric")
+        self.matrix = matrix
+
+    def __invert__(self) -> "Conceptor":
+        """What is not there: I - C."""
+        return Conceptor(jnp.eye(len(self.matrix), dtype=self.matrix.dtype) - self.matrix)
+
+    def __and__(self, other: "Conceptor") -> "Conceptor":
+        """What is in both."""
+        C, B = self.matrix, other.matrix
+        if C.shape != B.shape:
+            raise ValueError(f"conceptors must be of the same size, got {C.shape} and {B.shape}")
+        both = B @ jnp.linalg.pinv(B + C - C @ B) @ C
+        return Conceptor(0.5 * (both + both.T))
+
+    def __or__(self, other: "Conceptor") -> "Conceptor":
+        """What is in any of the two."""
+        return ~(~self & ~other)
+
+    def with_aperture(self, factor: Any) -> "Conceptor":
+        r"""The conceptor of an aperture `factor` times as large.
+
+        $$\varphi(C, \gamma) = C\,(C + \gamma^{-2}(I - C))^{-1}$$
+
+        Arguments:
+            factor: $\gamma > 0$.
+
+        Raises:
+            ValueError: for a factor that is not positive.
+
+        Example:
+            >>> import jax.numpy as jnp
+            >>> Conceptor(0.5 * jnp.eye(1)).with_aperture(3.0).matrix.round(3).tolist()
+            [[0.9...]]
+        """
+        _check_aperture("factor", factor)
+        s, U = jnp.linalg.eigh(self.matrix)
+        s = jnp.clip(s, 0.0, 1.0)
+        s = s / (s + (1.0 - s) / jnp.asarray(factor, s.dtype) ** 2)
+        return Conceptor((U * s[None]) @ U.T)
+
+    @property
+    def quota(self) -> Float[Array, ""]:
+        """The share of the dimensions that it takes: mean of the eigenvalues."""
+        return jnp.trace(self.matrix) / len(self.matrix)
+
+
+def conceptor(rates: Any, aperture: Any = 10.0) -> Conceptor:
+    r"""The conceptor of what the rates of a reservoir did.
+
+    $$C = R\,(R + \alpha^{-2} I)^{-1}, \qquad R = \frac{1}{T} \sum_t r_t r_t^\top$$
+
+    which minimises $\langle |r - C r|^2 \rangle + \alpha^{-2} |C|^2$. For a small aperture it tends
+    to 0, for a large one to the projection on the space in which the rates lie.
+
+    Arguments:
+        rates: (time, n), after a washout.
+        aperture: $\alpha > 0$.
+
+    Raises:
+        ValueError: for another shape, or an aperture that is not positive.
+
+    Source: Jaeger (2014), arXiv:1403.3369.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> conceptor(jnp.array([[1.0, 0.0], [-1.0, 0.0]]), aperture=1.0).matrix.round(3).tolist()
+        [[0.5, 0.0], [0.0, 0.0]]
+    """
+    rates = jnp.asarray(rates, jnp.result_type(float))
+    if rates.ndim != 2:
+        raise ValueError(f"rates must be (time, n), got {rates.shape}")
+    _check_aperture("aperture", aperture)
+    # by the singular values of the rates themselves: those of R are their squares
+    _, s, Vt = jnp.linalg.svd(rates / np.sqrt(len(rates)), full_matrices=False)
+    share = s**2 / (s**2 + 1.0 / jnp.asarray(aperture, s.dtype) ** 2)
+    return Conceptor((Vt.T * share[None]) @ Vt)
+
+
+def _check_aperture(name: str, value) -> None:
+    if known(value) and not bool(np.all(np.asarray(value) > 0)):
+        raise ValueError(f"{name} must be positive, got {value}")

@@ -1,0 +1,248 @@
+"""Reservoirs of `reservoirpy` as circuits, known by what they have, without importing it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from neurojax.circuits import EchoState, RecurrentCircuit, SparseWeights
+from neurojax.circuits.reservoirs.edge_of_stability import EdgeOfStability
+from neurojax.circuits.reservoirs.fixed_in_degree import worth_it
+from neurojax.circuits.reservoirs.intrinsic_plasticity import with_gains
+from neurojax.circuits.reservoirs.with_inputs import WithInputs
+
+_ACTIVATIONS = {
+    "identity": "identity",
+    "relu": "relu",
+    "sigmoid": "sigmoid",
+    "softmax": jax.nn.softmax,
+    "softplus": "softplus",
+    "tanh": "tanh",
+}
+_NOISE = ("noise_rc", "noise_in", "noise_out")
+
+
+def from_reservoirpy(model: Any, *, nonlinearity: Any = None) -> RecurrentCircuit:
+    """A circuit that does what a reservoir, or a reservoir and its read-out, of reservoirpy does.
+
+    What counts is what the objects have, not their class; versions 0.3 and 0.4, also those of
+    `reservoirpy.jax`:
+
+    | object | has | becomes |
+    |---|---|---|
+    | `Reservoir` | `W`, `Win`, `bias`, `lr`, `activation` | `EchoState` with `radius=None`: `sr` is in `W` already |
+    | with `equation="external"` | an internal state | `EchoState(form="external")` |
+    | `LocalPlasticityReservoir` with `lr=1` | the same | the same, with the weights as learnt |
+    | `IPReservoir` | `a`, `b` as well | the same, with gains and shifts in the weights and the bias |
+    | `ES2N` | `O` and `proximity` as well | `EdgeOfStability` |
+    | `Reservoir >> Ridge`, `ESN` | `nodes`, `edges`; a node with `Wout` | the circuit with `output` and `output_bias` |
+    | ... `<<` feedback | an edge with delay 1, or `Wfb` | `feedback` |
+    | ... with the input to the read-out | | `WithInputs` |
+
+    States are where they were: `{"h": node.state["out"]}`, or `{"x": ...}` of the external form (of
+    an `IPReservoir` a x + b). Without a state a circuit begins at zero as reservoirpy does; what
+    differs in the first step is that feedback begins with the bias of the read-out instead of 0, an
+    `IPReservoir` with x = -b/a, and rates of the external form with the activation of 0.
+
+    Arguments:
+        model: a node, or a `Model` of an initialised reservoir and a fitted read-out. Load it
+            yourself: nothing is unpickled here.
+        nonlinearity: in place of an activation that is not one of reservoirpy's own; a function of
+            JAX arrays.
+
+    Returns:
+        A circuit with the same states, and outputs if there is a read-out.
+
+    Raises:
+        ValueError: for what has no equal here, which the message names: other nodes, several
+            reservoirs, noise, feedback through a nonlinearity or with other delays.
+        TypeError: for an object that is no node and no model.
+
+    Source: Trouvain, Pedrelli, Dinh and Hinaut (2020), ICANN, LNCS 12397:494.
+
+    Example:
+        >>> import numpy as np
+        >>> from types import SimpleNamespace
+        >>> from neurojax.interop import from_reservoirpy
+        >>> node = SimpleNamespace(
+        ...     W=0.5 * np.eye(3), Win=np.ones((3, 1)), bias=0.0, lr=0.3, activation=np.tanh
+        ... )
+        >>> circuit = from_reservoirpy(node)
+        >>> circuit.n, circuit.form
+        (3, 'internal')
+    """  # noqa: E501
+    nodes = getattr(model, "nodes", None)
+    if nodes is None:
+        if _is_readout(model) or not _is_reservoir(model):
+            raise TypeError(
+                "model must be an initialised reservoir of reservoirpy, or a model of one and its "
+                f"read-out, got {type(model).__name__}"
+            )
+        if getattr(model, "has_feedback", False):
+            raise ValueError("the reservoir has feedback: give the model with its read-out as well")
+        return _circuit(model, nonlinearity)
+    reservoir, readout, edges = _graph(list(nodes), list(model.edges))
+    if readout is None:
+        return _circuit(reservoir, nonlinearity)
+    output, bias = _weights_out(readout)
+    back = _feedback(reservoir, readout, edges, len(output))
+    seen = [edge[0] for edge in edges if edge[-1] is readout]
+    if len(seen) == 1:
+        return _circuit(reservoir, nonlinearity, output, bias, back)
+    if back:
+        raise ValueError("a read-out of the inputs together with feedback has no equal")
+    inner = _circuit(reservoir, nonlinearity)
+    if seen[0] is not reservoir:  # its features are in the order of the edges; ours: inputs last
+        output = np.roll(output, inner.n, axis=1)
+    return _with_bias(WithInputs(inner, outputs=len(output), output=output), bias)
+
+
+def _circuit(node, nonlinearity, output=None, bias=None, back: int = 0) -> Any:
+    """The circuit of a reservoir; the last `back` columns of `Win` are those of feedback."""
+    for name in ("W", "Win"):
+        if callable(getattr(node, name)) or getattr(node, name) is None:
+            raise ValueError(f"{name} of the reservoir is not drawn yet: run it once, then import")
+    for name in _NOISE:
+        if np.any(np.asarray(getattr(node, name, 0.0)) != 0):
+            raise ValueError(f"the reservoir has {name}={getattr(node, name)}, which has no equal")
+    learnt = hasattr(node, "synapse_normalization") and not hasattr(node, "_forward")
+    if learnt and np.any(_dense(node.lr) != 1):  # in version 0.4; 0.3 has the external form
+        raise ValueError("the leak of a LocalPlasticityReservoir has no equal: only lr=1 has")
+    dense, Win = _dense(node.W), _dense(node.Win)
+    n = len(dense)
+    feedback = None
+    if back:
+        feedback = _dense(node.Wfb) if _has(node, "Wfb") else Win[:, -back:]
+        Win = Win if _has(node, "Wfb") else Win[:, :-back]
+    weights = dense
+    if worth_it(n, float(np.max(np.sum(dense != 0, axis=1))) / n):
+        weights = SparseWeights.from_matrix(dense)
+    named = {
+        "inputs": Win.shape[1], "outputs": 0 if output is None else len(output),
+        "recurrent": weights, "radius": None, "input": Win if Win.shape[1] else None,
+        "bias": _per_unit(node.bias), "bias_scaling": 1.0, "output": output,
+        "nonlinearity": _activation(node) if nonlinearity is None else nonlinearity,
+    }  # fmt: skip
+    if _has(node, "O"):
+        if back:
+            raise ValueError("an ES2N with feedback has no equal")
+        proximity = _per_unit(node.proximity)
+        circuit = EdgeOfStability(n, proximity=proximity, orthogonal=_dense(node.O), **named)
+        return _with_bias(circuit, bias)
+    circuit = EchoState(n, leak=_per_unit(node.lr), form=_form(node), feedback=feedback, **named)
+    if _has(node, "a") and _has(node, "b"):
+        circuit = with_gains(circuit, _per_unit(node.a), _per_unit(node.b))
+    return _with_bias(circuit, bias)
+
+
+def _graph(nodes: list, edges: list) -> tuple[Any, Any, list]:
+    """The reservoir, the read-out (or `None`) and the edges among nodes that do something."""
+    reservoirs = [node for node in nodes if _is_reservoir(node)]
+    readouts = [node for node in nodes if _is_readout(node)]
+    for node in nodes:
+        kind = type(node).__name__
+        if not (_is_reservoir(node) or _is_readout(node)) and kind not in ("Input", "Output"):
+            raise ValueError(f"the model has a node of the kind {kind}, which has no equal")
+    if len(reservoirs) != 1 or len(readouts) > 1:
+        raise ValueError(
+            f"the model has {len(reservoirs)} reservoirs and {len(readouts)} read-outs; import one "
+            "reservoir at a time, and join them by nj.circuits.Stacked or Grouped"
+        )
+    (reservoir,), readout = reservoirs, (readouts or [None])[0]
+    for edge in edges:
+        delay = edge[1] if len(edge) == 3 else 0
+        back = edge[0] is readout and edge[-1] is reservoir
+        if delay != (1 if back else 0):
+            raise ValueError(
+                f"the model has an edge from {type(edge[0]).__name__} to {type(edge[-1]).__name__} "
+                f"with delay {delay}, which has no equal"
+            )
+    direct = [edge for edge in edges if edge[0] is reservoir and edge[-1] is readout]
+    if readout is not None and len(direct) != 1:
+        raise ValueError("the read-out of the model does not see the reservoir itself")
+    return reservoir, readout, edges
+
+
+def _feedback(reservoir, readout, edges, outputs: int) -> int:
+    """The number of channels that the read-out feeds back to the reservoir."""
+    if any(edge[0] is readout and edge[-1] is reservoir for edge in edges):
+        return outputs
+    if not getattr(reservoir, "has_feedback", False):  # of version 0.3
+        return 0
+    through = getattr(getattr(reservoir, "fb_activation", None), "__name__", "identity")
+    if through != "identity":
+        raise ValueError(f"feedback goes through fb_activation={through}, which has no equal")
+    if not _has(reservoir, "Wfb") or _dense(reservoir.Wfb).shape[1] != outputs:
+        raise ValueError("the reservoir has feedback, but Wfb does not fit the read-out")
+    return outputs
+
+
+def _weights_out(readout) -> tuple[np.ndarray, np.ndarray]:
+    """Wout (outputs, features) and the bias of a read-out."""
+    if readout.Wout is None or callable(readout.Wout):
+        raise ValueError("the read-out is not fitted: fit the model, or import the reservoir alone")
+    output = _dense(readout.Wout).T
+    bias = 0.0 if getattr(readout, "bias", None) is None else _dense(readout.bias)
+    return output, np.broadcast_to(np.ravel(bias), (len(output),))
+
+
+def _with_bias(circuit, bias) -> Any:
+    import equinox as eqx
+    import jax.numpy as jnp
+
+    if bias is None:
+        return circuit
+    bias = jnp.asarray(bias, jnp.result_type(float))
+    return eqx.tree_at(lambda c: c.output_bias, circuit, bias)
+
+
+def _form(node) -> str:
+    """Whether the leak acts inside or outside of the nonlinearity."""
+    named = getattr(node, "equation", None)
+    if named is not None:
+        return named
+    if getattr(getattr(node, "_forward", None), "__name__", "") == "forward_external":
+        return "external"
+    state = getattr(node, "state", None)
+    return "external" if isinstance(state, Mapping) and "internal" in state else "internal"
+
+
+def _activation(node) -> Any:
+    name = getattr(node, "activation_type", None)  # of an IPReservoir of version 0.3
+    if name is None:
+        name = getattr(node.activation, "__name__", repr(node.activation))
+    if name not in _ACTIVATIONS:
+        raise ValueError(
+            f"the activation of the reservoir, {name}, is none of {sorted(_ACTIVATIONS)}: give the "
+            "same as nonlinearity=, a function of JAX arrays"
+        )
+    return _ACTIVATIONS[name]
+
+
+def _is_reservoir(node) -> bool:
+    needed = ("W", "Win", "bias", "activation")
+    return all(hasattr(node, name) for name in needed) and (
+        hasattr(node, "lr") or hasattr(node, "proximity")
+    )
+
+
+def _is_readout(node) -> bool:
+    return hasattr(node, "Wout")
+
+
+def _has(node, name: str) -> bool:
+    return getattr(node, name, None) is not None
+
+
+def _dense(matrix) -> np.ndarray:
+    for name in ("toarray", "todense"):  # of scipy and of JAX
+        if hasattr(matrix, name):
+            return np.asarray(getattr(matrix, name)(), float)
+    return np.asarray(matrix, float)
+
+
+def _per_unit(value) -> np.ndarray:
+    """A scalar, or one value per unit, however they lie in a row or a column."""
+    value = _dense(value)
+    return value if value.ndim == 0 else value.ravel()

@@ -1,0 +1,134 @@
+"""A reservoir with a ridge read-out as an estimator of scikit-learn.
+
+Only this module needs scikit-learn, and it is imported when it is first used.
+"""
+
+from typing import Any, final
+
+import jax
+import numpy as np
+
+from neurojax.circuits import EchoState
+from neurojax.fitting import Ridge, fit_readout
+
+try:
+    from sklearn.base import BaseEstimator, RegressorMixin
+    from sklearn.utils import check_random_state
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError(
+        "ReservoirRegressor needs scikit-learn 1.6 or later: pip install 'scikit-learn>=1.6'"
+    ) from error
+
+
+@final
+class ReservoirRegressor(RegressorMixin, BaseEstimator):
+    r"""An echo-state network that follows a series: the rows of X are steps of time.
+
+    A row of the prediction depends on the same row of X and on those before it. `fit` and
+    `predict` both begin at the state zero, so X is one series from its start: rows cannot be
+    shuffled or taken out. Split it by `sklearn.model_selection.TimeSeriesSplit`, and give the rows
+    before a part as well to predict that part.
+
+    Arguments:
+        units: number of units.
+        radius: spectral radius of the recurrent weights.
+        leak: in (0, 1].
+        input_scaling: of the input weights, a number or one for each column of X.
+        bias_scaling: of the biases.
+        density: share of the recurrent weights that are there.
+        penalty: of ridge regression, on squared weights.
+        washout: rows at the beginning that are not fitted.
+        random_state: draws the reservoir; as everywhere in scikit-learn.
+
+    Attributes:
+        circuit_: the `nj.circuits.EchoState` with its read-out.
+        readout_: the `nj.fitting.FittedReadout`, whose `.state` and `.generate` go on from X.
+        n_features_in_: columns of X.
+        feature_names_in_: their names, if X was a data frame.
+
+    Raises:
+        ValueError: for X or y that are no finite numbers, of different lengths or empty;
+            parameters that an `EchoState` or `fit_readout` refuses.
+
+    Example:
+        >>> import numpy as np
+        >>> from neurojax.interop.scikit_learn import ReservoirRegressor
+        >>> u = np.random.default_rng(0).uniform(-1, 1, (300, 1))
+        >>> y = np.roll(u[:, 0], 2)
+        >>> model = ReservoirRegressor(units=50, washout=20, random_state=0).fit(u[:200], y[:200])
+        >>> bool(model.score(u[:200], y[:200]) > 0.95), model.predict(u).shape
+        (True, (300,))
+    """
+
+    def __init__(
+        self,
+        units=100,
+        *,
+        radius=0.9,
+        leak=1.0,
+        input_scaling=1.0,
+        bias_scaling=0.1,
+        density=0.1,
+        penalty=1e-6,
+        washout=0,
+        random_state=None,
+    ):
+        self.units = units
+        self.radius = radius
+        self.leak = leak
+        self.input_scaling = input_scaling
+        self.bias_scaling = bias_scaling
+        self.density = density
+        self.penalty = penalty
+        self.washout = washout
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        """What the estimator can do: several outputs."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = True
+        return tags
+
+    def fit(self, X: Any, y: Any) -> "ReservoirRegressor":
+        """Drive a reservoir by X and fit a linear read-out to y.
+
+        Arguments:
+            X: (time, features).
+            y: (time,) or (time, outputs).
+
+        Returns:
+            The estimator itself.
+        """
+        X, y = validate_data(
+            self, X, y, multi_output=True, y_numeric=True, dtype=np.float64, ensure_min_samples=2
+        )
+        y = np.asarray(y, float)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        reservoir = EchoState(
+            self.units, inputs=X.shape[1], radius=self.radius, density=self.density,
+            input_scaling=self.input_scaling, bias_scaling=self.bias_scaling, leak=self.leak,
+            key=jax.random.key(seed),
+        )  # fmt: skip
+        targets = y[:, None] if y.ndim == 1 else y
+        self.readout_: Any = fit_readout(
+            reservoir, X, targets, method=Ridge(self.penalty), washout=self.washout
+        )
+        self.circuit_: Any = self.readout_.circuit
+        self._flat = y.ndim == 1
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The outputs along X, from the state zero on.
+
+        Arguments:
+            X: (time, features).
+
+        Returns:
+            (time,) or (time, outputs), as y was.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        found = np.asarray(self.readout_.predict(X), float)
+        return found[:, 0] if self._flat else found

@@ -1,0 +1,106 @@
+"""Reservoirs made of reservoirs against their parts, run one by one."""
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+
+import neurojax as nj
+from neurojax.circuits.reservoirs.composed import Grouped, Stacked
+from neurojax.circuits.reservoirs.next_generation import NextGeneration
+from neurojax.circuits.reservoirs.with_inputs import WithInputs
+from neurojax.circuits.reservoirs.with_squares import WithSquares
+
+EchoState, RateRNN = nj.circuits.EchoState, nj.circuits.RateRNN
+U = np.random.default_rng(0).normal(size=(25, 2))
+
+
+def driven(circuit, u=U, dt=1.0, key=None):
+    trials = nj.tasks.Trials(u, np.zeros((*u.shape[:-1], 0)), dt=dt)
+    return np.asarray(nj.fitting.unroll(circuit, trials, key=key).rates)
+
+
+def layers():
+    return [
+        EchoState(6, inputs=2, leak=0.5, key=jax.random.key(1)),
+        RateRNN(5, inputs=6, tau=4.0, key=jax.random.key(2)),
+        EchoState(7, inputs=5, form="external", leak=0.3, key=jax.random.key(3)),
+    ]
+
+
+def test_layers_are_driven_by_the_rates_below_them():
+    stacked = Stacked(layers())
+    expected, u = [], U
+    for layer in layers():
+        u = driven(layer, u)
+        expected.append(u)
+    np.testing.assert_allclose(driven(stacked), np.concatenate(expected, axis=1), rtol=1e-12)
+    assert stacked.n == 18 and sorted(stacked.init_state()) == ["0", "1", "2"]
+
+
+def test_parts_side_by_side_hear_the_same():
+    sparse = EchoState(40, inputs=2, density=0.05, key=jax.random.key(4))
+    parts = [layers()[0], NextGeneration(2), sparse]
+    grouped = Grouped(parts)
+    expected = np.concatenate([driven(part) for part in parts], axis=1)
+    np.testing.assert_allclose(driven(grouped), expected, rtol=1e-12)
+    batch = np.stack([U, U[::-1]] * 4)  # parts take the form that a batch wants
+    assert eqx.is_array(nj.unwrap(grouped.for_batch(8).parts["2"].recurrent))
+    np.testing.assert_allclose(driven(grouped, batch)[0], expected, rtol=1e-10, atol=1e-14)
+
+
+def test_inputs_and_squares_are_among_the_rates():
+    inner = layers()[0]
+    rates = driven(inner)
+    np.testing.assert_allclose(driven(WithInputs(inner)), np.concatenate([rates, U], 1), rtol=1e-12)
+    squared = np.where(np.arange(6) % 2, rates**2, rates)
+    np.testing.assert_allclose(driven(WithSquares(inner)), squared, rtol=1e-12)
+    nested = WithInputs(Grouped([WithSquares(inner), inner]))
+    np.testing.assert_allclose(driven(nested), np.concatenate([squared, rates, U], 1), rtol=1e-12)
+
+
+def test_read_out_generation_and_simulation():
+    x = np.stack([np.sin(0.3 * np.arange(400)), np.cos(0.3 * np.arange(400))], axis=1)
+    circuit = WithInputs(Stacked([*layers()[:2], EchoState(30, inputs=5, outputs=3)]))
+    fitted = nj.fitting.fit_readout(circuit, x[:300], x[1:301], washout=50)
+    np.testing.assert_allclose(fitted.generate(50), x[301:351], atol=2e-2)
+    np.testing.assert_allclose(
+        fitted.predict(x[300:310], state=fitted.state), x[301:311], atol=1e-3
+    )
+    sim = nj.simulate(
+        fitted.circuit, duration=300.0, dt=1.0, inputs={"u": nj.inputs.Sampled(x[:300], dt=1.0)},
+        record={"z": "output", "top": "circuit.1.x"},
+    )  # fmt: skip
+    np.testing.assert_allclose(sim["z"], fitted.predict(x[:300]), atol=1e-9)
+    assert sim["top"].shape == (300, 5)
+
+
+def test_parts_have_noise_of_their_own():
+    noisy = EchoState(6, inputs=2, noise=0.1)
+    rates = driven(Grouped([noisy, noisy]), key=jax.random.key(0))
+    assert np.abs(rates[:, :6] - rates[:, 6:]).mean() > 0.01
+
+
+def test_inputs_of_a_part_go_by_its_name():
+    grouped = Grouped([layers()[0], layers()[0]])
+    step = lambda inputs: grouped.rates(
+        nj.unwrap(grouped).step(grouped.init_state(), inputs, nj.Clock(0, 1.0))[0]
+    )
+    shifted = step({"u": U[0], "1": {"I_e": 0.5}})
+    assert np.all(shifted[:6] == step({"u": U[0]})[:6]) and np.all(shifted[6:] != shifted[:6])
+
+
+def test_bad_parts_are_refused_at_the_door():
+    first, second, _ = layers()
+    with pytest.raises(ValueError, match="list of at least one circuit"):
+        Stacked([])
+    with pytest.raises(ValueError, match=r"layer 1 has 2 inputs, .* 6 rates"):
+        Stacked([first, first])
+    with pytest.raises(ValueError, match="as many inputs as each other"):
+        Grouped([first, second])
+    with pytest.raises(TypeError, match=r"circuits\[1\] must be a recurrent circuit"):
+        Grouped([first, nj.circuits.ClassicalHopfield([[1, -1]])])
+    with pytest.raises(ValueError, match="feeds its outputs back"):
+        WithInputs(EchoState(5, inputs=1, outputs=1, feedback=True))
+    with pytest.raises(ValueError, match="it has none"):
+        WithInputs(EchoState(5))

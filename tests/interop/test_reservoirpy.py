@@ -1,0 +1,166 @@
+"""Objects shaped like those of reservoirpy 0.3 and 0.4 become circuits that do the same."""
+
+from types import SimpleNamespace as Like
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+import neurojax as nj
+from neurojax.interop.reservoirpy import from_reservoirpy
+
+RNG = np.random.default_rng(0)
+N, INPUTS, STEPS = 20, 2, 15
+U = RNG.normal(size=(STEPS, INPUTS))
+
+
+def matrix(*shape, scale=0.3):
+    return scale * RNG.normal(size=shape)
+
+
+def tanh(x):
+    return np.tanh(x)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+class Input:
+    """Like reservoirpy's node."""
+
+
+class Delay:
+    """A node that has no equal."""
+
+
+def reservoir(**more):
+    given = {
+        "W": scipy.sparse.csr_array(matrix(N, N) * (RNG.random((N, N)) < 0.2)),
+        "Win": matrix(N, INPUTS), "bias": matrix(N), "lr": RNG.uniform(0.2, 1.0, N),
+        "activation": tanh, "state": {"out": np.zeros(N)},
+    }  # fmt: skip
+    return Like(**(given | more))
+
+
+def readout(features=N, outputs=3):
+    return Like(Wout=matrix(features, outputs), bias=matrix(outputs))
+
+
+def run(circuit, state=None):
+    trials = nj.tasks.Trials(U, np.zeros((STEPS, 0)), dt=1.0, initial=state)
+    unrolled = nj.fitting.unroll(circuit, trials)
+    return np.asarray(unrolled.rates), np.asarray(unrolled.outputs)
+
+
+def loop(node, state, back=None):
+    """The equations as reservoirpy states them."""
+    r, x, z, rates, outputs = np.zeros(N), state, np.zeros(3), [], []
+    W, lr = node.W.toarray(), getattr(node, "lr", None)
+    for u in U:
+        total = W @ r + node.Win[:, :INPUTS] @ u + np.ravel(node.bias)
+        if back is not None:
+            total = total + node.Win[:, INPUTS:] @ z
+        if hasattr(node, "O"):
+            r = (1 - node.proximity) * node.O @ r + node.proximity * node.activation(total)
+        elif "internal" in node.state:
+            x = (1 - lr) * x + lr * total
+            r = node.activation(getattr(node, "a", 1.0) * x + getattr(node, "b", 0.0))
+        else:
+            r = (1 - lr) * r + lr * node.activation(total)
+        rates.append(r)
+        if back is not None:
+            z = r @ back.Wout + back.bias
+            outputs.append(z)
+    return np.array(rates), np.array(outputs)
+
+
+def test_reservoirs_of_all_kinds():
+    plain = reservoir()
+    rates, _ = loop(plain, None)
+    np.testing.assert_allclose(run(from_reservoirpy(plain))[0], rates, rtol=1e-10)
+    like_jax = reservoir(Win=Like(todense=lambda: plain.Win))  # a sparse array of JAX
+    np.testing.assert_array_equal(nj.unwrap(from_reservoirpy(like_jax)).input, plain.Win)
+    outside = reservoir(state={"internal": np.zeros(N), "out": np.zeros(N)}, activation=sigmoid)
+    circuit = from_reservoirpy(outside)
+    assert circuit.form == "external" and circuit.nonlinearity.name == "sigmoid"
+    turn = np.linalg.qr(matrix(N, N))[0]
+    es2n = reservoir(O=turn, proximity=0.2)
+    np.testing.assert_allclose(run(from_reservoirpy(es2n))[0], loop(es2n, None)[0], rtol=1e-10)
+    adapted = reservoir(
+        state={"internal": np.zeros(N), "out": np.zeros(N)}, lr=0.4,
+        a=RNG.uniform(0.5, 2.0, N), b=matrix(N),
+    )  # fmt: skip
+    rates, _ = loop(adapted, -adapted.b / adapted.a)
+    found, _ = run(from_reservoirpy(adapted))
+    np.testing.assert_allclose(found, rates, rtol=1e-10)
+
+
+def test_version_three_has_columns_and_names_its_equation():
+    def forward_external(node, x): ...
+
+    old = reservoir(bias=matrix(N, 1), noise_rc=0.0, _forward=forward_external, lr=0.5)
+    circuit = from_reservoirpy(old)
+    assert circuit.form == "external"
+    same = reservoir(W=old.W, Win=old.Win, bias=np.ravel(old.bias), lr=0.5,
+                     state={"internal": 0, "out": 0})  # fmt: skip
+    np.testing.assert_allclose(run(circuit)[0], loop(same, np.zeros(N))[0], rtol=1e-10)
+    back = readout()
+    fed = reservoir(Wfb=scipy.sparse.csr_array(matrix(N, 3)), has_feedback=True)
+    circuit = from_reservoirpy(Like(nodes=[fed, back], edges=[(fed, back)]))
+    np.testing.assert_array_equal(nj.unwrap(circuit).feedback, fed.Wfb.toarray())
+    with pytest.raises(ValueError, match="give the model with its read-out"):
+        from_reservoirpy(fed)
+    fed.fb_activation = sigmoid
+    with pytest.raises(ValueError, match="fb_activation=sigmoid"):
+        from_reservoirpy(Like(nodes=[fed, back], edges=[(fed, back)]))
+
+
+def test_read_out_feedback_and_inputs_to_the_read_out():
+    node, out = reservoir(), readout()
+    rates, outputs = run(from_reservoirpy(Like(nodes=[node, out], edges=[(node, 0, out)])))
+    np.testing.assert_allclose(outputs, loop(node, None)[0] @ out.Wout + out.bias, rtol=1e-10)
+    # feedback comes after the inputs in Win; it begins with 0 there, and with the bias here
+    out = readout()
+    out.bias[:] = 0.0
+    fed = reservoir(Win=matrix(N, INPUTS + 3))
+    model = Like(nodes=[fed, out], edges=[(fed, 0, out), (out, 1, fed)])
+    expected = loop(fed, None, back=out)
+    for found, one in zip(run(from_reservoirpy(model)), expected, strict=True):
+        np.testing.assert_allclose(found, one, rtol=1e-9)
+    # the input before the reservoir, or after it
+    source, rates = Input(), loop(node, None)[0]
+    for order in (0, 1):
+        wide = readout(N + INPUTS)
+        seen = [(node, 0, wide), (source, 0, wide)]
+        edges = [(source, 0, node), *(seen if order else seen[::-1])]
+        features = np.concatenate([rates, U] if order else [U, rates], axis=1)
+        circuit = from_reservoirpy(Like(nodes=[source, node, wide], edges=edges))
+        np.testing.assert_allclose(run(circuit)[1], features @ wide.Wout + wide.bias, rtol=1e-9)
+
+
+def test_what_has_no_equal_is_refused_by_name():
+    node, out = reservoir(), readout()
+
+    def custom(x):
+        return x
+
+    cases = [
+        (reservoir(W=lambda n, m: None), "W of the reservoir is not drawn"),
+        (reservoir(noise_rc=0.1), "noise_rc=0.1"),
+        (reservoir(synapse_normalization=True), "only lr=1 has"),
+        (reservoir(activation=custom), "custom, is none of"),
+        (Like(nodes=[node, reservoir()], edges=[]), "2 reservoirs and 0 read-outs"),
+        (Like(nodes=[node, Delay()], edges=[]), "node of the kind Delay"),
+        (Like(nodes=[node, out], edges=[(node, 2, out)]), "with delay 2"),
+        (Like(nodes=[node, out], edges=[]), "does not see the reservoir"),
+        (Like(nodes=[node, Like(Wout=None)], edges=[]), "does not see|not fitted"),
+    ]
+    for model, message in cases:
+        with pytest.raises(ValueError, match=message):
+            from_reservoirpy(model)
+    given = from_reservoirpy(reservoir(activation=custom), nonlinearity="identity")
+    assert given.nonlinearity.name == "identity"
+    for thing in ("model.pkl", out, Like(W=node.W, Win=node.Win, lr=0.1, threshold=1.0)):
+        with pytest.raises(TypeError, match="initialised reservoir of reservoirpy"):
+            from_reservoirpy(thing)
