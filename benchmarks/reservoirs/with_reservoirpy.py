@@ -8,8 +8,8 @@ import numpy as np
 import reservoirpy
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "simulators"))
-import reservoir_problem as p  # noqa: E402
-from protocol import Stopwatch, serve  # noqa: E402
+import reservoir_problem as p
+from protocol import Stopwatch, serve
 
 built = {}
 

@@ -28,6 +28,9 @@ class RateRNN(RecurrentCircuit, ContinuousDynamics):
     $x' = (1 - \alpha) x + \alpha(W r + B u + \ldots)$. The state is `{"x": (n,)}`; each step emits
     `rate` and `output`.
 
+    It is also a reservoir in continuous time: `nj.fitting.fit_readout(circuit, u, y, dt=1.0)`, and
+    then `nj.simulate(fitted.circuit, stepsize_controller=...)` integrates it through diffrax.
+
     Arguments:
         n: number of units.
         inputs: number of input channels.

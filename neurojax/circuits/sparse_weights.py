@@ -1,5 +1,6 @@
 """Recurrent weights of which few are there, kept by their sources."""
 
+import itertools
 from typing import Any, final
 
 import equinox as eqx
@@ -56,7 +57,7 @@ class SparseWeights(eqx.Module):
         cuts = _cuts(counts[order])
         self.groups = tuple(
             _group(values, sources, counts, order[first:last])
-            for first, last in zip(cuts[:-1], cuts[1:], strict=True)
+            for first, last in itertools.pairwise(cuts)
         )
         in_order = bool(np.all(order == np.arange(n)))
         self.place = None if in_order else jnp.asarray(np.argsort(order), jnp.int32)
@@ -247,7 +248,7 @@ def _cuts(counts) -> list[int]:
         cuts = sorted({round(i * n / number) for i in range(number + 1)})
         each = [
             int(counts[b - 1]) * (b - a) + _PER_BLOCK * (1 + int(counts[b - 1]) // _BLOCK)
-            for a, b in zip(cuts[:-1], cuts[1:], strict=True)
+            for a, b in itertools.pairwise(cuts)
         ]
         if sum(each) < price:
             best, price = cuts, sum(each)

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float, Float64
 
 
+@jax.custom_jvp
 def ridge(
     features: Float[Array, "samples features"],
     targets: Float[Array, "samples outputs"],
@@ -29,13 +32,29 @@ def ridge(
         >>> [round(float(w), 3) for w in W[0]]
         [3.0, 5.0]
     """
+    # the targets ride along as further columns, so that Q itself is never formed
     count = features.shape[1]
-    root = jnp.sqrt(jnp.asarray(penalty, features.dtype))
-    stacked = jnp.concatenate([features, root * jnp.eye(count, dtype=features.dtype)])
-    Q, R = jnp.linalg.qr(stacked)
-    from jax.scipy.linalg import solve_triangular
+    R = _triangle(jnp.concatenate([features, targets], axis=1), count, penalty)
+    return solve_triangular(R[:count, :count], R[:count, count:]).T
 
-    return solve_triangular(R, Q[: features.shape[0]].T @ targets).T
+
+def _triangle(columns, count: int, penalty):
+    """R of the columns with the penalty as further rows, for the first `count` of them."""
+    root = jnp.sqrt(jnp.asarray(penalty, columns.dtype))
+    rows = root * jnp.eye(count, columns.shape[1], dtype=columns.dtype)
+    return jnp.linalg.qr(jnp.concatenate([columns, rows]), mode="r")
+
+
+@ridge.defjvp
+def _derivative(primals, tangents):
+    features, targets, penalty = primals
+    d_features, d_targets, d_penalty = tangents
+    W = ridge(features, targets, penalty).T
+    # of the normal equations, (X'X + lambda) W = X'y, with R'R = X'X + lambda
+    miss = targets - features @ W
+    change = d_features.T @ miss + features.T @ (d_targets - d_features @ W) - d_penalty * W
+    R = _triangle(features, features.shape[1], penalty)
+    return W.T, solve_triangular(R, solve_triangular(R, change, trans=1)).T
 
 
 def ridge_on_host(

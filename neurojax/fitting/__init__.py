@@ -9,12 +9,23 @@ from .baselines import (
     train_mean,
 )
 from .batch import Batch
+from .contrastive_readout import ContrastiveReadout, contrastive_readout, info_nce
 from .controls import AbstractControl, Shuffled, WithoutHomologues
+from .early_exit import (
+    EarlyExit,
+    Exits,
+    calibrated_temperature,
+    confidence,
+    fit_early_exit,
+    oracle_exits,
+)
 from .estimator import Estimator
 from .fit import EarlyStopping, fit
 from .folds import Folds, homologue_indices, neuron_folds
+from .force_readout import ForceReadout, ForceTrace, ForceTrials
 from .free_run import free_run
 from .hold_outs import AbstractHoldOut, HeldOutNeurons, LaterTime, LeaveOneAnimalOut, Split
+from .logistic_readout import LogisticReadout, logistic_readout
 from .normalisation import Normalisation
 from .objectives import AbstractObjective, MaskedNeurons, TeacherForced, UserObjective, huber
 from .observers import AbstractObserver, Clamp, EdgeObserver
@@ -34,22 +45,11 @@ from .scores import Scores, average, bootstrap_interval, imputation_scores, join
 from .sinkhorn import sinkhorn_divergence, transport_cost
 from .sweep import Sweep, sweep
 from .train import Trained, train
+from .trial_rule import AbstractTrialRule
 from .tune import Tuned, search, tune
 from .unroll import Unrolled, unroll
-from .contrastive_readout import ContrastiveReadout, contrastive_readout, info_nce
-from .early_exit import (
-    EarlyExit,
-    Exits,
-    calibrated_temperature,
-    confidence,
-    fit_early_exit,
-    oracle_exits,
-)
-from .force_readout import ForceReadout, ForceTrace, ForceTrials
-from .logistic_readout import LogisticReadout, logistic_readout
-from .trial_rule import AbstractTrialRule
-from .what_when import ErrorModulated, WhatWhen, WhatWhenTrace
 from .weights import EdgeWeights, edge_weights
+from .what_when import ErrorModulated, WhatWhen, WhatWhenTrace
 
 __all__ = [
     "AbstractControl",

@@ -236,8 +236,10 @@ def generate(
     plain: Any = unwrap(circuit)
     channels = 0 if plain.input is None else plain.input.shape[1]
     outputs = 0 if plain.output is None else plain.output.shape[0]
-    if outputs == 0 or channels not in (0, outputs) or (
-        channels == 0 and getattr(plain, "feedback", None) is None
+    if (
+        outputs == 0
+        or channels not in (0, outputs)
+        or (channels == 0 and getattr(plain, "feedback", None) is None)
     ):
         raise ValueError(
             f"generate needs as many outputs as inputs, or feedback and no inputs; this circuit "
@@ -271,7 +273,9 @@ def _driven(circuit: Any, series: Series, state, key):
             raise ValueError("a circuit with feedback needs targets here: they are fed back")
         targets = jnp.asarray(series.targets, kind)
     rates, final = _run(circuit, inputs, targets, state, series.dt, key, series.single)
-    return (jax.tree.map(lambda x: x[None], final), rates[None]) if series.single else (final, rates)
+    if series.single:
+        rates, final = rates[None], jax.tree.map(lambda x: x[None], final)
+    return final, rates
 
 
 @eqx.filter_jit

@@ -308,8 +308,11 @@ def _centred(xp, X, y, w):
     """Features and targets without their means, rows times the root of their weights."""
     total = xp.sum(w)
     mean_x, mean_y = w @ X / total, w @ y / total
+    X, y = X - mean_x[None], y - mean_y[None]
+    if xp is np and np.all(w == 1):
+        return X, y, (mean_x, mean_y, total)
     root = xp.sqrt(w)[:, None]
-    return (X - mean_x[None]) * root, (y - mean_y[None]) * root, (mean_x, mean_y, total)
+    return X * root, y * root, (mean_x, mean_y, total)
 
 
 def _decomposed(xp, X, y):

@@ -244,3 +244,17 @@ def test_closed_loop_needs_outputs_that_are_inputs(reservoir, data):
 def test_methods_refuse_what_makes_no_sense(make):
     with pytest.raises(ValueError, match="must"):
         make()
+
+
+def test_derivatives_of_ridge_are_those_of_the_normal_equations():
+    rng = np.random.default_rng(0)
+    X, y = jnp.asarray(rng.normal(size=(20, 4))), jnp.asarray(rng.normal(size=(20, 2)))
+    normal = lambda X, y, p: jnp.linalg.solve(X.T @ X + p * jnp.eye(4), X.T @ y).T
+    score = lambda solve: lambda *given: jnp.sum(jnp.sin(solve(*given)))
+    for argument in range(3):
+        ours = jax.grad(score(ridge), argument)(X, y, 0.3)
+        np.testing.assert_allclose(ours, jax.grad(score(normal), argument)(X, y, 0.3), rtol=1e-9)
+    second = jax.hessian(score(ridge), 2)(X, y, 0.3)
+    np.testing.assert_allclose(second, jax.hessian(score(normal), 2)(X, y, 0.3), rtol=1e-8)
+    # targets that are fitted exactly leave nothing for the last rows of R
+    assert np.all(np.isfinite(jax.grad(score(ridge))(X, X[:, :2], 1e-12)))

@@ -11,7 +11,13 @@ from .fixed_in_degree import FixedInDegree
 from .homeostatic_inhibition import Adaptation, adapt_inhibition
 from .inhibition_design import InhibitionDesign, design_inhibition
 from .initialise_weights import initialise_weights
-from .intrinsic_plasticity import AbstractRateTarget, ExponentialRates, GaussianRates, IntrinsicAdaptation, adapt_intrinsic
+from .intrinsic_plasticity import (
+    AbstractRateTarget,
+    ExponentialRates,
+    GaussianRates,
+    IntrinsicAdaptation,
+    adapt_intrinsic,
+)
 from .izhikevich_reservoir import IzhikevichReservoir
 from .liquid import Liquid
 from .liquid_cells import heterogeneous_izhikevich
