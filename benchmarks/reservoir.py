@@ -70,7 +70,7 @@ def compare(pythons, core, what, size, repeats, kinds):
         })  # fmt: skip
         if "errors" in fact and "errors" in facts["neurojax"]:
             pairs = zip(fact["errors"], facts["neurojax"]["errors"], strict=True)
-            rows[-1]["largest_difference_of_errors"] = max(abs(a - b) for a, b in pairs)
+            rows[-1]["largest_relative_difference"] = max(abs(a - b) / b for a, b in pairs)
     return rows
 
 

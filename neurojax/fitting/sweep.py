@@ -10,6 +10,7 @@ import numpy as np
 
 from neurojax.core.errors import UnknownNameError, suggestion
 from neurojax.core.progress import ProgressBar
+from neurojax.core.threads import one_blas_thread
 
 
 @final
@@ -137,7 +138,6 @@ def sweep(
     count = grid[0].size
     batch = count if batch is None else _positive(batch, count)
     columns = {name: g.ravel() for name, g in zip(values, grid, strict=True)}
-    run = _compiled(function, models is not None)
 
     bar = ProgressBar(len(listed) * count, "sweep") if progress else None
     results = []
@@ -146,7 +146,9 @@ def sweep(
         for first in range(0, count, batch):
             # the last part is filled up, so that it needs no program of its own
             rows = np.minimum(np.arange(first, first + batch), count - 1)
-            part = run(model, {name: jnp.asarray(c[rows]) for name, c in columns.items()})
+            given = {name: jnp.asarray(c[rows]) for name, c in columns.items()}
+            with one_blas_thread():
+                part = jax.block_until_ready(_all(function, model, given, models is not None))
             kept = min(batch, count - first)
             parts.append(jax.tree.map(lambda x, kept=kept: np.asarray(x)[:kept], part))
             if bar:
@@ -160,16 +162,15 @@ def sweep(
     return Sweep(values, {name: x.reshape(*shape, *x.shape[2:]) for name, x in scores.items()})
 
 
-def _compiled(function, with_model):
-    def one(model, settings):
-        given = function(model, **settings) if with_model else function(**settings)
-        return {name: jnp.asarray(x) for name, x in given.items()} if isinstance(given, dict) else (
-            jnp.asarray(given)
-        )  # fmt: skip
+@eqx.filter_jit
+def _all(function, model, settings, with_model: bool):
+    """The function of each row of settings; compiled again only for another function or shapes."""
 
-    return eqx.filter_jit(
-        lambda model, settings: eqx.filter_vmap(one, in_axes=(None, 0))(model, settings)
-    )
+    def one(settings):
+        given = function(model, **settings) if with_model else function(**settings)
+        return jax.tree.map(jnp.asarray, given)
+
+    return jax.vmap(one)(settings)
 
 
 def _values(name, given) -> np.ndarray:

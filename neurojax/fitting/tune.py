@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from neurojax.core import NonFiniteError
 from neurojax.core.progress import ProgressBar
+from neurojax.core.threads import one_blas_thread
 
 
 @final
@@ -96,7 +97,8 @@ def tune(
     state, losses, best = optimizer.init(free), [], (np.inf, free)
     bar = ProgressBar(steps, "tune") if progress else None
     for i in range(steps):
-        now, moved, state = step(free, rest, state)
+        with one_blas_thread():
+            now, moved, state = jax.block_until_ready(step(free, rest, state))
         losses.append(float(now))
         if i == 0 and not np.isfinite(losses[0]):
             raise NonFiniteError(f"the loss of the model that was given is {losses[0]}")

@@ -1,12 +1,15 @@
 """Bridges to other libraries; each is imported only when it is used."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neurojax.interop.pynapple import from_pynapple as from_pynapple
 from neurojax.interop.reservoirpy import from_reservoirpy as from_reservoirpy
 from neurojax.interop.xarray import from_xarray as from_xarray
 from neurojax.interop.xarray import to_xarray as to_xarray
+
+if TYPE_CHECKING:
+    from neurojax.interop.scikit_learn import ReservoirRegressor as ReservoirRegressor
 
 # a class of scikit-learn's own kind cannot be made without scikit-learn
 _LATE = {"ReservoirRegressor": "scikit_learn"}

@@ -254,7 +254,5 @@ def test_derivatives_of_ridge_are_those_of_the_normal_equations():
     for argument in range(3):
         ours = jax.grad(score(ridge), argument)(X, y, 0.3)
         np.testing.assert_allclose(ours, jax.grad(score(normal), argument)(X, y, 0.3), rtol=1e-9)
-    second = jax.hessian(score(ridge), 2)(X, y, 0.3)
-    np.testing.assert_allclose(second, jax.hessian(score(normal), 2)(X, y, 0.3), rtol=1e-8)
     # targets that are fitted exactly leave nothing for the last rows of R
     assert np.all(np.isfinite(jax.grad(score(ridge))(X, X[:, :2], 1e-12)))

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from neurojax.core.threads import one_blas_thread
 from neurojax.core.vector_field import is_float
 
 from ._bank import Bank, in_pieces, polished
@@ -119,25 +120,13 @@ def fixed_points(
         bank.learn(*(np.asarray(x)[: int(count)] for x in found))
         return found
 
-    with _own_thread(rows.shape[1]):
+    small = rows.shape[1] <= 512
+    with one_blas_thread() if small else nullcontext():
         ends, speeds, goals = in_pieces(look, np.asarray(rows), batch or 64)
     # a goal of zero or NaN: the first Jacobian was no number
     near = np.isfinite(speeds) & (speeds <= goals * (slow / tolerance))
     limits = (tolerance, slow, distance)
     return _settle(field, ends[near], speeds[near], int(np.sum(~near)), size, limits, spectra)
-
-
-def _own_thread(variables: int):
-    """One thread for matrices of this size where they are small: more only wait for each other.
-
-    On a CPU JAX factorises in the BLAS of scipy, whose threads spin where cores are shared.
-    """
-    if variables > 512:
-        return nullcontext()
-    import scipy.linalg  # noqa: F401  # loads it, so that it can be told
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1, user_api="blas")
 
 
 def _settle(field: Field, ends, speeds, lost: int, size: float, limits, spectra: bool):

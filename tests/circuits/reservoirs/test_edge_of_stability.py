@@ -69,12 +69,10 @@ def test_it_remembers_more_than_the_leaky_network():
         return max(float(capacity(reservoir)) for reservoir in reservoirs)
 
     options = {"inputs": 1, "density": 0.2, "bias_scaling": 0.0, "key": jax.random.key(5)}
-    edge = best(EdgeOfStability(n, proximity=beta, **options) for beta in (0.05, 0.1))
+    edge = best([EdgeOfStability(n, proximity=0.05, **options)])
     leaky = best(
         nj.circuits.EchoState(n, radius=radius, leak=leak, input_scaling=scaling, **options)
-        for radius in (0.9, 0.99)
-        for leak in (0.5, 1.0)
-        for scaling in (0.01, 0.1)
+        for radius, leak, scaling in ((0.99, 1.0, 0.01), (0.99, 1.0, 0.1), (0.9, 0.5, 0.1))
     )
     assert leaky < 0.65 * n < 0.9 * n < edge <= n, (edge, leaky)
 
