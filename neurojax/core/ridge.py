@@ -6,7 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import solve_triangular
-from jaxtyping import Array, Float, Float64
+from jaxtyping import Array, Float
+
+_ROWS = 1024
 
 
 @jax.custom_jvp
@@ -57,11 +59,7 @@ def _derivative(primals, tangents):
     return W.T, solve_triangular(R, solve_triangular(R, change, trans=1)).T
 
 
-def ridge_on_host(
-    features: Float[np.ndarray, "samples features"],
-    targets: Float[np.ndarray, "samples outputs"],
-    penalty: float,
-) -> tuple[Float64[np.ndarray, "outputs features"], str]:
+def ridge_on_host(features, targets, penalty: float) -> tuple[np.ndarray, str]:
     r"""As `ridge`, in double precision on the host, with the name of the method that was used.
 
     The normal equations by Cholesky's method, one step of refinement on the residual; where the
@@ -73,42 +71,82 @@ def ridge_on_host(
         >>> W.round(3).tolist(), method
         ([[3.0, 5.0]], 'Cholesky')
     """
-    features, targets = np.asarray(features, float), np.asarray(targets, float)
-    return solve_normal(gram(features), features.T @ targets, penalty, (features, targets))
+    features, targets = np.asarray(features), np.asarray(targets)
+    means = np.zeros(features.shape[1]), np.zeros(targets.shape[1])
+    return _solved(features, targets, None, means, penalty)
 
 
-def gram(features) -> Float64[np.ndarray, "features features"]:
-    """X'X in double precision; half of the products, by BLAS's symmetric update."""
-    from scipy.linalg import get_blas_funcs
+def ridge_with_bias_on_host(
+    features, targets, weights, penalty: float
+) -> tuple[np.ndarray, np.ndarray, str]:
+    r"""$W, c$ that minimise $\sum_t w_t |W x_t + c - y_t|^2 + \lambda |W|^2$, as `ridge_on_host`.
+
+    The features may be in single precision: they are made double piece by piece.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.array([[0.0], [1.0], [2.0]])
+        >>> W, c, _ = ridge_with_bias_on_host(x, 2 * x + 1, np.ones(3), 1e-9)
+        >>> round(float(W[0, 0]), 6), round(float(c[0]), 6)
+        (2.0, 1.0)
+    """
+    features, targets = np.asarray(features), np.asarray(targets)
+    weights = None if np.all(weights == 1) else np.asarray(weights, float)
+    total = len(features) if weights is None else weights.sum()
+    means = tuple(
+        sum(_weighted(values[rows], weights, rows).sum(0) for rows in _pieces(len(values))) / total
+        for values in (features, targets)
+    )
+    W, method = _solved(features, targets, weights, means, penalty)
+    return W, means[1] - W @ means[0], method
+
+
+def _weighted(values, weights, rows):
+    values = np.asarray(values, float)
+    return values if weights is None else values * weights[rows, None]
+
+
+def _pieces(count: int):
+    """Rows at a time, so that a piece in double precision lies in the cache."""
+    return [slice(first, first + _ROWS) for first in range(0, count, _ROWS)]
+
+
+def _solved(features, targets, weights, means, penalty: float) -> tuple[np.ndarray, str]:
+    """The weights (outputs, features) for centred features and targets."""
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve, get_blas_funcs
 
     syrk: Any = get_blas_funcs("syrk", dtype=np.float64)
-    # a C-ordered X is X' in Fortran's order: no copy
-    upper = syrk(1.0, np.asarray(features, float).T)
-    return upper + np.triu(upper, 1).T
 
+    def centred(rows):
+        x, y = features[rows] - means[0], targets[rows] - means[1]
+        if weights is not None:
+            root = np.sqrt(weights[rows, None])
+            x, y = x * root, y * root
+        return x, y
 
-def solve_normal(G, B, penalty: float, samples=None) -> tuple[np.ndarray, str]:
-    """Weights from X'X and X'y; `samples` (X, y) are for refinement and for QR."""
-    from scipy.linalg import LinAlgError, cho_factor, cho_solve
-
-    damped = G + penalty * np.eye(len(G))
+    count = features.shape[1]
+    G, B = np.zeros((count, count), order="F"), np.zeros((count, targets.shape[1]))
+    for rows in _pieces(len(features)):
+        x, y = centred(rows)
+        # a C-ordered x is x' in Fortran's order: no copy; the upper half of x'x is enough
+        G = syrk(1.0, x.T, beta=1.0, c=G, overwrite_c=True)
+        B += x.T @ y
+    G[np.diag_indices(count)] += penalty
     try:
-        factor = cho_factor(damped)
-        W = cho_solve(factor, B)
+        factor = cho_factor(G, overwrite_a=True)
     except LinAlgError:
-        return _by_qr(G, B, penalty, samples)
-    if samples is not None:
-        X, y = samples
-        W = W + cho_solve(factor, X.T @ (y - X @ W) - penalty * W)
-    return W.T, "Cholesky"
+        return _by_qr(*centred(slice(None)), penalty)
+    W = cho_solve(factor, B)
+    left = -penalty * W
+    for rows in _pieces(len(features)):
+        x, y = centred(rows)
+        left += x.T @ (y - x @ W)
+    return (W + cho_solve(factor, left)).T, "Cholesky"
 
 
-def _by_qr(G, B, penalty, samples):
+def _by_qr(X, y, penalty: float):
     from scipy.linalg import lstsq, qr, solve_triangular
 
-    if samples is None:
-        return lstsq(G + penalty * np.eye(len(G)), B)[0].T, "SVD"
-    X, y = samples
     stacked = np.concatenate([X, np.sqrt(penalty) * np.eye(X.shape[1])])
     rest = np.concatenate([y, np.zeros((X.shape[1], y.shape[1]))])
     if penalty <= 0:

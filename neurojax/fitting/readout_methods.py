@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from neurojax.core.ridge import gram, ridge, solve_normal
+from neurojax.core.ridge import ridge, ridge_with_bias_on_host
 from neurojax.core.tracing import known
 
 from .rules.least_squares import RLS
@@ -71,9 +71,9 @@ class Ridge(AbstractReadoutMethod):
     def solve(self, features, targets, weights) -> Solution:
         """See `AbstractReadoutMethod`."""
         if known(features, targets, weights, self.penalty):
-            X, y, means = _centred(np, *_samples(features, targets, weights))
-            W, name = solve_normal(gram(X), X.T @ y, float(self.penalty), (X, y))
-            return _solution(W, means, self.penalty, None, f"{name}, float64, on the host")
+            samples = _samples(features, targets, weights)
+            W, bias, name = ridge_with_bias_on_host(*samples, float(self.penalty))
+            return Solution(W, bias, self.penalty, None, f"{name}, float64, on the host")
         X, y, means = _centred(jnp, *_flat(features, targets, weights))
         W = ridge(X, y, self.penalty)
         return _solution(W, means, self.penalty, None, f"QR, {X.dtype}, in the graph")
@@ -149,6 +149,10 @@ class RidgeCV(AbstractReadoutMethod):
     def solve(self, features, targets, weights) -> Solution:
         """See `AbstractReadoutMethod`."""
         xp, where, _ = _place(features, targets, weights, self.penalties)
+        if xp is np:
+            features, targets, weights = (
+                np.asarray(x, float) for x in (features, targets, weights)
+            )
         series, steps = features.shape[:2]
         if series >= self.folds:
             fold = np.broadcast_to((np.arange(series) * self.folds // series)[:, None],
@@ -286,9 +290,9 @@ def _flat(features, targets, weights, xp: Any = jnp):
 
 
 def _samples(features, targets, weights):
-    """On the host in double precision, and only those that count."""
+    """On the host, and only those that count."""
     weights = np.asarray(weights, float).ravel()
-    flat = lambda x: np.asarray(x, float).reshape(len(weights), -1)
+    flat = lambda x: np.asarray(x).reshape(len(weights), -1)
     X, y = flat(features), flat(targets)
     if np.all(weights > 0):
         return X, y, weights
@@ -299,7 +303,9 @@ def _samples(features, targets, weights):
 def _place(features, targets, weights, penalties):
     """Which numpy solves, its name in a report, and the samples."""
     if known(features, targets, weights, penalties):
-        return np, "float64, on the host", _samples(features, targets, weights)
+        double = lambda x: np.asarray(x, float)
+        samples = map(double, _samples(features, targets, weights))
+        return np, "float64, on the host", tuple(samples)
     samples = _flat(features, targets, weights)
     return jnp, f"{samples[0].dtype}, in the graph", samples
 

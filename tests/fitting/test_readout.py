@@ -71,6 +71,11 @@ def test_states_in_single_precision_are_solved_in_double(float32, data):
     assert fitted.weights.dtype == np.float64
     assert fitted.circuit.output.dtype == jnp.float32
     assert fitted.predict(u).dtype == np.float64
+    for method in (nj.fitting.RidgeGCV(PENALTIES), nj.fitting.RidgeCV(PENALTIES)):
+        chosen = fit_readout(reservoir, u, y, method=method)
+        assert chosen.weights.dtype == chosen.scores.dtype == np.float64
+        again = fit_readout(reservoir, u, y, method=Ridge(float(chosen.penalty)))
+        np.testing.assert_allclose(chosen.weights, again.weights, rtol=1e-6)
 
 
 def test_the_gradient_by_the_radius(reservoir, data):

@@ -16,6 +16,8 @@ from .driven_rates import DrivenRates, alternation_message, as_series, measured
 from .ei_reservoir import EIReservoir, with_inhibition
 from .target_rates import as_targets
 
+_FAR = 0.1  # a mean distance from the targets that is worth a warning
+
 
 class Adaptation(eqx.Module):
     """What an adaptation of inhibition came to.
@@ -85,7 +87,8 @@ def adapt_inhibition(
 
     Warns:
         UserWarning: outside of transforms, if the population falls into a cycle of two steps, as
-            it does at low targets; `reached.alternates` says so everywhere.
+            it does at low targets (`reached.alternates` says so everywhere), or if the rates end
+            more than 0.1 from their targets in the mean (`deviation`).
 
     Raises:
         ValueError: for inputs, targets or learning rates that do not fit.
@@ -108,8 +111,15 @@ def adapt_inhibition(
     if rate.ndim != 1 or rate.shape[0] == 0 or (known(rate) and not np.all(np.asarray(rate) > 0)):
         raise ValueError(f"rate must be one positive learning rate or several, got {rate}")
     adapted, adaptation = _adapted(reservoir, inputs, target, rate, washout)
+    far = adaptation.deviation
     if message := alternation_message(adaptation.reached):
         warnings.warn(message, stacklevel=2)
+    elif known(far) and np.any(np.asarray(far) > _FAR):
+        warnings.warn(
+            f"rates are {float(np.max(far)):.2f} away from their targets in the mean: give a "
+            "longer series, or targets that excitatory and inhibitory neurons can keep together",
+            stacklevel=2,
+        )
     return adapted, adaptation
 
 

@@ -163,3 +163,12 @@ def test_different_targets_have_the_law_of_beta():
         beta_targets(jax.random.key(0), 3, low=0.5, high=0.4)
     with pytest.raises(ValueError, match="positive a and b"):
         beta_targets(jax.random.key(0), 3, a=-1.0)
+
+
+def test_targets_that_are_missed_are_reported():
+    # excitatory neurons shall be silent and inhibitory ones active: nothing drives the latter
+    u = jax.random.uniform(jax.random.key(1), (300, 1), minval=-1.0)
+    target = jnp.linspace(0.15, 0.85, 60)
+    with pytest.warns(UserWarning, match="away from their targets"):
+        _, adaptation = adapt_inhibition(EIReservoir(60, inputs=1, indegree=20.0), u, target)
+    assert adaptation.deviation > 0.1
