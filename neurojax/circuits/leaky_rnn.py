@@ -14,7 +14,14 @@ from neurojax.core.tracing import known
 from .initial_weights import Gaussian
 from .nonlinearities import as_nonlinearity, kept
 from .rate_rnn import per_unit
-from .recurrent import RecurrentCircuit, check_sizes, drawn, drawn_recurrent, received
+from .recurrent import (
+    RecurrentCircuit,
+    check_sizes,
+    drawn,
+    drawn_feedback,
+    drawn_recurrent,
+    received,
+)
 
 
 @final
@@ -34,7 +41,7 @@ class LeakyRNN(RecurrentCircuit):
         recurrent: W (n, n) [to, from], as in `RateRNN`; default `Gaussian(1.0)`.
         input: B (n, inputs), default N(0, 1 / inputs).
         output: $W_{out}$ (outputs, n), default N(0, 1 / n).
-        feedback: F (n, outputs), default none.
+        feedback: F (n, outputs); `True` draws it uniformly from (-1, 1); default none.
         bias: b, scalar or (n,).
         leak: $a$ in (0, 1], scalar or (n,); kept in training unless `nj.bounded(...)`.
         noise: $\sigma$, the standard deviation of the noise in each step; default none.
@@ -93,9 +100,7 @@ class LeakyRNN(RecurrentCircuit):
         self.recurrent = drawn_recurrent(recurrent, keys[0], n)
         self.input = drawn(input, keys[1], (n, inputs), 1.0, "input")
         self.output = drawn(output, keys[2], (outputs, n), 1.0, "output")
-        self.feedback = None
-        if feedback is not None:
-            self.feedback = drawn(feedback, keys[3], (n, outputs), 1.0, "feedback")
+        self.feedback = drawn_feedback(feedback, keys[3], (n, outputs))
         self.bias = per_unit(bias, n, "bias")
         self.output_bias = jnp.zeros(outputs) if outputs else None
         self.leak, self.noise = kept(leak), None if noise is None else kept(noise)

@@ -14,7 +14,14 @@ from neurojax.core.solvers import AbstractStepper, EulerMaruyama
 
 from .initial_weights import Gaussian
 from .nonlinearities import as_nonlinearity, kept
-from .recurrent import RecurrentCircuit, check_sizes, drawn, drawn_recurrent, received
+from .recurrent import (
+    RecurrentCircuit,
+    check_sizes,
+    drawn,
+    drawn_feedback,
+    drawn_recurrent,
+    received,
+)
 
 
 @final
@@ -109,10 +116,7 @@ class RateRNN(RecurrentCircuit, ContinuousDynamics):
         self.recurrent = drawn_recurrent(recurrent, keys[0], n)
         self.input = drawn(input, keys[1], (n, inputs), 1.0, "input")
         self.output = drawn(output, keys[2], (outputs, n), 1.0, "output")
-        if feedback is True:
-            feedback = jax.random.uniform(keys[3], (n, outputs), minval=-1.0, maxval=1.0)
-        self.feedback = None if feedback is None else drawn(feedback, keys[3], (n, outputs), 1.0,
-                                                            "feedback")  # fmt: skip
+        self.feedback = drawn_feedback(feedback, keys[3], (n, outputs))
         self.bias = per_unit(bias, n, "bias")
         self.output_bias = jnp.zeros(outputs) if outputs else None
         self.tau, self.noise = kept(tau), None if noise is None else kept(noise)

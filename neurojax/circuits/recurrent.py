@@ -87,6 +87,17 @@ def drawn(weights, key, shape: tuple[int, int], scale: float, name: str) -> Any:
     return weights
 
 
+def drawn_feedback(feedback, key, shape: tuple[int, int]) -> Any:
+    """Feedback weights as given, uniform in (-1, 1) for `True`, or `None`."""
+    if feedback is None:
+        return None
+    if shape[1] == 0:
+        raise ValueError("feedback needs a circuit with outputs: give their number, outputs=")
+    if feedback is True:
+        feedback = jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+    return drawn(feedback, key, shape, 1.0, "feedback")
+
+
 def check_shape(name: str, weights, shape) -> None:
     """The array that a parameter stands for has this shape."""
     found = weights.shape if isinstance(weights, _FACTORED) else unwrap(weights).shape

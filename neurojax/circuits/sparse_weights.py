@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from neurojax.core.symbolic_zeros import instantiated, is_zero
+from neurojax.core.tracing import known
 
 _BLOCK = 8  # slots that are added at once
 _PER_BLOCK = 1000  # what a turn of the loop costs, in weights
@@ -42,6 +43,8 @@ class SparseWeights(eqx.Module):
     n: int = eqx.field(static=True)
 
     def __init__(self, values: Any, sources: Any, counts: Any = None):
+        # on the host, where taking parts compiles nothing
+        values = np.asarray(values) if known(values) else values
         shape, sources = np.shape(values), np.asarray(sources)
         if len(shape) != 2 or sources.shape != shape:
             raise ValueError(
@@ -227,15 +230,16 @@ def _group(values, sources, counts, units) -> _Group:
     most = int(counts[units].max(initial=0))
     blocks = most // _BLOCK
     index = jnp.uint16 if len(sources) <= 2**16 else jnp.uint32
-    inside = jnp.asarray(values[units, :most].T, jnp.result_type(float))
-    places = jnp.asarray(sources[units, :most].T, index)
+    inside = values[units, :most].T
+    places = sources[units, :most].T
     cut = lambda x: x[: blocks * _BLOCK].reshape(blocks, _BLOCK, len(units))
     full = bool(np.all(counts[units] == most))
+    weights = lambda x: jnp.asarray(x, jnp.result_type(float))
     return _Group(
-        cut(inside),
-        inside[blocks * _BLOCK :],
-        cut(places),
-        places[blocks * _BLOCK :],
+        weights(cut(inside)),
+        weights(inside[blocks * _BLOCK :]),
+        jnp.asarray(cut(places), index),
+        jnp.asarray(places[blocks * _BLOCK :], index),
         None if full else jnp.asarray(counts[units], jnp.int32),
     )
 

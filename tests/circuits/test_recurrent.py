@@ -213,3 +213,15 @@ def test_hennequin_has_slope_one_and_an_inverse(x):
 def test_bad_arguments_are_refused(build, match):
     with pytest.raises(ValueError, match=match):
         build()
+
+
+@pytest.mark.parametrize("kind", ["RateRNN", "LeakyRNN", "EchoState", "EIReservoir"])
+def test_feedback_is_drawn_or_given_and_needs_outputs(kind):
+    make = getattr(nj.circuits, kind)
+    drawn = nj.unwrap(make(60, outputs=2, feedback=True)).feedback
+    assert drawn.shape == (60, 2)
+    assert np.all(np.abs(drawn) < 1.0)
+    given = nj.unwrap(make(60, outputs=2, feedback=0.5 * np.ones((60, 2)))).feedback
+    np.testing.assert_array_equal(given, 0.5)
+    with pytest.raises(ValueError, match="feedback needs a circuit with outputs"):
+        make(60, feedback=True)

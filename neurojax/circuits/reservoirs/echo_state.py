@@ -15,7 +15,14 @@ from neurojax.core.tracing import known
 from ..initial_weights import AbstractWeights
 from ..nonlinearities import as_nonlinearity, kept
 from ..rate_rnn import per_unit
-from ..recurrent import RecurrentCircuit, check_sizes, current, drawn, drawn_recurrent
+from ..recurrent import (
+    RecurrentCircuit,
+    check_sizes,
+    current,
+    drawn,
+    drawn_feedback,
+    drawn_recurrent,
+)
 from ..sparse_weights import SparseWeights
 from ..spectra import spectral_radius
 from .fixed_in_degree import FixedInDegree, in_best_form
@@ -144,11 +151,7 @@ class EchoState(RecurrentCircuit):
             output = jnp.zeros((outputs, n)) if output is None else output
             self.output = drawn(output, None, (outputs, n), 1.0, "output")
         self.output_bias = jnp.zeros(outputs) if outputs else None
-        if feedback is True:
-            feedback = uniform(keys[3], n, outputs)
-        self.feedback = None
-        if feedback is not None:
-            self.feedback = fixed(drawn(feedback, keys[3], (n, outputs), 1.0, "feedback"))
+        self.feedback = fixed(drawn_feedback(feedback, keys[3], (n, outputs)))
         self.form, self.nonlinearity = form, as_nonlinearity(nonlinearity)
         check_choice(self, "form", FORMS)
         for name in ("bias_scaling", "leak", "noise"):

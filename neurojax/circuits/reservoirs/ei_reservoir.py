@@ -20,6 +20,7 @@ from ..recurrent import (
     check_sizes,
     current,
     drawn,
+    drawn_feedback,
 )
 
 
@@ -147,11 +148,7 @@ class EIReservoir(RecurrentCircuit):
         self.input = None if input is None else kept(input)
         self.output = drawn(output, keys[3], (outputs, n), 1.0, "output")
         self.output_bias = jnp.zeros(outputs) if outputs else None
-        self.feedback = None
-        if feedback is not None:
-            if feedback is True:
-                feedback = jax.random.uniform(keys[4], (n, outputs), minval=-1.0, maxval=1.0)
-            self.feedback = kept(drawn(feedback, keys[4], (n, outputs), 1.0, "feedback"))
+        self.feedback = kept(drawn_feedback(feedback, keys[4], (n, outputs)))
         self.balance = as_parameter(balance)
         self.gain = per_unit(gain, n, "gain", spread=False)
         self.threshold = per_unit(threshold, n, "threshold", spread=False)

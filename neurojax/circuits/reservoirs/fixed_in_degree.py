@@ -42,16 +42,16 @@ class FixedInDegree(AbstractWeights):
         """See `AbstractWeights`."""
         count = max(1, round(self.density * n))
         places, weights = jax.random.split(key)
-        values = jax.random.normal(weights, (n, count)) / np.sqrt(count)
+        values = np.asarray(jax.random.normal(weights, (n, count))) / np.sqrt(count)
         if count == n:
-            return values
+            return jnp.asarray(values, jnp.result_type(float))
         sources = _without_replacement(places, n, count)
-        W = SparseWeights(values, sources)
         if worth_it(n, count / n):
-            return W
-        there = np.zeros((n, n), bool)
+            return SparseWeights(values, sources)
+        W, there = np.zeros((n, n), values.dtype), np.zeros((n, n), bool)
+        np.put_along_axis(W, sources, values, axis=1)
         np.put_along_axis(there, sources, True, axis=1)
-        return masked(W.dense(), jnp.asarray(there))
+        return masked(jnp.asarray(W, jnp.result_type(float)), jnp.asarray(there))
 
 
 def worth_it(n: int, density: float) -> bool:
