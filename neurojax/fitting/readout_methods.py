@@ -1,5 +1,6 @@
 """How a linear read-out is found from features and targets: nouns for `fit_readout(method=)`."""
 
+import warnings
 from abc import abstractmethod
 from typing import Any, final
 
@@ -12,6 +13,8 @@ from neurojax.core.ridge import ridge, ridge_with_bias_on_host
 from neurojax.core.tracing import known
 
 from .rules.least_squares import RLS
+
+_ROUNDING = 1e-5
 
 
 @final
@@ -187,8 +190,12 @@ class RecursiveLeastSquares(AbstractReadoutMethod):
     included in the penalty).
 
     Arguments:
-        alpha: penalty.
+        alpha: penalty; in single precision not much below 1e-6 of the sum of the squares of a
+            feature.
         forgetting: in (0, 1], see `nj.fitting.rules.RLS`.
+
+    Warns:
+        UserWarning: outside of transforms, if rounding has made the inverse correlation indefinite.
 
     Example:
         >>> import neurojax as nj
@@ -196,7 +203,7 @@ class RecursiveLeastSquares(AbstractReadoutMethod):
         0.0001
     """
 
-    alpha: float = eqx.field(static=True, converter=float, default=1e-6)
+    alpha: float = eqx.field(static=True, converter=float, default=1e-3)
     forgetting: float = eqx.field(static=True, converter=float, default=1.0)
 
     def __check_init__(self):
@@ -205,7 +212,13 @@ class RecursiveLeastSquares(AbstractReadoutMethod):
     def solve(self, features, targets, weights) -> Solution:
         """See `AbstractReadoutMethod`."""
         X, y, w = _with_ones(features, targets, weights)
-        W = _recursive(X, y, w, self.alpha, self.forgetting)
+        W, sound = _recursive(X, y, w, self.alpha, self.forgetting)
+        if known(sound) and not bool(sound):
+            warnings.warn(
+                f"recursive least squares lost its precision in {X.dtype}: give an alpha above "
+                f"{self.alpha:g}, or use double precision",
+                stacklevel=4,
+            )
         return Solution(W[:, :-1], W[:, -1], self.alpha, None,
                         f"recursive least squares, {X.dtype}, in the graph")  # fmt: skip
 
@@ -255,13 +268,16 @@ def _recursive(X, y, w, alpha, forgetting):
         x, target, weight = sample
         moved, gain = rls.sample(x * jnp.sqrt(weight))
         W = W - (W @ x - target)[:, None] * (jnp.sqrt(weight) * gain)[None]
+        # of a positive definite P this share lies in [0, 1)
+        share = jnp.sqrt(weight) * (x @ gain)
         # a sample without weight changes nothing, not even by forgetting
-        return (W, jax.tree.map(lambda a, b: jnp.where(weight > 0, a, b), moved, rls)), None
+        kept = jax.tree.map(lambda a, b: jnp.where(weight > 0, a, b), moved, rls)
+        return (W, kept), (share >= -_ROUNDING) & (share < 1.0)
 
     start = (jnp.zeros((y.shape[1], X.shape[1]), X.dtype),
              RLS.start(X.shape[1], alpha, forgetting, X.dtype))  # fmt: skip
-    (W, _), _ = jax.lax.scan(step, start, (X, y, w))
-    return W
+    (W, _), sound = jax.lax.scan(step, start, (X, y, w))
+    return W, jnp.all(sound)
 
 
 @eqx.filter_jit

@@ -1,5 +1,7 @@
 """Read-outs of reservoirs against scikit-learn, brute force and plain loops."""
 
+import warnings
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -134,6 +136,21 @@ def test_recursive_least_squares_ends_at_ridge(reservoir, data):
     expected = Reference(1e-3, fit_intercept=False, solver="svd").fit(X, y[20:]).coef_
     np.testing.assert_allclose(fitted.weights, expected[:, :-1], rtol=1e-5)
     np.testing.assert_allclose(fitted.bias, expected[:, -1], rtol=1e-5)
+
+
+def test_recursive_least_squares_says_when_it_loses_its_precision(float32):
+    u = np.random.default_rng(0).uniform(-1, 1, (400, 1))
+    reservoir = nj.circuits.EchoState(250, inputs=1, density=0.05)
+    fit = lambda alpha: fit_readout(
+        reservoir, u, np.roll(u, 3, 0), method=nj.fitting.RecursiveLeastSquares(alpha)
+    )
+    with pytest.warns(UserWarning, match="lost its precision"):
+        fit(1e-6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitted = fit(1e-3)
+    exact = fit_readout(reservoir, u, np.roll(u, 3, 0), method=Ridge(1e-3))
+    assert fitted.nrmse == pytest.approx(exact.nrmse, rel=0.01)
 
 
 def test_least_mean_squares_is_its_loop_and_learns(reservoir, data):
