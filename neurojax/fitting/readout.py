@@ -73,7 +73,7 @@ class FittedReadout(eqx.Module):
             return [one[: len(given)] for one, given in zip(outputs, inputs, strict=True)]
         return outputs[0] if series.single else outputs
 
-    def generate(self, steps: int, *, state: Any = None, key: Any = None):
+    def generate(self, steps: Any, *, state: Any = None, key: Any = None):
         """The circuit on its own outputs from the end of the series on; see `generate`."""
         return generate(self.circuit, self.state if state is None else state, steps,
                         dt=self.dt, key=key)  # fmt: skip
@@ -203,7 +203,7 @@ def fit_readout(
 
 
 def generate(
-    circuit: RecurrentCircuit, state: Any, steps: int, *, dt: float = 1.0, key: Any = None
+    circuit: RecurrentCircuit, state: Any, steps: Any, *, dt: float = 1.0, key: Any = None
 ):
     """A circuit on its own outputs (closed loop): each is the input of the next step.
 
@@ -221,7 +221,7 @@ def generate(
         next value of a series the first output is the first value that the fit has not seen.
 
     Raises:
-        ValueError: for a circuit whose outputs cannot be its inputs.
+        ValueError: for a circuit whose outputs cannot be its inputs, or no whole number of steps.
 
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
@@ -233,6 +233,8 @@ def generate(
         ... )
         True
     """
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+        raise ValueError(f"steps must be a positive whole number, got {steps!r}")
     plain: Any = unwrap(circuit)
     channels = 0 if plain.input is None else plain.input.shape[1]
     outputs = 0 if plain.output is None else plain.output.shape[0]

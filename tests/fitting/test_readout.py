@@ -262,6 +262,13 @@ def test_closed_loop_needs_outputs_that_are_inputs(reservoir, data):
         fitted.generate(3)
 
 
+@pytest.mark.parametrize("steps", [0, -3, 2.5, True])
+def test_closed_loop_needs_a_number_of_steps(reservoir, data, steps):
+    u, _ = data
+    with pytest.raises(ValueError, match="steps must be"):
+        fit_readout(reservoir, u[:-1], u[1:]).generate(steps)
+
+
 @pytest.mark.parametrize("make", [lambda: Ridge(0.0), lambda: nj.fitting.LMS(3.0)])
 def test_methods_refuse_what_makes_no_sense(make):
     with pytest.raises(ValueError, match="must"):
