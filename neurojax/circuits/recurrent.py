@@ -98,6 +98,20 @@ def drawn_feedback(feedback, key, shape: tuple[int, int]) -> Any:
     return drawn(feedback, key, shape, 1.0, "feedback")
 
 
+def channels(circuit: Any) -> int:
+    """The number of input channels of a circuit."""
+    weights = unwrap(circuit).input
+    return 0 if weights is None else weights.shape[1]
+
+
+def readout(n: int, outputs: int, output: Any) -> tuple[Any, Any]:
+    """Weights and bias of a read-out, zero or as given."""
+    check_sizes(n, 0, outputs)
+    output = jnp.zeros((outputs, n)) if output is None and outputs else output
+    weights = drawn(output, None, (outputs, n), 1.0, "output")
+    return weights, jnp.zeros(outputs) if outputs else None
+
+
 def check_shape(name: str, weights, shape) -> None:
     """The array that a parameter stands for has this shape."""
     found = weights.shape if isinstance(weights, _FACTORED) else unwrap(weights).shape

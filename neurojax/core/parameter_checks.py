@@ -17,6 +17,13 @@ def check_size(n) -> None:
         raise ValueError(f"n must be a positive whole number of neurons, got {n!r}")
 
 
+def check_count(name: str, value) -> None:
+    """A number of steps, settings or the like is a positive whole number."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not (whole and value >= 1):
+        raise ValueError(f"{name} must be a positive whole number, got {value!r}")
+
+
 def check_shapes(model, n: int) -> None:
     """Every parameter, or each component of one, is a scalar or has one value per neuron."""
     for field in dataclasses.fields(model):

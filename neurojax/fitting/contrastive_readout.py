@@ -9,6 +9,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
+from neurojax.core.parameter_checks import check_count
+
 _LEAST_TEMPERATURE = 0.01  # as in CLIP
 
 
@@ -137,8 +139,7 @@ def contrastive_readout(
             f"{first.shape} and {second.shape}"
         )
     for name, value in (("dimension", dimension), ("steps", steps), ("batch", batch)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise ValueError(f"{name} must be a positive whole number, got {value!r}")
+        check_count(name, value)
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
     if first.shape[0] < 2:

@@ -8,13 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from neurojax.circuits import RecurrentCircuit
-from neurojax.circuits.recurrent import current
+from neurojax.circuits.recurrent import channels, current
 from neurojax.core import Clock, unwrap
+from neurojax.core.parameter_checks import check_count
 from neurojax.core.tracing import known
 
 from .readout_methods import AbstractReadoutMethod, Ridge
 from .series import Series, as_series
-from .unroll import begin, ready
+from .unroll import along, begin, ready
 
 
 @final
@@ -233,21 +234,20 @@ def generate(
         ... )
         True
     """
-    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-        raise ValueError(f"steps must be a positive whole number, got {steps!r}")
+    check_count("steps", steps)
     plain: Any = unwrap(circuit)
-    channels = 0 if plain.input is None else plain.input.shape[1]
+    inputs = channels(circuit)
     outputs = 0 if plain.output is None else plain.output.shape[0]
     if (
         outputs == 0
-        or channels not in (0, outputs)
-        or (channels == 0 and getattr(plain, "feedback", None) is None)
+        or inputs not in (0, outputs)
+        or (inputs == 0 and getattr(plain, "feedback", None) is None)
     ):
         raise ValueError(
             f"generate needs as many outputs as inputs, or feedback and no inputs; this circuit "
-            f"has {channels} inputs and {outputs} outputs"
+            f"has {inputs} inputs and {outputs} outputs"
         )
-    return _generate(circuit, state, int(steps), float(dt), key, channels > 0)
+    return _generate(circuit, state, int(steps), float(dt), key, inputs > 0)
 
 
 @eqx.filter_jit
@@ -290,26 +290,16 @@ def _run(circuit: Any, inputs, targets, state, dt, key, single):
         circuit = eqx.tree_at(lambda c: c.feedback, circuit, None, is_leaf=lambda x: x is None)
 
     def one(inputs, state, key, currents):
-        return _rates(circuit, inputs, begin(circuit, state), dt, key, currents)
+        # the other states, which may be large, are not kept
+        start = begin(circuit, state)
+        final, rates = along(circuit, inputs, start, dt, key, currents, keep=circuit.rates)
+        return rates, final
 
     if single:  # without an axis over series the product is that of one vector
         first = lambda x: None if x is None else x[0]
         return one(inputs[0], state, key, first(currents))
     keys = None if key is None else jax.random.split(key, len(inputs))
     return jax.vmap(one)(inputs, state, keys, currents)
-
-
-def _rates(circuit, inputs, state, dt, key, currents):
-    """Rates and the last state; the other states, which may be large, are not kept."""
-
-    def step(state, drive):
-        number, u, current = drive
-        given = {"u": u} if current is None else {"u": u, "I_e": current}
-        state, _ = circuit.step(state, given, Clock(number, dt, key))
-        return state, circuit.rates(state)
-
-    final, rates = jax.lax.scan(step, state, (jnp.arange(len(inputs)), inputs, currents))
-    return rates, final
 
 
 def with_outputs(circuit, outputs: int) -> Any:
@@ -327,11 +317,10 @@ def with_outputs(circuit, outputs: int) -> Any:
 
 def check_inputs(circuit, series: Series) -> None:
     """The circuit has the input channels that are given."""
-    plain: Any = unwrap(circuit)
-    channels = 0 if plain.input is None else plain.input.shape[1]
-    if series.inputs.shape[-1] != channels:
+    if series.inputs.shape[-1] != channels(circuit):
         raise ValueError(
-            f"the circuit has {channels} input channels, the inputs have {series.inputs.shape[-1]}"
+            f"the circuit has {channels(circuit)} input channels, the inputs have "
+            f"{series.inputs.shape[-1]}"
         )
 
 

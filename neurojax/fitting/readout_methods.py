@@ -169,11 +169,12 @@ class RidgeCV(AbstractReadoutMethod):
             X, y, means = _centred(xp, *_flat(features, targets, kept, xp))
             s, Vt, z, _ = _decomposed(xp, X, y)
             x, t, w = _flat(features, targets, xp.where(fold == part, weights, 0.0), xp)
-            for i in range(len(self.penalties)):
-                W = _along_path(s, Vt, z, penalties[i])
+            errors = []
+            for penalty in penalties:
+                W = _along_path(s, Vt, z, penalty)
                 miss = (x - means[0][None]) @ W.T - (t - means[1][None])
-                error = xp.sum(w[:, None] * miss**2)
-                scores = _added(xp, scores, i, error)
+                errors.append(xp.sum(w[:, None] * miss**2))
+            scores = scores + xp.stack(errors)
             total = total + xp.sum(w)
         best = xp.argmin(scores)
         X, y, means = _centred(xp, *_flat(features, targets, weights, xp))
@@ -347,15 +348,6 @@ def _decomposed(xp, X, y):
 
 def _along_path(s, Vt, z, penalty):
     return ((s / (s**2 + penalty))[:, None] * z).T @ Vt
-
-
-def _added(xp, scores, i, value):
-    return scores.at[i].add(value) if xp is jnp else _set(scores, i, value)
-
-
-def _set(scores, i, value):
-    scores[i] += value
-    return scores
 
 
 def _solution(W, means, penalty, scores, solver) -> Solution:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from neurojax.core.errors import UnknownNameError, suggestion
+from neurojax.core.parameter_checks import check_count
 from neurojax.core.progress import ProgressBar
 from neurojax.core.threads import one_blas_thread
 
@@ -136,7 +137,9 @@ def sweep(
     listed = _models(models)
     grid = np.meshgrid(*values.values(), indexing="ij")
     count = grid[0].size
-    batch = count if batch is None else _positive(batch, count)
+    batch = count if batch is None else batch
+    check_count("batch", batch)
+    batch = min(batch, count)
     columns = {name: g.ravel() for name, g in zip(values, grid, strict=True)}
 
     bar = ProgressBar(len(listed) * count, "sweep") if progress else None
@@ -195,9 +198,3 @@ def _models(models) -> Sequence[Any]:
                 f"models[{i}] differs from models[0] in structure: run them in sweeps of their own"
             )
     return models
-
-
-def _positive(batch, count) -> int:
-    if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 1:
-        raise ValueError(f"batch must be a positive whole number, got {batch!r}")
-    return min(int(batch), count)

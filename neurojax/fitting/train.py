@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from neurojax.core.parameter_checks import check_count
 from neurojax.core.parameters import arrays_only
 from neurojax.core.progress import ProgressBar
 from neurojax.tasks import Task, Trials
@@ -98,7 +99,7 @@ def train(
             f"{rule!r}"
         )
     for name, value in (("steps", steps), ("checkpoint_every", checkpoint_every)):
-        _check_count(name, value)
+        check_count(name, value)
     key = jax.random.key(0) if key is None else key
     source = _source(task, batch)
     circuit = arrays_only(circuit)
@@ -164,7 +165,7 @@ class _Fixed(eqx.Module):
 
 def _source(task, batch):
     if batch is not None:
-        _check_count("batch", batch)
+        check_count("batch", batch)
     if isinstance(task, Task):
         return _Drawn(arrays_only(task), 64 if batch is None else int(batch))
     if not isinstance(task, Trials):
@@ -205,9 +206,3 @@ def _signature(circuit, rule, source) -> dict[str, Any]:
         "task": type(getattr(source, "task", source.draw)).__name__,
         "batch": source.batch,
     }
-
-
-def _check_count(name: str, value) -> None:
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not (whole and value >= 1):
-        raise ValueError(f"{name} must be a positive whole number, got {value!r}")

@@ -11,6 +11,7 @@ import paramax
 from jaxtyping import Array, Float
 
 from neurojax.core import NonFiniteError
+from neurojax.core.parameter_checks import check_count
 from neurojax.core.progress import ProgressBar
 from neurojax.core.threads import one_blas_thread
 
@@ -76,8 +77,7 @@ def tune(
         >>> bool(tuned.loss <= tuned.losses[0])
         True
     """
-    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-        raise ValueError(f"steps must be a positive whole number, got {steps!r}")
+    check_count("steps", steps)
     optimizer = optax.adam(0.05) if optimizer is None else optimizer
     is_frozen = lambda x: isinstance(x, paramax.NonTrainable)
     free, rest = eqx.partition(model, eqx.is_inexact_array, is_leaf=is_frozen)

@@ -71,19 +71,24 @@ def unroll(circuit: RecurrentCircuit, trials, *, key: Any = None) -> Unrolled:
 
 def unroll_one(circuit, inputs, initial, dt, key, currents=None) -> Unrolled:
     """One trial of a circuit that is `ready`; `currents` (time, n) go into its units."""
-    state = begin(circuit, initial)
+    start = begin(circuit, initial)
+    _, states = along(circuit, inputs, start, dt, key, currents, keep=lambda state: state)
+    # rates and outputs of all steps at once: two large products instead of many small ones
+    rates = jax.vmap(circuit.rates)(states)
+    return Unrolled(states, rates, circuit.read_out(rates))
+
+
+def along(circuit, inputs, state, dt, key, currents, *, keep):
+    """The last state of a circuit that is `ready`, and what is kept of the state of each step."""
 
     def step(state, drive):
         number, u, current = drive
         given = {"u": u} if current is None else {"u": u, "I_e": current}
         state, _ = circuit.step(state, given, Clock(number, dt, key))
-        return state, state
+        return state, keep(state)
 
     drives = (jnp.arange(inputs.shape[0]), inputs, currents)
-    _, states = jax.lax.scan(step, state, drives)
-    # rates and outputs of all steps at once: two large products instead of many small ones
-    rates = jax.vmap(circuit.rates)(states)
-    return Unrolled(states, rates, circuit.read_out(rates))
+    return jax.lax.scan(step, state, drives)
 
 
 def begin(circuit: RecurrentCircuit, initial):

@@ -6,10 +6,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from neurojax.core import Clock, Output, unwrap
+from neurojax.core import Clock, Output
 from neurojax.core.inputs import resolve
 
-from ..recurrent import RecurrentCircuit, check_sizes, drawn
+from ..recurrent import RecurrentCircuit, channels, readout
 
 
 class AbstractComposite(RecurrentCircuit):
@@ -218,20 +218,6 @@ def as_part(name: str, circuit: Any) -> Any:
     none = lambda x: x is None
     where = lambda c: (c.output, c.output_bias)
     return eqx.tree_at(where, circuit, (None, None), is_leaf=none)
-
-
-def channels(circuit: Any) -> int:
-    """The number of input channels of a circuit."""
-    weights = unwrap(circuit).input
-    return 0 if weights is None else weights.shape[1]
-
-
-def readout(n: int, outputs: int, output: Any) -> tuple[Any, Any]:
-    """Weights and bias of a read-out, zero or as given."""
-    check_sizes(n, 0, outputs)
-    output = jnp.zeros((outputs, n)) if output is None and outputs else output
-    weights = drawn(output, None, (outputs, n), 1.0, "output")
-    return weights, jnp.zeros(outputs) if outputs else None
 
 
 def side_by_side(parts: dict[str, RecurrentCircuit], state) -> Array:

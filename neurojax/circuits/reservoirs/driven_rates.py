@@ -65,10 +65,10 @@ def driven_rates(circuit: RecurrentCircuit, inputs, *, washout: int = 100) -> Dr
         >>> rates.mean.shape, rates.population.shape, bool(rates.alternates)
         ((100,), (100,), False)
     """
-    return _measured(circuit, as_series(circuit, inputs, washout), washout)
+    return _measured(circuit, checked_inputs(circuit, inputs, washout), washout)
 
 
-def as_series(circuit, inputs, washout: int) -> Array:
+def checked_inputs(circuit, inputs, washout: int) -> Array:
     """The inputs as an array (time, inputs) that is longer than the washout."""
     inputs = jnp.asarray(inputs, jnp.result_type(float))
     channels = None if circuit.input is None else unwrap(circuit.input).shape[1]

@@ -8,24 +8,22 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from neurojax.core import Clock, Output, Parameter, frozen, unwrap
+from neurojax.core import Clock, Output, Parameter, unwrap
 from neurojax.core.parameter_checks import check_choice
 from neurojax.core.tracing import known
 
-from ..initial_weights import AbstractWeights
 from ..nonlinearities import as_nonlinearity, kept
 from ..rate_rnn import per_unit
-from ..recurrent import (
-    RecurrentCircuit,
-    check_sizes,
-    current,
-    drawn,
-    drawn_feedback,
-    drawn_recurrent,
+from ..recurrent import RecurrentCircuit, check_sizes, current, drawn_feedback, readout
+from .random_weights import (
+    driven,
+    fixed,
+    fixed_bias,
+    fixed_input,
+    fixed_recurrent,
+    input_scales,
+    radius_and_unit,
 )
-from ..sparse_weights import SparseWeights
-from ..spectra import spectral_radius
-from .fixed_in_degree import FixedInDegree, in_best_form
 
 FORMS = ("internal", "external")
 
@@ -124,52 +122,22 @@ class EchoState(RecurrentCircuit):
         key: Any = None,
     ):
         check_sizes(n, inputs, outputs)
-        if recurrent is not None and density is not None:
-            raise ValueError("density is for weights that are drawn: leave it out with recurrent=")
         keys = jax.random.split(jax.random.key(0) if key is None else key, 4)
-        uniform = lambda key, *shape: jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
         self.n = int(n)
-        if recurrent is None:
-            recurrent = FixedInDegree(0.1 if density is None else density)
-        if hasattr(recurrent, "tocsr"):  # a matrix of scipy.sparse
-            recurrent = in_best_form(recurrent)
-        weights = drawn_recurrent(recurrent, keys[0], n)
-        drawn_here = isinstance(recurrent, AbstractWeights)
-        self.recurrent = fixed(unwrap(weights) if drawn_here else weights)
-        self.radius, self.unit = radius if radius is None else kept(radius), None
-        if radius is not None:
-            per_unit(self.radius, n, "radius", spread=False)
-            self.unit = frozen(self._own_radius())
-        input = uniform(keys[1], n, inputs) if input is None and inputs else input
-        self.input = fixed(drawn(input, keys[1], (n, inputs), 1.0, "input"))
-        self.input_scaling = kept(input_scaling)
-        self.bias = fixed(per_unit(uniform(keys[2], n) if bias is None else bias, n, "bias"))
+        self.recurrent = fixed_recurrent(recurrent, density, keys[0], n)
+        self.radius, self.unit = radius_and_unit(radius, self.recurrent, n)
+        self.input = fixed_input(input, keys[1], n, inputs)
+        self.input_scaling = input_scales(input_scaling, inputs)
+        self.bias = fixed_bias(bias, keys[2], n)
         self.bias_scaling, self.leak = kept(bias_scaling), kept(leak)
         self.noise = None if noise is None else kept(noise)
-        self.output = None
-        if outputs or output is not None:
-            output = jnp.zeros((outputs, n)) if output is None else output
-            self.output = drawn(output, None, (outputs, n), 1.0, "output")
-        self.output_bias = jnp.zeros(outputs) if outputs else None
+        self.output, self.output_bias = readout(n, outputs, output)
         self.feedback = fixed(drawn_feedback(feedback, keys[3], (n, outputs)))
         self.form, self.nonlinearity = form, as_nonlinearity(nonlinearity)
         check_choice(self, "form", FORMS)
         for name in ("bias_scaling", "leak", "noise"):
             per_unit(getattr(self, name), n, name, spread=False)
-        if jnp.shape(unwrap(self.input_scaling)) not in ((), (inputs,)):
-            raise ValueError(
-                f"input_scaling must be a scalar or have shape ({inputs},), one per input channel, "
-                f"got {jnp.shape(unwrap(self.input_scaling))}"
-            )
         check_leak(self.leak)
-
-    def _own_radius(self) -> Array:
-        own = spectral_radius(unwrap(self.recurrent))
-        if not float(own) > 1e-7:
-            raise ValueError(
-                "recurrent has spectral radius 0 (no cycles) and cannot be scaled: give radius=None"
-            )
-        return own
 
     def init_state(self, *, key=None) -> dict[str, Array]:
         """All zero."""
@@ -182,12 +150,7 @@ class EchoState(RecurrentCircuit):
     def step(self, state, inputs, clock: Clock):
         """One step of the map; see the class."""
         rates = self.rates(state)
-        total = current(self.recurrent, rates)
-        if self.radius is not None:
-            total = self.radius / self.unit * total
-        total = total + self.bias_scaling * self.bias
-        if self.input is not None and "u" in inputs:
-            total = total + current(self.input, self.input_scaling * inputs["u"])
+        total = driven(self, rates, inputs.get("u"))
         if self.feedback is not None:
             total = total + current(self.feedback, self.read_out(rates))
         if "I_e" in inputs:
@@ -201,12 +164,6 @@ class EchoState(RecurrentCircuit):
             x = state["x"]
             state = {"x": x + self.leak * (total - x)}
         return state, Output(values=self.values(state))
-
-
-def fixed(weights) -> Any:
-    """Weights that training leaves alone, unless they are wrapped already."""
-    plain = isinstance(weights, SparseWeights) or eqx.is_array(weights)
-    return frozen(weights) if plain else weights
 
 
 def check_leak(leak) -> None:

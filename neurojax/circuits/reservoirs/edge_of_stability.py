@@ -8,16 +8,22 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from neurojax.core import Clock, Output, Parameter, frozen, unwrap
+from neurojax.core import Clock, Output, Parameter, unwrap
 from neurojax.core.tracing import known
 
-from ..initial_weights import AbstractWeights, Orthogonal
+from ..initial_weights import Orthogonal
 from ..nonlinearities import as_nonlinearity, kept
 from ..rate_rnn import per_unit
-from ..recurrent import RecurrentCircuit, check_sizes, current, drawn, drawn_recurrent
-from ..spectra import spectral_radius
-from .echo_state import fixed
-from .fixed_in_degree import FixedInDegree
+from ..recurrent import RecurrentCircuit, check_sizes, current, drawn_recurrent, readout
+from .random_weights import (
+    driven,
+    fixed,
+    fixed_bias,
+    fixed_input,
+    fixed_recurrent,
+    input_scales,
+    radius_and_unit,
+)
 
 
 @final
@@ -103,47 +109,21 @@ class EdgeOfStability(RecurrentCircuit):
         key: Any = None,
     ):
         check_sizes(n, inputs, outputs)
-        if recurrent is not None and density is not None:
-            raise ValueError("density is for weights that are drawn: leave it out with recurrent=")
         keys = jax.random.split(jax.random.key(0) if key is None else key, 4)
-        uniform = lambda key, *shape: jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
         self.n = int(n)
         self.proximity = kept(proximity)
         _check_proximity(self.proximity)
         orthogonal = Orthogonal() if orthogonal is None else orthogonal
         self.orthogonal = fixed(drawn_recurrent(orthogonal, keys[3], n))
         _check_orthogonal(unwrap(self.orthogonal))
-        if recurrent is None:
-            recurrent = FixedInDegree(0.1 if density is None else density)
-        weights = drawn_recurrent(recurrent, keys[0], n)
-        self.recurrent = fixed(
-            unwrap(weights) if isinstance(recurrent, AbstractWeights) else weights
-        )
-        self.radius, self.unit = None, None
-        if radius is not None:
-            self.radius = kept(radius)
-            per_unit(self.radius, n, "radius", spread=False)
-            own = spectral_radius(unwrap(self.recurrent))
-            if not float(own) > 1e-7:
-                raise ValueError(
-                    "recurrent has spectral radius 0 (no cycles) and cannot be scaled: give "
-                    "radius=None"
-                )
-            self.unit = frozen(own)
-        input = uniform(keys[1], n, inputs) if input is None and inputs else input
-        self.input = fixed(drawn(input, keys[1], (n, inputs), 1.0, "input"))
-        self.input_scaling = kept(input_scaling)
-        if jnp.shape(unwrap(self.input_scaling)) not in ((), (inputs,)):
-            raise ValueError(
-                f"input_scaling must be a scalar or have shape ({inputs},), one per input channel, "
-                f"got {jnp.shape(unwrap(self.input_scaling))}"
-            )
-        self.bias = fixed(per_unit(uniform(keys[2], n) if bias is None else bias, n, "bias"))
+        self.recurrent = fixed_recurrent(recurrent, density, keys[0], n)
+        self.radius, self.unit = radius_and_unit(radius, self.recurrent, n)
+        self.input = fixed_input(input, keys[1], n, inputs)
+        self.input_scaling = input_scales(input_scaling, inputs)
+        self.bias = fixed_bias(bias, keys[2], n)
         self.bias_scaling = kept(bias_scaling)
         per_unit(self.bias_scaling, n, "bias_scaling", spread=False)
-        output = jnp.zeros((outputs, n)) if output is None and outputs else output
-        self.output = drawn(output, None, (outputs, n), 1.0, "output")
-        self.output_bias = jnp.zeros(outputs) if outputs else None
+        self.output, self.output_bias = readout(n, outputs, output)
         self.nonlinearity = as_nonlinearity(nonlinearity)
 
     @property
@@ -162,12 +142,7 @@ class EdgeOfStability(RecurrentCircuit):
     def step(self, state, inputs, clock: Clock):
         """One step of the map; see the class."""
         h = state["h"]
-        total = current(self.recurrent, h)
-        if self.radius is not None:
-            total = self.radius / self.unit * total
-        total = total + self.bias_scaling * self.bias
-        if self.input is not None and "u" in inputs:
-            total = total + current(self.input, self.input_scaling * inputs["u"])
+        total = driven(self, h, inputs.get("u"))
         if "I_e" in inputs:
             total = total + inputs["I_e"]
         turned = current(self.orthogonal, h)

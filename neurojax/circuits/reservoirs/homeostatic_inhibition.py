@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from neurojax.core import Clock, unwrap
 from neurojax.core.tracing import known
 
-from .driven_rates import DrivenRates, alternation_message, as_series, measured
+from .driven_rates import DrivenRates, alternation_message, checked_inputs, measured
 from .ei_reservoir import EIReservoir, with_inhibition
 from .target_rates import as_targets
 
@@ -104,7 +104,7 @@ def adapt_inhibition(
         >>> bool(abs(adaptation.reached.mean.mean() - 0.4) < 0.03)
         True
     """
-    inputs = as_series(reservoir, inputs, washout)
+    inputs = checked_inputs(reservoir, inputs, washout)
     weights = unwrap(reservoir.inhibition)
     target = as_targets(target, reservoir.n, weights.dtype)
     rate = jnp.atleast_1d(jnp.asarray(rate, weights.dtype))

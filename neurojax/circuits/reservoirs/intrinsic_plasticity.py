@@ -14,9 +14,9 @@ from neurojax.core.parameter_checks import check_positive, check_shapes
 from neurojax.core.tracing import known
 
 from ..nonlinearities import Named
-from ..recurrent import current
-from .driven_rates import as_series
+from .driven_rates import checked_inputs
 from .echo_state import EchoState
+from .random_weights import driven
 
 
 class AbstractRateTarget(eqx.Module):
@@ -178,7 +178,7 @@ def adapt_intrinsic(
     if reservoir.feedback is not None:
         raise ValueError("adapt_intrinsic drives the reservoir by inputs alone: feedback=None")
     check_shapes(target, reservoir.n)
-    inputs = as_series(reservoir, inputs, 0)
+    inputs = checked_inputs(reservoir, inputs, 0)
     if known(inputs) and not bool(jnp.all(jnp.isfinite(inputs))):
         raise ValueError("inputs must be finite")
     rate = jnp.atleast_1d(jnp.asarray(rate, inputs.dtype))
@@ -233,7 +233,10 @@ def _adapted(reservoir, inputs, target, rate, key) -> IntrinsicAdaptation:
         gain, shift, state, total, squares = carry
         number, u, eta = drive
         rates = state if internal else model.nonlinearity(gain * state + shift)
-        x = _received(model, rates, u, Clock(number, 1.0, key))
+        x = driven(model, rates, u)
+        if model.noise is not None:
+            clock = Clock(number, 1.0, key)
+            x = x + model.noise * clock.normal("noise", (model.n,), x.dtype)
         if not internal:
             x = state + model.leak * (x - state)
         y = model.nonlinearity(gain * x + shift)
@@ -256,16 +259,3 @@ def _adapted(reservoir, inputs, target, rate, key) -> IntrinsicAdaptation:
     (gain, shift, state), (mean, sd) = jax.lax.scan(one_pass, start, drives)
     final = {"h": state} if internal else {"x": gain * state + shift}
     return IntrinsicAdaptation(gain, shift, final, mean, sd)
-
-
-def _received(model, rates, u, clock: Clock) -> Array:
-    """What the units of an echo-state network receive; see `EchoState`."""
-    total = current(model.recurrent, rates)
-    if model.radius is not None:
-        total = model.radius / model.unit * total
-    total = total + model.bias_scaling * model.bias
-    if model.input is not None:
-        total = total + current(model.input, model.input_scaling * u)
-    if model.noise is not None:
-        total = total + model.noise * clock.normal("noise", (model.n,), total.dtype)
-    return total

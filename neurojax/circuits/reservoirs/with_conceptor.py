@@ -12,10 +12,10 @@ from jaxtyping import Array
 from neurojax.core import Clock, Output, frozen, unwrap
 from neurojax.core.ridge import ridge_on_host
 
-from ..recurrent import RecurrentCircuit, current
-from .composed import AbstractComposite, as_part, channels
+from ..recurrent import RecurrentCircuit, channels, current
+from .composed import AbstractComposite, as_part
 from .conceptors import Conceptor
-from .driven_rates import as_series
+from .driven_rates import checked_inputs
 from .echo_state import EchoState
 
 
@@ -181,7 +181,7 @@ def load_patterns(
     if isinstance(patterns, jax.Array | np.ndarray) or not len(patterns):
         raise ValueError("patterns must be a list of arrays (time, inputs), one for each pattern")
     plain: Any = unwrap(reservoir)
-    series = [as_series(reservoir, pattern, washout) for pattern in patterns]
+    series = [checked_inputs(reservoir, pattern, washout) for pattern in patterns]
     driven = [_driven(plain, one) for one in series]
     kept = lambda arrays: np.concatenate([np.asarray(x, float)[washout:] for x in arrays])
     before, after = kept(h for h, _, _ in driven), kept(h for _, h, _ in driven)

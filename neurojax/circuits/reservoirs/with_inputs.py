@@ -8,8 +8,8 @@ from jaxtyping import Array
 
 from neurojax.core import Clock, Output
 
-from ..recurrent import RecurrentCircuit
-from .composed import AbstractComposite, as_part, channels, readout
+from ..recurrent import RecurrentCircuit, channels, readout
+from .composed import AbstractComposite, as_part
 
 
 @final

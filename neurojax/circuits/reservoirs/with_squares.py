@@ -7,8 +7,8 @@ from jaxtyping import Array
 
 from neurojax.core import Clock, Output
 
-from ..recurrent import RecurrentCircuit
-from .composed import AbstractComposite, as_part, readout
+from ..recurrent import RecurrentCircuit, readout
+from .composed import AbstractComposite, as_part
 
 
 @final
