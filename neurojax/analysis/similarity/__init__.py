@@ -1,4 +1,4 @@
-r"""How alike two populations are: RSA, CKA, Procrustes, CCA, topological RSA, matching of units.
+r"""How alike two populations are: RSA, CKA, Procrustes, CCA, matching of units, dynamics (DSA).
 
 Activity is an array [sample, unit]. Samples are conditions, times, or both on one axis
 (`x.reshape(-1, units)`), and the two populations must have seen the same ones in the same order;
@@ -13,6 +13,9 @@ functions that can be jitted and vmapped, and differentiated where that makes se
 | `cca`, `pwcca` | every invertible linear map, shift |
 | `geo_topological` and `geodesic_rdm` | what keeps neighbours (and, with the first, their order) |
 | `match_units` | permutation, shift and scale of single units |
+| `dynamical_similarity` | rotation, scale; the samples need not be the same |
+
+`manifold_capacity` is about one population: how well it keeps objects apart.
 
 RDMs are vectors: the upper triangle of the matrix, row by row, as scipy's `pdist`.
 """
@@ -21,6 +24,13 @@ from .cca import canonical_correlations, cca, pwcca, svcca
 from .cka import kernel_cka, linear_cka, rbf_cka
 from .compare_rdms import compare_rdms
 from .crossnobis import crossnobis
+from .dynamical import (
+    delay_embedding,
+    delay_operator,
+    dynamical_similarity,
+    operator_distance,
+)
+from .manifold_capacity import ManifoldCapacity, manifold_capacity
 from .matching import Matching, match_units, unit_correlations
 from .noise_ceiling import NoiseCeiling, noise_ceiling
 from .noise_covariance import noise_covariance
@@ -62,4 +72,10 @@ __all__ = [
     "spectral_match",
     "SpectralMatching",
     "subsample_curve",
+    "manifold_capacity",
+    "ManifoldCapacity",
+    "dynamical_similarity",
+    "operator_distance",
+    "delay_operator",
+    "delay_embedding",
 ]
