@@ -22,6 +22,10 @@ class ALIF(AbstractLeaky):
     $\tau_k \dot\theta_k = -\theta_k$, and a spike adds $b_k$ to $\theta_k$, at the time of the
     reset. The membrane is that of `LIF`. The thresholds decay while the neuron is refractory.
 
+    With `reset="none"` it is NEST's `mat2_psc_exp` (V_th is omega, b is alpha_1 and alpha_2), as
+    long as each spike lifts the threshold above V: where V stays above, that model spikes again
+    after every refractory time, and this one waits for a crossing from below.
+
     Arguments:
         C_m: capacitance, pF.
         g_L: leak conductance, nS.

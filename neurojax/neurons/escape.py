@@ -36,7 +36,8 @@ class EscapeLIF(AbstractLeaky):
     At the end of each step a neuron that is not refractory spikes with probability
     $1 - e^{-\rho(V)\,dt}$. This is drawn at the beginning of the step as the level `theta` that V
     has to pass, so that a spike is a function of the state, and its surrogate gradient that of
-    V - theta. In single precision probabilities below 1e-7 a step are not resolved.
+    V - theta. In single precision probabilities below 1e-7 a step are not resolved. This is NEST's
+    `gif_psc_exp` without adaptation: V_th is V_T_star, rho_0 is lambda_0 (1/s).
 
     Arguments:
         C_m: capacitance, pF.

@@ -39,6 +39,11 @@ class GLIF(AbstractRefractory):
     time is part of the rules above. Receptors go on. A neuron that is still above its threshold
     after the reset spikes again when it is no longer refractory.
 
+    NEST's `glif_psc` has these equations at another order of accuracy: its reset of levels 2, 4
+    and 5 takes V from before the step of the spike, here it is that at the end of it; it drives V
+    with the mean of the after-spike currents over a step, and leaves synaptic currents out of the
+    step of theta_v, both of which are exact here. Level 1 agrees to rounding.
+
     Arguments:
         C_m: capacitance, pF.
         g: leak conductance, nS.

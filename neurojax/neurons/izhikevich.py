@@ -22,7 +22,8 @@ class Izhikevich(AbstractIzhikevich):
     $\dot V = 0.04 V^2 + 5 V + 140 - u + I$, $\dot u = a (b V - u)$; where $V > V_{peak}$ a spike is
     noted, V is set to c and u rises by d. The rates are read at min(V, V_peak). With I = 10 a
     regular spiking cell fires 12 times in 500 ms here, and 10 times by the scheme of the paper
-    (`IzhikevichPublished`), which is another model.
+    (`IzhikevichPublished`), which is another model. With `solver=nj.solvers.Euler()` it is
+    `izhikevich` of NEST, whose port takes jumps of V (`nj.synapses.Delta`).
 
     Arguments:
         a: rate of recovery, 1/ms.
@@ -90,7 +91,8 @@ class IzhikevichPublished(AbstractIzhikevich):
     (`Izhikevich`): with I = 10 a regular spiking cell fires 10 times in 500 ms, not 12, a fast
     spiking one about 32 times, not 69 (the map is chaotic: after some hundred steps the last bit
     of a number decides). As in the program, V above V_peak is reset at the beginning of the next
-    step.
+    step. It is NEST's `izhikevich` with `consistent_integration` off, but for spikes that arrive:
+    NEST adds their weight in both half steps, a `nj.synapses.Delta` once at the end of the step.
 
     Arguments:
         a: rate of recovery, 1/ms.

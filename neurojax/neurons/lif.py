@@ -22,6 +22,10 @@ class LIF(AbstractLeaky):
     current-based receptors every step is exact (`Propagator`), with conductances second order
     (`Heun`).
 
+    Beside other simulators: NEST spikes at V >= V_th, also in the first step of a neuron that
+    starts there (here it is reset and emits nothing), and rounds t_ref up to whole steps. Brian2's
+    `refractory=t` holds V for t / dt - 1 steps: t_ref is t - dt.
+
     Arguments:
         C_m: capacitance, pF.
         g_L: leak conductance, nS; the membrane time constant is C_m / g_L.

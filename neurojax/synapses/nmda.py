@@ -27,7 +27,10 @@ class NMDA(AbstractCascade):
     $x(t)$ after each presynaptic spike. Where $x$ is much shorter than $\tau_d$, a spike opens the
     fraction $1 - e^{-\alpha\tau_x}$ of what is closed. That is depression of the presynaptic
     terminal with the decay time of the receptor: give the projection
-    `release=TsodyksMarkram(U=1 - exp(-alpha * tau_x), tau_rec=tau_decay)`.
+    `release=TsodyksMarkram(U=1 - exp(-alpha * tau_x), tau_rec=tau_decay)`. That is `iaf_bw_2001`
+    of NEST (whose tau_rise_NMDA is tau_x, and whose conductance has no rise: give a short
+    `tau_rise`), up to a constant factor of the weight: 1.026 at its defaults, since
+    its x(t) lasts for tau_x.
 
     Arguments:
         tau_rise: ms.

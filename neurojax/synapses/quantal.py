@@ -20,7 +20,8 @@ class Quantal(AbstractRelease):
     spike $u \to u + p (1 - u)$, then each full site releases with the new $u$; between spikes
     $\dot u = -u/\tau_\mathrm{facil}$. So without facilitation $u = p$ always, and without recovery
     time ($\tau_\mathrm{rec} = 0$) the number released is binomial; with $N = 1$ it is then a
-    synapse that transmits a spike with probability $p$.
+    synapse that transmits a spike with probability $p$. NEST's `quantal_stp_synapse` is the same
+    with p as U, N as n, and a weight of one vesicle, the N-th part of that here.
 
     The amplitude is the number released divided by $N$. Its mean over trials is the amplitude of
     `TsodyksMarkram(U=p, tau_rec, tau_facil)`; from full sites its mean is $p$, its variance

@@ -21,7 +21,10 @@ class TsodyksMarkram(AbstractRelease):
     long silence has the amplitude $U$, and the weight of the projection is the absolute efficacy
     (all resources at once). $u$ decays to 0, not to $U$, between spikes, and starts there; $x$
     starts at 1 (the state holds `depleted` $= 1 - x$, which single precision resolves better). Both
-    move exactly over a step, so the amplitudes depend on the spike times only.
+    move exactly over a step, so the amplitudes depend on the spike times only. This is NEST's
+    `tsodyks2_synapse` as it begins by default (its u is that of the next spike, so u = U there).
+    NEST's `tsodyks_synapse` keeps what is released inactive for `tau_psc` before it recovers, and
+    comes close to this only where `tau_psc` is short beside the intervals.
 
     Under a regular train with interval $T$ the amplitude goes to $u x$ with
     $u = U / (1 - (1 - U) e^{-T/\tau_\mathrm{facil}})$ and
