@@ -38,7 +38,9 @@ orange, blue = "#D55E00", "#0072B2"
 #
 # Two groups of four channels. In a trial each group sends a volley of spikes or is silent, and
 # single spikes come at random. Did one of the groups send, but not both? No weighted sum of the
-# input can tell (it is "exclusive or"), so a linear read-out needs something between.
+# input can tell (it is "exclusive or"), so a linear read-out needs something between. (Where a
+# weighted sum is enough, as for telling two fixed patterns of spikes apart, the input alone does as
+# well as a liquid or better.)
 
 # %%
 steps, at = 80, 20

@@ -67,7 +67,12 @@ WITHOUT_SLOPE = {
     nj.neurons.SpikeTimes,
 }
 # models that draw numbers, which differ between precisions
-RANDOM = {nj.circuits.CoupledSystems, nj.neurons.EscapeLIF, nj.neurons.Poisson}
+RANDOM = {
+    nj.circuits.CoupledSystems,
+    nj.circuits.TransientStates,  # where it begins
+    nj.neurons.EscapeLIF,
+    nj.neurons.Poisson,
+}
 
 
 # model -> (a small instance, dt in ms, inputs)
@@ -171,6 +176,18 @@ FACTORIES = {
     ),
     nj.circuits.ModernHopfield: lambda: (
         nj.circuits.ModernHopfield([[1.0, 1.0, -1.0], [1.0, -1.0, 0.5]]), 1.0, {"I_e": 0.2},
+    ),
+    nj.circuits.NeuronLevelModels: lambda: (
+        nj.circuits.NeuronLevelModels(4, inputs=2, outputs=1, memory=3, hidden=2), 1.0,
+        {"u": jnp.array([0.5, -1.0])},
+    ),
+    nj.circuits.Synchronised: lambda: (
+        nj.circuits.Synchronised(
+            nj.circuits.LeakyRNN(4, inputs=2, leak=0.3), [[0, 1], [2, 2]], outputs=1
+        ), 1.0, {"u": jnp.array([0.5, -1.0])},
+    ),
+    nj.circuits.TransientStates: lambda: (
+        nj.circuits.TransientStates([[0, 1, 1], [1, 0, 0], [1, 0, 0]]), 1.0, {"I_e": 0.1},
     ),
     nj.circuits.RateRNN: lambda: (
         nj.circuits.RateRNN(

@@ -18,6 +18,7 @@ from .initial_weights import (
 from .leaky_rnn import LeakyRNN
 from .low_rank import LowRank, low_rank
 from .modern_hopfield import ModernHopfield
+from .neuron_level_models import NeuronLevelModels
 from .nonlinearities import Hennequin
 from .rate_rnn import RateRNN
 from .recurrent import RecurrentCircuit
@@ -64,6 +65,8 @@ from .spectra import (
     with_spectral_radius,
 )
 from .stability_optimised import evoked_energy_modes, soc200, stability_optimised
+from .synchronisation import Synchronised
+from .transient_states import Coalition, TransientStates, winning_coalitions
 
 __all__ = [
     "GRU",
@@ -133,4 +136,9 @@ __all__ = [
     "load_patterns",
     "responses",
     "SparseWeights",
+    "Coalition",
+    "NeuronLevelModels",
+    "Synchronised",
+    "TransientStates",
+    "winning_coalitions",
 ]

@@ -6,10 +6,12 @@ from .force import FORCE
 from .full_force import FullFORCE
 from .least_squares import RLS, Moments
 from .node_perturbation import NodePerturbation
+from .reward_hebbian import RewardModulatedHebbian
 from .rflo import RFLO
 from .rtrl import RTRL
 from .rule import AbstractRule, cross_entropy, squared_error
 from .sinkhorn import Sinkhorn, straight_through
+from .synthetic_gradient import SyntheticGradient
 
 __all__ = [
     "BPTT",
@@ -22,7 +24,9 @@ __all__ = [
     "FullFORCE",
     "Moments",
     "NodePerturbation",
+    "RewardModulatedHebbian",
     "Sinkhorn",
+    "SyntheticGradient",
     "cross_entropy",
     "squared_error",
     "straight_through",
