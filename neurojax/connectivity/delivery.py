@@ -9,13 +9,21 @@ from neurojax.core.spikes import pack
 from neurojax.core.surrogate import AbstractSurrogate, Triangle
 from neurojax.core.symbolic_zeros import instantiated, is_zero
 
-from .event_products import push
+from .event_products import push, push_through
 from .spike_list import BITS
 
 
 def deliver(
     buffer: Array, amplitude, weights, words: Array, targets: Array, turn, spikes: list[SpikeOutput]
 ) -> Array:
+    """`deliver_through` without the weights."""
+    return deliver_through(buffer, amplitude, weights, None, words, targets, turn, spikes)[0]
+
+
+def deliver_through(
+    buffer: Array, amplitude, weights, through, words: Array, targets: Array, turn,
+    spikes: list[SpikeOutput],
+) -> tuple[Array, Array | None]:  # fmt: skip
     r"""The buffer with $a_i w_{ik}$ added at target $t_{ik}$ of every spiking row $i$.
 
     The cost follows the number of spikes and none is dropped. The derivative by the membrane
@@ -26,6 +34,8 @@ def deliver(
         buffer: shape (elements,).
         amplitude: of each row's spike, shape (rows,), or 1.
         weights: shape (rows + 1, width), or 1.
+        through: the same weights as a loop over time carries them, or `None`; it is given back. All
+            derivatives by the weights go through it, see `event_products.push_through`.
         words: the packed spikes of all sources, one after the other.
         targets: shape (rows + 1, width).
         turn: see `event_products`.
@@ -36,12 +46,13 @@ def deliver(
     armed = tuple(s.armed for s in spikes)
 
     @jax.custom_jvp
-    def run(buffer, amplitude, weights, distances, armed, words, targets, turn):
-        return push(buffer[None], _trial(amplitude), weights, words[None], targets, turn)[0]
+    def run(buffer, amplitude, weights, through, distances, armed, words, targets, turn):
+        found = push(buffer[None], _trial(amplitude), weights, words[None], targets, turn)[0]
+        return found, through
 
     def derivative(primals, tangents):
-        buffer, amplitude, weights, distances, armed, words, targets, turn = primals
-        moved, d_amplitude, d_weights, d_distances = tangents[:4]
+        buffer, amplitude, weights, _, distances, armed, words, targets, turn = primals
+        moved, d_amplitude, d_weights, d_through, d_distances = tangents[:5]
         add = lambda moved, x, w, words, every=False: push(
             moved, _trial(x), w, words[None], targets, turn, every
         )
@@ -49,18 +60,24 @@ def deliver(
         moved = instantiated(buffer, moved)[None]
         if not is_zero(d_weights):
             moved = add(moved, amplitude, d_weights, words)
+        if not is_zero(d_through):
+            moved, d_through = push_through(
+                moved, _trial(amplitude), d_through, words[None], targets, turn
+            )
         if not is_zero(d_amplitude):
             moved = add(moved, d_amplitude, weights, words)
         if not all(map(is_zero, d_distances)):
             near, change = _near(surrogates, distances, d_distances, armed)
             every = all(surrogate.support is None for surrogate in surrogates)
             moved = add(moved, amplitude * change, weights, near, every)
-        return value, moved[0]
+        return value, (moved[0], d_through)
 
     run.defjvp(derivative, symbolic_zeros=True)
     amplitude = jnp.asarray(amplitude, buffer.dtype)
     weights = jnp.asarray(weights, buffer.dtype)
-    return run(buffer, amplitude, weights, distances, armed, words, targets, turn)
+    if through is not None:
+        weights, through = jax.lax.stop_gradient(weights), jnp.asarray(through, buffer.dtype)
+    return run(buffer, amplitude, weights, through, distances, armed, words, targets, turn)
 
 
 def in_rows(values: Array) -> Array:

@@ -6,7 +6,11 @@ rows A has three derivatives, which are each other's transposes:
 
 - `push`: adds $x_i w_{ik}$ to element $t_{ik}$ of a buffer;
 - `pull`: gives $\sum_k w_{ik} y_{t_{ik}}$ for every active row;
-- `outer`: gives $x_i y_{t_{ik}}$ for every synapse of the active rows.
+- `outer`: adds $x_i y_{t_{ik}}$ to the element of every synapse of the active rows in a table.
+
+`push_through` is `push` that hands its weights on. A loop over time that carries them adds their
+derivatives up in one table, where active rows alone are touched; as constants of the loop JAX
+would add a whole table in every step.
 
 Each is a JAX primitive: derivatives of any order and mode follow from the form, and `vmap` joins
 the trials into one longer list of events instead of waiting for the busiest trial. Shapes: trials
@@ -50,11 +54,21 @@ def pull(y, w, words, targets, turn=None, every_row: bool = False):
     return _pull_p.bind(y, w, words, targets, turn, ring=ring, every_row=every_row)
 
 
-def outer(x, y, words, targets, turn=None, per_trial: bool = False):
-    r"""$x_i y_{t_{ik}}$, f[r + 1, k] summed over trials (or f[b, r + 1, k]), zero elsewhere."""
+def push_through(buffer, x, w, words, targets, turn=None):
+    """`push` with a table of weights, and the same table."""
+    x, w = (jnp.asarray(a, buffer.dtype) for a in (x, w))
     turn, ring = _turn(turn)
-    x = jnp.asarray(x, y.dtype)
-    return _outer_p.bind(x, y, words, targets, turn, ring=ring, per_trial=per_trial)
+    return _push_through_p.bind(buffer, x, w, words, targets, turn, ring=ring)
+
+
+def outer(table, x, y, words, targets, turn=None):
+    r"""The table with $x_i y_{t_{ik}}$ added, for every row whose bit is set.
+
+    A table f[r + 1, k] takes the sum over trials, f[b, r + 1, k] each trial's own.
+    """
+    turn, ring = _turn(turn)
+    x, y = (jnp.asarray(a, table.dtype) for a in (x, y))
+    return _outer_p.bind(table, x, y, words, targets, turn, ring=ring)
 
 
 def _turn(turn):
@@ -65,6 +79,8 @@ def _turn(turn):
 _push_p = Primitive("event_push")
 _pull_p = Primitive("event_pull")
 _outer_p = Primitive("event_outer")
+_push_through_p = Primitive("event_push_through")
+_push_through_p.multiple_results = True
 
 
 # -- what they compute ---------------------------------------------------------------------------
@@ -161,12 +177,13 @@ def _pull_all(y, w, events: _Events):
     """`pull` of all rows, as one gather."""
 
     def one(y, w, targets, turn):
-        targets = targets[:-1]
         if turn is not None:
             targets = targets + turn
             targets = jnp.where(targets >= y.shape[0], targets - y.shape[0], targets)
         value = y.at[targets].get(mode="promise_in_bounds", wrap_negative_indices=False)
-        return jnp.sum(value * (w if w.ndim == 0 else w[:-1]), axis=1)
+        # apart, both are vector loops; XLA makes one scalar loop of a gather and a sum
+        value = jax.lax.optimization_barrier(value * w)
+        return (value @ jnp.ones(value.shape[1], value.dtype))[:-1]
 
     turn = events.turn
     axes = (
@@ -176,10 +193,13 @@ def _pull_all(y, w, events: _Events):
     return jax.vmap(one, in_axes=axes)(y, w, events.targets, turn)
 
 
-def _outer(x, y, words, targets, turn, *, ring, per_trial):
+def _push_through(buffer, x, w, words, targets, turn, *, ring):
+    return _push(buffer, x, w, words, targets, turn, ring=ring, every_row=False), w
+
+
+def _outer(table, x, y, words, targets, turn, *, ring):
     events, size = _Events(words, targets, turn, ring), y.shape[1]
     flat = y.reshape(-1)
-    shape = (events.trials,) * per_trial + (events.rows_each + 1, events.width)
 
     def body(trial, row, found):
         value = flat.at[events.places(trial, row, size)].get(
@@ -188,10 +208,10 @@ def _outer(x, y, words, targets, turn, *, ring, per_trial):
         value = value * _per_row(x, trial, row)
         # padding rows would collect their zeros in one place
         row = jnp.where(row < events.rows_each, row, events.rows_each + 1)
-        place = (trial, row) if per_trial else (row,)
+        place = (trial, row) if table.ndim == 3 else (row,)
         return found.at[place].add(value, mode="drop", wrap_negative_indices=False)
 
-    return events.loop(body, jnp.zeros(shape, y.dtype))
+    return events.loop(body, table)
 
 
 # -- shapes and compilation ----------------------------------------------------------------------
@@ -216,18 +236,25 @@ def _(y, w, words, targets, turn, *, ring, every_row):
 
 
 @_outer_p.def_abstract_eval
-def _(x, y, words, targets, turn, *, ring, per_trial):
-    shape = (words.shape[0],) * per_trial + (BITS * words.shape[1] + 1, targets.shape[-1])
-    return _like(shape, y, x, words, targets, turn)
+def _(table, *others, ring):
+    return _like(table.shape, table, *others)
+
+
+@_push_through_p.def_abstract_eval
+def _(buffer, x, w, *others, ring):
+    return [_like(buffer.shape, buffer, x, w, *others), w]
 
 
 for _primitive, _function, _static in (
     (_push_p, _push, ("ring", "every_row")),
     (_pull_p, _pull, ("ring", "every_row")),
-    (_outer_p, _outer, ("ring", "per_trial")),
+    (_outer_p, _outer, ("ring",)),
+    (_push_through_p, _push_through, ("ring",)),
 ):
     _primitive.def_impl(jax.jit(_function, static_argnames=_static))
-    mlir.register_lowering(_primitive, mlir.lower_fun(_function, multiple_results=False))
+    mlir.register_lowering(
+        _primitive, mlir.lower_fun(_function, multiple_results=_primitive.multiple_results)
+    )
 
 
 # -- derivatives ---------------------------------------------------------------------------------
@@ -237,18 +264,32 @@ def _is_zero(tangent) -> bool:
     return type(tangent) is ad.Zero
 
 
-def _push_jvp(primals, tangents, **how):
+def _trilinear_jvp(primitive, primals, tangents, **how):
+    """The JVP of a primitive that adds a product of its second and third operand to its first."""
+    start, a, b, *where = primals
+    dstart, da, db = tangents[:3]
+    value = primitive.bind(*primals, **how)
+    if _is_zero(da) and _is_zero(db):
+        return value, ad.Zero(jax.typeof(value)) if _is_zero(dstart) else dstart
+    moved = jnp.zeros_like(start) if _is_zero(dstart) else dstart
+    if not _is_zero(da):
+        moved = primitive.bind(moved, da, b, *where, **how)
+    if not _is_zero(db):
+        moved = primitive.bind(moved, a, db, *where, **how)
+    return value, moved
+
+
+def _push_through_jvp(primals, tangents, *, ring):
     buffer, x, w, *where = primals
     dbuffer, dx, dw = tangents[:3]
-    value = _push_p.bind(*primals, **how)
-    if _is_zero(dx) and _is_zero(dw):
-        return value, ad.Zero(jax.typeof(value)) if _is_zero(dbuffer) else dbuffer
-    moved = jnp.zeros_like(buffer) if _is_zero(dbuffer) else dbuffer
+    value = _push_through_p.bind(*primals, ring=ring)
+    if _is_zero(dbuffer):
+        dbuffer = jnp.zeros_like(buffer)
     if not _is_zero(dx):
-        moved = _push_p.bind(moved, dx, w, *where, **how)
-    if not _is_zero(dw):
-        moved = _push_p.bind(moved, x, dw, *where, **how)
-    return value, moved
+        dbuffer = _push_p.bind(dbuffer, dx, w, *where, ring=ring, every_row=False)
+    if _is_zero(dw):
+        return value, [dbuffer, dw]
+    return value, _push_through_p.bind(dbuffer, x, dw, *where, ring=ring)
 
 
 def _bilinear_jvp(primitive, primals, tangents, **parameters):
@@ -290,29 +331,58 @@ def _push_transpose(i, ct, buffer, x, w, words, targets, turn, *, ring, every_ro
         return ct
     if i == 1:
         return pull(ct, w, words, targets, turn, every_row)
-    return outer(x, ct, words, targets, turn, per_trial=w.aval.ndim == 3)
+    return outer(_empty_table(w, targets), x, ct, words, targets, turn)
 
 
 @_transposed
 def _pull_transpose(i, ct, y, w, words, targets, turn, *, ring, every_row):
     turn = turn if ring else None
     if i == 0:
-        zeros = jnp.zeros(y.aval.shape, y.aval.dtype)
-        return push(zeros, ct, w, words, targets, turn, every_row)
-    return outer(ct, y, words, targets, turn, per_trial=w.aval.ndim == 3)
+        return push(_zeros(y), ct, w, words, targets, turn, every_row)
+    return outer(_empty_table(w, targets), ct, y, words, targets, turn)
 
 
 @_transposed
-def _outer_transpose(i, ct, x, y, words, targets, turn, *, ring, per_trial):
+def _outer_transpose(i, ct, table, x, y, words, targets, turn, *, ring):
     turn = turn if ring else None
     if i == 0:
+        return ct
+    if i == 1:
         return pull(y, ct, words, targets, turn)
-    return push(jnp.zeros(y.aval.shape, y.aval.dtype), x, ct, words, targets, turn)
+    return push(_zeros(y), x, ct, words, targets, turn)
 
 
-ad.primitive_jvps[_push_p] = _push_jvp
+def _push_through_transpose(cts, buffer, x, w, words, targets, turn, *, ring):
+    ct, through = cts
+    asked = [ad.is_undefined_primal(a) for a in (buffer, x, w)]
+    where = words, targets, turn if ring else None
+    found = [ad.Zero(a.aval) if u else None for a, u in zip((buffer, x, w), asked, strict=True)]
+    if asked[0]:
+        found[0] = ct
+    if asked[1] and not _is_zero(ct):
+        found[1] = _reduced(pull(ct, w, *where), x.aval)
+    if asked[2] and _is_zero(ct):
+        found[2] = through
+    elif asked[2]:
+        found[2] = outer(_zeros(w) if _is_zero(through) else through, x, ct, *where)
+    return [*found, None, None, None]
+
+
+def _empty_table(w, targets):
+    """Zeros for the derivatives by weights, which may be one scalar."""
+    shape = w.aval.shape if w.aval.ndim else targets.shape[-2:]
+    return jnp.zeros(shape, w.aval.dtype)
+
+
+def _zeros(undefined):
+    return jnp.zeros(undefined.aval.shape, undefined.aval.dtype)
+
+
+ad.primitive_jvps[_push_p] = partial(_trilinear_jvp, _push_p)
 ad.primitive_jvps[_pull_p] = partial(_bilinear_jvp, _pull_p)
-ad.primitive_jvps[_outer_p] = partial(_bilinear_jvp, _outer_p)
+ad.primitive_jvps[_outer_p] = partial(_trilinear_jvp, _outer_p)
+ad.primitive_jvps[_push_through_p] = _push_through_jvp
+ad.primitive_transposes[_push_through_p] = _push_through_transpose
 ad.primitive_transposes[_push_p] = _push_transpose
 ad.primitive_transposes[_pull_p] = _pull_transpose
 ad.primitive_transposes[_outer_p] = _outer_transpose
@@ -333,11 +403,14 @@ class _Joining:
 
     def trial_axis(self, a, axis):
         """[b, ...] and a new axis as [size * b, ...]."""
-        if axis is None:
-            a = jnp.broadcast_to(a, (self.size, *a.shape))
-        else:
-            a = jnp.moveaxis(a, axis, 0)
+        a = self.new_axis(a, axis)
         return a.reshape(self.size * self.trials, *a.shape[2:])
+
+    def new_axis(self, a, axis):
+        """A value as [size, ...]."""
+        return (
+            jnp.broadcast_to(a, (self.size, *a.shape)) if axis is None else jnp.moveaxis(a, axis, 0)
+        )
 
     def scalar(self, a, axis, shape=()):
         """A scalar, or a value per trial, as a value per trial broadcast to `shape`; else as is."""
@@ -390,16 +463,40 @@ def _pull_batch(operands, axes, **how):
     return joining.split(_pull_p.bind(*joined, **how)), 0
 
 
-def _outer_batch(operands, axes, *, ring, per_trial):
-    joining = _Joining(operands, axes, words=2, targets=3)
+def _push_through_batch(operands, axes, *, ring):
+    w, axis = operands[2], axes[2]
+    joining = _Joining(operands, axes, words=3, targets=4)
+    by_kind = [
+        joining.trial_axis, joining.factor, joining.table, joining.trial_axis, joining.table,
+        joining.scalar,
+    ]  # fmt: skip
+    joined = [f(a, axis) for f, a, axis in zip(by_kind, operands, axes, strict=True)]
+    value, through = _push_through_p.bind(*joined, ring=ring)
+    if axis is None and w.ndim == 2:
+        return [joining.split(value), through], [0, None]
+    if axis is not None and w.ndim == 3 and joining.trials == 1:
+        return [joining.split(value), through], [0, 0]
+    return [joining.split(value), w], [0, axis]
+
+
+def _outer_batch(operands, axes, *, ring):
+    table, axis = operands[0], axes[0]
+    joining = _Joining(operands, axes, words=3, targets=4)
     by_kind = [
         joining.factor, joining.trial_axis, joining.trial_axis, joining.table, joining.scalar,
     ]  # fmt: skip
-    joined = [f(a, axis) for f, a, axis in zip(by_kind, operands, axes, strict=True)]
-    value = joining.split(_outer_p.bind(*joined, ring=ring, per_trial=True))
-    return value if per_trial else jnp.sum(value, axis=1), 0
+    joined = [f(a, axis) for f, a, axis in zip(by_kind, operands[1:], axes[1:], strict=True)]
+    own = len(_unmapped_shape(table, axis)) == 3  # one table for each of the trials before
+    if own:
+        return joining.split(_outer_p.bind(joining.trial_axis(table, axis), *joined, ring=ring)), 0
+    if joining.trials == 1:
+        return _outer_p.bind(joining.new_axis(table, axis), *joined, ring=ring), 0
+    shape = (joining.size * joining.trials, *_unmapped_shape(table, axis))
+    value = joining.split(_outer_p.bind(jnp.zeros(shape, table.dtype), *joined, ring=ring))
+    return joining.new_axis(table, axis) + jnp.sum(value, axis=1), 0
 
 
+batching.primitive_batchers[_push_through_p] = _push_through_batch
 batching.primitive_batchers[_push_p] = _push_batch
 batching.primitive_batchers[_pull_p] = _pull_batch
 batching.primitive_batchers[_outer_p] = _outer_batch

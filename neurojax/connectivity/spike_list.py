@@ -4,6 +4,8 @@ Bit b of word w stands for row 32 w + b of a table. The number of set bits befor
 cumulative sum; entry r of the list is found by a search in these sums and five halvings of a word.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, UInt32
@@ -28,10 +30,25 @@ def rows(words: UInt32[Array, " words"], counts, ends, first, length: int) -> In
         [0, 2, 67, 96]
     """
     rank = first + jnp.arange(length, dtype=jnp.int32)
-    word = jnp.searchsorted(ends, rank, side="right", method="scan_unrolled").astype(jnp.int32)
+    word = _number_up_to(ends, rank)
     inside = jnp.minimum(word, words.shape[0] - 1)
     bit = _select(words[inside], rank - (ends[inside] - counts[inside]))
     return jnp.where(word < words.shape[0], BITS * inside + bit, BITS * words.shape[0])
+
+
+def _number_up_to(ends, rank):
+    """How many of the sorted `ends` are not above each rank, by looking at about two roots of them.
+
+    Two comparisons with many numbers each are two short programs; halving would be a dozen.
+    """
+    side = math.isqrt(max(ends.shape[0] - 1, 0)) + 1
+    blocks = -(-ends.shape[0] // side)
+    # padding with the last, so that what is past the end comes out past the end
+    padded = jnp.pad(ends, (0, blocks * side - ends.shape[0]), mode="edge").reshape(blocks, side)
+    block = jnp.sum(padded[None, :, -1] <= rank[:, None], axis=1, dtype=jnp.int32)
+    own = padded[jnp.minimum(block, blocks - 1)]
+    inside = jnp.sum(own <= rank[:, None], axis=1, dtype=jnp.int32)
+    return jnp.where(block < blocks, side * block + inside, blocks * side)
 
 
 def _select(word, rank):

@@ -86,6 +86,19 @@ class Dynamics(eqx.Module):
         """
         return self
 
+    def carried(self):
+        """Large parameters of which a step reads a small part, to be carried through the loop.
+
+        Reverse mode adds up the derivatives by what a loop reads as constants in every step and in
+        full. What is carried costs as much as `step_carrying` makes it. Read after `prepare`; by
+        default nothing.
+        """
+        return ()
+
+    def step_carrying(self, state: State, inputs, clock: Clock, carried):
+        """`step`, given `carried` and giving it back as the third value."""
+        return *self.step(state, inputs, clock), carried
+
     def read_inputs(self, inputs, clock: Clock):
         """The inputs as `step` wants them: every input object becomes its mean over the step."""
         return resolve(inputs, clock)

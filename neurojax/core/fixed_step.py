@@ -19,12 +19,12 @@ from .checks import admitted
 from .clock import Clock
 from .derivative import with_rule
 from .dynamics import Dynamics
+from .finite import all_finite, first_not_finite
 from .levels import block_length, joined, levels, seat, unstacked
 from .parameters import unwrap
 from .paths import get, unknown
 from .recorders import Spikes, outputs_by_name, readout, readouts
 from .tracing import mesh_axes, varying
-from .vector_field import is_float
 
 _BLOCK = 128  # steps between two looks for NaN and infinity, roughly
 
@@ -145,17 +145,17 @@ class _Run:
     # -- the nest of scans ------------------------------------------------------------------
 
     def _one(self, carry, step):
-        state, noise, counts, latest = carry
+        state, noise, counts, latest, carried = carry
         clock = self.clock(step)
         now = self.dynamics.read_inputs(signals.with_noise(self.inputs, noise), clock)
-        state, output = self.dynamics.step(state, now, clock)
+        state, output, carried = self.dynamics.step_carrying(state, now, clock, carried)
         noise = signals.advance_noise(self.inputs, noise, clock)
         visible = self.dynamics.visible(state)
         sample = {name: read(visible, output) for name, read in self.every_step.items()}
         parts = outputs_by_name(output)
         counts = {name: counts[name] + parts[name].spikes.count() for name in counts}
         latest = {n: self.strided[n].pick(readout(output, self.strided[n].what)) for n in latest}
-        carry = varying((state, noise, counts, latest), self.axes)
+        carry = varying((state, noise, counts, latest, carried), self.axes)
         return carry, sample | self._strided(carry, 0)
 
     def _strided(self, carry, level: int):
@@ -211,31 +211,25 @@ class _Run:
         if isinstance(self.how, CheckpointBlocks):
             target = max(1, round(math.sqrt(steps)))
         length = block_length(steps, stride, target)
-        flags = [jnp.zeros((), bool)] * len(jax.tree.leaves(eqx.filter(carry[0], is_float)))
         saved = (carry[0], carry[1], start) if self.setup.locate else None
-        flags, saved = varying((flags, saved), self.axes)
+        bad, saved = varying((jnp.zeros((), bool), saved), self.axes)
 
         def block(carry, begin, length=length, offset=self.setup.offset):
-            carry, flags, saved = carry
+            carry, bad, saved = carry
             if self.setup.locate:
-                good = ~jnp.any(jnp.stack(flags)) if flags else jnp.array(True)
                 keep = (carry[0], carry[1], begin)
-                saved = jax.tree.map(partial(jnp.where, good), keep, saved)
+                saved = jax.tree.map(partial(jnp.where, ~bad), keep, saved)
             level = lambda carry: self._level(top, carry, begin, length, offset)
             if isinstance(self.how, CheckpointBlocks):
                 level = jax.checkpoint(level, prevent_cse=False)
             carry, inner = level(carry)
-            found = [
-                ~jnp.all(jnp.isfinite(x))
-                for x in jax.tree.leaves(jax.lax.stop_gradient(eqx.filter(carry[0], is_float)))
-            ]
-            flags = [a | b for a, b in zip(flags, found, strict=True)]
-            return (carry, flags, saved), joined(inner)
+            bad = bad | ~all_finite(jax.lax.stop_gradient(carry[0]))
+            return (carry, bad, saved), joined(inner)
 
         # samples line up with the blocks only if the run begins on a stride
         lead = min(-self.setup.offset % stride, steps)
         whole, rest = divmod(steps - lead, length)
-        everything, pieces = (carry, flags, saved), []
+        everything, pieces = (carry, bad, saved), []
         if lead:
             everything, sample = block(everything, start, lead)
             pieces.append(sample)
@@ -256,10 +250,10 @@ class _Run:
     def result(self) -> Result:
         """The traced run."""
         counts = {name: jnp.zeros((), jnp.int32) for name in self.spiking}
-        carry = varying((self.state, self.noise, counts, self.latest), self.axes)
-        (carry, flags, saved), samples = self._blocks(carry, self.step0, self.setup.steps)
-        state, noise, counts, _ = carry
-        bad = jnp.any(jnp.stack(flags)) if flags else jnp.array(False)
+        carried = self.dynamics.carried()
+        carry = varying((self.state, self.noise, counts, self.latest, carried), self.axes)
+        (carry, bad, saved), samples = self._blocks(carry, self.step0, self.setup.steps)
+        state, noise, counts, _, _ = carry
         for name, level in self.level_of.items():
             if name not in samples:  # the run is shorter than the stride
                 shapes = jax.eval_shape(lambda c, i=level: self._strided(c, i), carry)[name]
@@ -286,12 +280,6 @@ class _Run:
         model = jax.lax.stop_gradient(eqx.filter(self.dynamics, eqx.is_array))
         dynamics = eqx.combine(model, self.dynamics)
 
-        def bad_leaves(state):
-            leaves = jax.tree.leaves(state)
-            return jnp.stack(
-                [~jnp.all(jnp.isfinite(x)) if is_float(x) else jnp.array(False) for x in leaves]
-            )
-
         def advance(carry):
             state, noise, step = carry
             clock = self.clock(step)
@@ -301,7 +289,7 @@ class _Run:
             return varying((state, noise, step + 1), self.axes)
 
         last = self.step0 + self.setup.steps
-        going = lambda c: bad & ~jnp.any(bad_leaves(c[0])) & (c[2] < last)
+        going = lambda c: bad & all_finite(c[0]) & (c[2] < last)
         state, _, step = jax.lax.while_loop(going, advance, (state, noise, start))
-        leaf = jnp.argmax(bad_leaves(state))
+        leaf = first_not_finite(state)
         return tuple(jnp.where(bad, x, -1).astype(jnp.int32) for x in (step, leaf))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from neurojax.connectivity.event_products import outer, pull, push
-from neurojax.connectivity.spike_list import rows, set_bits_before
+from neurojax.connectivity.event_products import outer, pull, push, push_through
+from neurojax.connectivity.spike_list import BITS, rows, set_bits_before
 
 WORDS, WIDTH, SLOTS, PADS = 3, 8, 20, 8
 ROWS = 32 * WORDS
@@ -57,10 +57,12 @@ def test_sums_are_those_of_a_dense_tensor(table, trials, density):
         pull(y, w, words, targets), np.einsum("rk,brks,bs->br", w0, hot, y), atol=1e-12
     )
     each = np.einsum("br,brks,bs->brk", x, hot, y)
-    np.testing.assert_allclose(
-        outer(x, y, words, targets, per_trial=True)[:, :-1], each, atol=1e-12
-    )
-    np.testing.assert_allclose(outer(x, y, words, targets)[:-1], each.sum(0), atol=1e-12)
+    own = jnp.broadcast_to(w, (trials, *w.shape))
+    np.testing.assert_allclose(outer(own, x, y, words, targets)[:, :-1], w0 + each, atol=1e-12)
+    np.testing.assert_allclose(outer(w, x, y, words, targets)[:-1], w0 + each.sum(0), atol=1e-12)
+    found, through = push_through(y, x, w, words, targets)
+    np.testing.assert_array_equal(found, push(y, x, w, words, targets))
+    np.testing.assert_array_equal(through, w)
     ones = np.einsum("brks->bs", hot[..., :SLOTS].astype(int))
     np.testing.assert_allclose(
         push(jnp.zeros_like(y), 1.0, 1.0, words, targets)[:, :SLOTS], ones, atol=1e-12
@@ -119,7 +121,24 @@ def test_derivatives_of_all_orders(table, modes):
     square = lambda a: jnp.sum(jnp.sin(a))
     check_grads(lambda y, x, w: square(push(y, x, w, words, targets)), (y, x, w), **options)
     check_grads(lambda y, w: square(pull(y, w, words, targets)), (y, w), **options)
-    check_grads(lambda x, y: square(outer(x, y, words, targets)), (x, y), **options)
+    check_grads(lambda w, x, y: square(outer(w, x, y, words, targets)), (w, x, y), **options)
+    through = lambda y, x, w: sum(map(square, push_through(y, x, w, words, targets)))
+    check_grads(through, (y, x, w), **options)
+    check_grads(lambda w: square(push_through(y, x, w, words, targets)[1]), (w,), **options)
+
+
+def summed(v, primitive):
+    """A loss of what two steps of a loop send, with weights that are constants or carried."""
+    words, x, y = v["words"], v["x"], v["y"]
+
+    def step(carry, _):
+        y, w = carry
+        if primitive is push:
+            return (push(jnp.cos(y), x, v["w"], words, v["targets"]), w), None
+        return tuple(push_through(jnp.cos(y), x, w, words, v["targets"])), None
+
+    (y, _), _ = jax.lax.scan(step, (y, v["w"]), None, length=2)
+    return jnp.sum(jnp.sin(y))
 
 
 def test_derivative_by_a_scalar_weight(table):
@@ -152,10 +171,9 @@ def test_vmap_equals_a_loop(table, mapped):
         return (
             push(v["y"], v["x"], v["w"], v["words"], v["targets"]),
             pull(v["y"], v["w"], v["words"], v["targets"]),
-            outer(v["x"], v["y"], v["words"], v["targets"]),
-            jax.grad(lambda w: jnp.sum(push(v["y"], v["x"], w, v["words"], v["targets"]) ** 2))(
-                v["w"]
-            ),
+            outer(v["w"], v["x"], v["y"], v["words"], v["targets"]),
+            jax.grad(lambda w: summed(v | {"w": w}, push))(v["w"]),
+            jax.grad(lambda w: summed(v | {"w": w}, push_through))(v["w"]),
         )
 
     together = jax.vmap(run, in_axes=(axes,))(values)
@@ -163,6 +181,15 @@ def test_vmap_equals_a_loop(table, mapped):
         alone = run({k: values[k][i] if axes[k] == 0 else values[k] for k in values})
         for a, b in zip(together, alone, strict=True):
             np.testing.assert_allclose(a[i], b, atol=1e-12)
+        np.testing.assert_allclose(alone[-1], alone[-2], atol=1e-12)
+    total = lambda values, primitive: jnp.sum(
+        jax.vmap(lambda v: summed(v, primitive), in_axes=(axes,))(values)
+    )
+    slopes = [
+        jax.grad(lambda w, p=p: total(values | {"w": w}, p))(values["w"])
+        for p in (push, push_through)
+    ]
+    np.testing.assert_allclose(*slopes, atol=1e-11)
 
 
 def test_scalars_may_be_mapped_and_vmaps_nested(table):
@@ -199,3 +226,16 @@ def test_list_of_rows():
     found = np.asarray(rows(words, counts, ends, 0, total + 3))
     np.testing.assert_array_equal(found[:total], expected)
     assert (found[total:] == ROWS).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 16, 17, 125])
+def test_the_list_of_rows_is_numpys(n):
+    rng = np.random.default_rng(n)
+    for density in (0.0, 0.03, 0.5, 1.0):
+        set_bits = rng.random((n, BITS)) < density
+        words = jnp.asarray((set_bits << np.arange(BITS)).sum(1).astype(np.uint32))
+        expected = np.flatnonzero(set_bits.ravel())
+        length = len(expected) + 5
+        found = rows(words, *set_bits_before(words), 0, length)
+        np.testing.assert_array_equal(found[: len(expected)], expected)
+        assert (np.asarray(found[len(expected) :]) >= n * BITS).all()
