@@ -24,6 +24,7 @@ so that a delay is a constant part of a target and time turns the ring.
 """
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -356,7 +357,9 @@ def _push_through_transpose(cts, buffer, x, w, words, targets, turn, *, ring):
     ct, through = cts
     asked = [ad.is_undefined_primal(a) for a in (buffer, x, w)]
     where = words, targets, turn if ring else None
-    found = [ad.Zero(a.aval) if u else None for a, u in zip((buffer, x, w), asked, strict=True)]
+    found: list[Any] = [
+        ad.Zero(a.aval) if u else None for a, u in zip((buffer, x, w), asked, strict=True)
+    ]
     if asked[0]:
         found[0] = ct
     if asked[1] and not _is_zero(ct):

@@ -10,7 +10,7 @@ import numpy as np
 import paramax
 from jaxtyping import Array
 
-from neurojax.connectivity.delivery import deliver, in_rows
+from neurojax.connectivity.delivery import deliver_through, in_rows
 from neurojax.connectivity.edges import Edges
 from neurojax.connectivity.pairs import Pairs
 from neurojax.core import (
@@ -306,7 +306,7 @@ class Network(Dynamics):
         for p in self.plastic:
             rules = rules_of(self.projections[p.name])
             V_m = membrane(p, rules, state["populations"])
-            plastic[p.name] = init(p, rules, self._table(owned[p.name]), V_m)
+            plastic[p.name] = init(p, rules, self._table(owned[p.name]), V_m, p.name in release)
         return (
             state
             | ({"release": release} if release else {})
@@ -373,8 +373,22 @@ class Network(Dynamics):
 
         return {name: read(name, own) for name, own in inputs.items()}
 
+    def carried(self):
+        """The weights that synapses have of their own, in the order of the tables."""
+        if self.tables is None:
+            return ()
+        learning = {p.name for p in self.plastic}
+        return tuple(
+            None if plan.owner in learning or table.ndim < 2 else table
+            for plan, table in zip(self.plans, self.tables, strict=True)
+        )
+
     def step(self, state, inputs, clock: Clock):
         """Step all populations with the impulses that arrive now, then send their spikes off."""
+        return self.step_carrying(state, inputs, clock, ())[:2]
+
+    def step_carrying(self, state, inputs, clock: Clock, carried):
+        """`step`, with the weights that the loop over time carries."""
         layout, inbox = self.layout, state["inbox"]
         places = layout.size * layout.steps * bool(self.plans)
         if inbox.shape != (places,):
@@ -407,7 +421,7 @@ class Network(Dynamics):
             new["populations"] |= moved
             outputs |= output.parts
         if not self.plans:
-            return new | {"inbox": inbox}, Output(parts=outputs)
+            return new | {"inbox": inbox}, Output(parts=outputs), carried
         # everything has read the inbox before it is cleared in place
         new["populations"], inbox = jax.lax.optimization_barrier((new["populations"], inbox))
         inbox = _inbox.cleared(inbox, clock.step, layout.size, layout.steps)
@@ -417,10 +431,11 @@ class Network(Dynamics):
             own = learning[p.name]
             V_m = membrane(p, own.rules, new["populations"])
             own.fire(joined(p.sources), joined(p.targets), V_m)
-        new |= self._send(state, outputs, words, inbox, clock, learning)
+        sent, carried = self._send(state, outputs, words, inbox, clock, learning, carried)
+        new |= sent
         if learning:
             new["plasticity"] = {name: step.state() for name, step in learning.items()}
-        return new, Output(parts={name: outputs[name] for name in self.populations})
+        return new, Output(parts={name: outputs[name] for name in self.populations}), carried
 
     # -- one step ----------------------------------------------------------------------------
 
@@ -468,15 +483,14 @@ class Network(Dynamics):
             outputs[name] = Output(spikes, old.values, old.parts)
         return outputs, words
 
-    def _send(self, state, outputs, words, inbox, clock: Clock, learning) -> dict[str, Any]:
+    def _send(self, state, outputs, words, inbox, clock: Clock, learning, carried):
         """Deliver the spikes into the inbox."""
         layout, release = self.layout, {}
+        through: list[Any] = list(carried) if carried else [None] * len(self.plans)
         turn = _inbox.turn(clock.step, layout.size, layout.steps)
         tables = [self._table(p) for p in self.plans] if self.tables is None else self.tables
-        for plan, table in zip(self.plans, tables, strict=True):
+        for i, (plan, table) in enumerate(zip(self.plans, tables, strict=True)):
             if plan.owner in learning:
-                if learning[plan.owner].plan.axonal:
-                    continue  # its spikes were delivered when they arrived
                 table = learning[plan.owner].w
             names = [name for name, _ in plan.sources]
             spikes: list[SpikeOutput] = [outputs[name].spikes for name in names]
@@ -487,8 +501,15 @@ class Network(Dynamics):
                 amplitude, release[plan.owner] = self._released(
                     synapses, plan, state["release"][plan.owner], spikes, clock
                 )
-            inbox = deliver(inbox, amplitude, table, own, plan.targets, turn, spikes)
-        return {"inbox": inbox} | ({"release": release} if release else {})
+            if plan.owner in learning and learning[plan.owner].plan.axonal:
+                # spikes are delivered when they arrive, with the amplitude that they have now
+                learning[plan.owner].send(amplitude)
+                continue
+            inbox, through[i] = deliver_through(
+                inbox, amplitude, table, through[i], own, plan.targets, turn, spikes
+            )
+        sent = {"inbox": inbox} | ({"release": release} if release else {})
+        return sent, tuple(through) if carried else carried
 
     def _released(self, synapses: Synapses, plan: Plan, state, spikes, clock: Clock):
         """The amplitude of each row for a projection with release, and its new state."""

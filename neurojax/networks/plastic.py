@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import paramax
-from jaxtyping import Array
+from jaxtyping import Array, UInt32
 
 from neurojax.connectivity.delivery import in_rows
 from neurojax.connectivity.event_products import push
@@ -44,21 +44,27 @@ Words = dict[str, Array]
 class PlasticPlan(eqx.Module):
     """Where the synapses of a plastic projection stand, and how its spikes travel.
 
+    Where synapses have several delays, the side that they are on has its rows once for each of
+    them, as if every neuron had that many axons (or dendrites): what waits, the traces and the
+    tables then are those of one delay.
+
     Arguments:
         where: the synapses of each target.
+        used: packed words of the rows with synapses; `None` with one delay for all.
         name: of the projection.
         sources: populations of the presynaptic side, whose words make the rows.
         targets: populations of the postsynaptic side.
-        steps: delay.
+        delays: the different delays, in steps, from the shortest to the longest.
         axonal: whether the delay is on the axon.
         dt: ms.
     """
 
     where: Where
+    used: UInt32[Array, " words"] | None
     name: str = eqx.field(static=True)
     sources: tuple[str, ...] = eqx.field(static=True)
     targets: tuple[str, ...] = eqx.field(static=True)
-    steps: int = eqx.field(static=True)
+    delays: tuple[int, ...] = eqx.field(static=True)
     axonal: bool = eqx.field(static=True)
     dt: float = eqx.field(static=True)
 
@@ -77,13 +83,21 @@ def is_axonal(synapses: Synapses) -> bool:
     return bool(rules) and rules[0].delay == "axonal"
 
 
+def delays_of(synapses: Synapses, dt: float) -> tuple[np.ndarray, np.ndarray]:
+    """The different delays of a projection in steps of `dt` ms, and which one each synapse has."""
+    steps = synapses.delay_steps(dt)
+    if not steps.size:
+        return np.ones(1, np.int32), steps
+    return np.unique(steps, return_inverse=True)
+
+
 def check(s: Synapses) -> None:
     """What a plastic projection cannot be.
 
     Raises:
         TypeError: if `plasticity` is no rule.
-        ValueError: if rules disagree about the delay, delays differ between synapses, or weights
-            lie outside the bounds.
+        ValueError: if rules disagree about the delay, delays lie between steps, or weights lie
+            outside the bounds.
     """
     rules, name = rules_of(s), f"projection {s.name!r}"
     for rule in rules:
@@ -99,14 +113,9 @@ def check(s: Synapses) -> None:
         )
     if not rules:
         return
-    if s.interpolate or (s.fixed_delay is not None and np.unique(s.fixed_delay.value).size > 1):
+    if s.interpolate:
         raise ValueError(
-            f"{name} is plastic and needs one delay for all its synapses: give delay= a number, or "
-            "make one projection for each delay"
-        )
-    if s.release is not None and is_axonal(s):
-        raise ValueError(
-            f"{name} has release and plasticity: this needs delay='dendritic' in the rule"
+            f"{name} is plastic and needs delays of whole steps: leave interpolate=True out"
         )
     weight = paramax.unwrap(s.weight)
     for rule in rules:
@@ -141,15 +150,35 @@ def compile_plastic(synapses: dict[str, Synapses], plans, sources, dt: float, ro
             continue
         used = {name for name, _ in s.target}
         targets = tuple((name, n) for name, n in sources if name in used)
-        steps = int(s.delay_steps(dt).max(initial=1))
+        delays, which = delays_of(s, dt)
+        axonal, several = is_axonal(s), len(delays) > 1
         rows = rows_of(targets)
-        row = np.concatenate([pick(rows[name], part) for name, part in s.target])
-        where = _where(plan, row[s.edges.post], sum(-(-n // BITS) for _, n in targets) * BITS)
+        row = np.concatenate([pick(rows[name], part) for name, part in s.target])[s.edges.post]
+        height = sum(-(-n // BITS) for _, n in targets) * BITS
+        if several and not axonal:
+            row, height = row + which * height, height * len(delays)
+        where = _where(plan, row, height)
+        used = None
+        if several:
+            rows_used = plan.places[plan.owner][0] // plan.targets.shape[1] if axonal else row
+            used = _words_of(np.asarray(rows_used), plan.targets.shape[0] - 1 if axonal else height)
         names = lambda side: tuple(name for name, _ in side)
         found.append(
-            PlasticPlan(where, s.name, names(plan.sources), names(targets), steps, is_axonal(s), dt)
-        )
+            PlasticPlan(
+                where, used, s.name, names(plan.sources), names(targets), tuple(delays.tolist()),
+                axonal, dt,
+            )
+        )  # fmt: skip
     return tuple(found)
+
+
+def _words_of(rows: np.ndarray, height: int) -> Array:
+    """Packed words with the bits of some rows set."""
+    bits = np.zeros(height, np.uint32)
+    bits[rows] = 1
+    shifted = bits.reshape(-1, BITS) << np.arange(BITS, dtype=np.uint32)
+    words = np.bitwise_or.reduce(shifted, axis=1)
+    return jnp.asarray(words)
 
 
 def _where(plan, post: np.ndarray, height: int) -> Where:
@@ -157,7 +186,8 @@ def _where(plan, post: np.ndarray, height: int) -> Where:
     shape = plan.targets.shape
     if shape[0] * shape[1] >= 2**31:
         raise ValueError(
-            f"projection {plan.owner!r} has too many plastic synapses for 32-bit places; split it"
+            f"projection {plan.owner!r} has too many plastic synapses, or too many different "
+            "delays, for 32-bit places; split it, or round its delays to fewer values"
         )
     flat = np.asarray(plan.places[plan.owner][0]).astype(np.int32)
     posts = np.full(shape, height, np.int32)
@@ -203,15 +233,18 @@ def membrane(plan: PlasticPlan, rules: Rules, states: dict[str, Any]) -> Array |
     return jnp.pad(jnp.concatenate([in_rows(states[name]["V_m"]) for name in plan.targets]), (0, 1))
 
 
-def init(plan: PlasticPlan, rules: Rules, table: Array, V_m: Array | None) -> dict[str, Any]:
-    """The state of a plastic projection before the first step."""
+def init(
+    plan: PlasticPlan, rules: Rules, table: Array, V_m: Array | None, releases: bool
+) -> dict[str, Any]:
+    """The state of a plastic projection, which may have release too, before the first step."""
     kind = table.dtype
     full = lambda values, shape: {n: jnp.full(shape, v, kind) for n, v in values.items()}
     rows, targets = table.shape[0], plan.where.incoming.shape[0]
-    waiting = (rows if plan.axonal else targets) // BITS
+    longest = plan.delays[-1]
+    waiting = ((rows if plan.axonal else targets) - 1) // len(plan.delays)
     state = {
         "weights": table,
-        "under_way": jnp.zeros(plan.steps * waiting, jnp.uint32),
+        "under_way": jnp.zeros(longest * (waiting // BITS), jnp.uint32),
         "rules": [
             {
                 "pre": full(rule.init_pre(), (rows,)),
@@ -230,7 +263,9 @@ def init(plan: PlasticPlan, rules: Rules, table: Array, V_m: Array | None) -> di
         }
         own |= {"past": past} if past else {}
     if V_m is not None and not plan.axonal:
-        state["membrane"] = jnp.tile(V_m.astype(kind), plan.steps)
+        state["membrane"] = jnp.tile(V_m[:-1].astype(kind), longest)
+    if releases and plan.axonal:
+        state["released"] = jnp.zeros(longest * waiting, kind)
     return state
 
 
@@ -269,8 +304,10 @@ class PlasticStep:
         # moved in place, once: else XLA does it again wherever they are read, on a copy
         self.pre, self.post = jax.lax.optimization_barrier((self.pre, self.post))
         self.past = [own.get("past", {}) for own in state["rules"]]
-        self.membrane = state.get("membrane")
-        self.ring, self.due = self._take(state["under_way"], plan.steps)
+        self.membrane, self.released = state.get("membrane"), state.get("released")
+        self.ring, self.due = self._taken(state["under_way"])
+        # rows without synapses have traces, which move, but no events
+        self.listed = self.due if plan.used is None else self.due & plan.used
 
     def _moving(self) -> Moving:
         return Moving(self.rules, self.w, self.synapses, self.pre, self.post, self.shared)
@@ -283,8 +320,12 @@ class PlasticStep:
         """The inbox with the spikes that arrive in this step; nothing with a dendritic delay."""
         if not self.plan.axonal:
             return inbox
-        self._at("at_pre", self.due)
-        inbox = push(inbox[None], 1.0, self.w, self.due[None], targets, turn)[0]
+        self._at("at_pre", self.listed)
+        amplitude: Any = 1.0
+        if self.released is not None:
+            self.released, found = self._taken(self.released)
+            amplitude = found[None]
+        inbox = push(inbox[None], amplitude, self.w, self.listed[None], targets, turn)[0]
         # read before later events change it: else XLA keeps a copy
         inbox, self.w = jax.lax.optimization_barrier((inbox, self.w))
         return inbox
@@ -295,17 +336,25 @@ class PlasticStep:
             self._at("at_post", post)
             self._sense(V_m, post)
             self._after(self.due, post)
-            self.ring = self._queued(self.ring, pre, self.plan.steps)
+            self.ring = self._queued(self.ring, pre, self.plan.delays[-1])
         else:
-            self._at("at_post", self.due)
+            self._at("at_post", self.listed)
             self._at("at_pre", pre)
             if V_m is not None and self.membrane is not None:
-                ring, due = self._take(self.membrane, self.plan.steps)
-                self.membrane, V_m = self._queued(ring, V_m, self.plan.steps), due
+                ring, due = self._taken(self.membrane)
+                self.membrane = self._queued(ring, V_m[:-1], self.plan.delays[-1])
+                V_m = jnp.pad(due, (0, 1))
             self._sense(V_m, self.due)
             self._after(pre, self.due)
-            self.ring = self._queued(self.ring, post, self.plan.steps)
+            self.ring = self._queued(self.ring, post, self.plan.delays[-1])
         self._settle()
+
+    def send(self, amplitude) -> None:
+        """Let the amplitudes of spikes wait on their axons like the spikes, where they differ."""
+        if self.released is None:
+            return
+        amplitude = amplitude.astype(self.released.dtype)
+        self.released = self._queued(self.released, amplitude, self.plan.delays[-1])
 
     def _sense(self, V_m: Array | None, post: Array) -> None:
         if V_m is None:
@@ -353,6 +402,15 @@ class PlasticStep:
         """A ring over some steps, and what was put in so many steps ago."""
         return _inbox.take(ring, self.clock.step, ring.shape[0] // steps, steps)
 
+    def _taken(self, ring: Array) -> tuple[Array, Array]:
+        """A ring over the longest delay, and what was put in each of the delays ago."""
+        longest, delays = self.plan.delays[-1], self.plan.delays
+        if len(delays) == 1:
+            return self._take(ring, longest)
+        ago = (self.clock.step - jnp.asarray(delays)) % longest
+        found = ring.reshape(longest, -1).at[ago].get(mode="promise_in_bounds").ravel()
+        return jax.lax.optimization_barrier((ring, found))
+
     def _queued(self, ring: Array, new: Array, steps: int) -> Array:
         if steps == 1:
             return new
@@ -379,5 +437,6 @@ class PlasticStep:
             dict(zip(names, part, strict=True)) | ({"past": past} if past else {})
             for part, past in zip(parts, self.past, strict=True)
         ]
-        membrane = {} if self.membrane is None else {"membrane": self.membrane}
-        return {"weights": self.w, "under_way": self.ring, "rules": rules} | membrane
+        waiting = {"membrane": self.membrane, "released": self.released}
+        waiting = {name: ring for name, ring in waiting.items() if ring is not None}
+        return {"weights": self.w, "under_way": self.ring, "rules": rules} | waiting

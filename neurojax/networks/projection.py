@@ -33,7 +33,8 @@ class Projection(eqx.Module):
         release: short-term dynamics of the presynaptic terminals, such as
             `nj.synapses.TsodyksMarkram(...)`.
         plasticity: a learning rule of `nj.plasticity`, or a list of rules that act one after the
-            other. Needs one delay for all synapses.
+            other. Delays of one synapse each are possible; the cost grows with the number of
+            different ones.
         interpolate: let delays lie between steps: each spike is split over the two nearest steps,
             so that a gradient by the delay exists; the delays become a parameter.
         name: default `"source->target:port"`.

@@ -12,6 +12,7 @@ from neurojax.core import SimState, as_parameter
 
 from .plan import compile_plans, compile_plasticity
 from .plastic import rules_of
+from .synapses import Fixed
 
 
 def rewired(network, state, projection: str, edges: Edges, origin: np.ndarray, weight: float):
@@ -25,11 +26,19 @@ def rewired(network, state, projection: str, edges: Edges, origin: np.ndarray, w
             f"projection {projection!r} has {len(old.edges)} synapses and keeps this number, got "
             f"{len(edges)} edges and origin of shape {origin.shape}"
         )
+    several = old.fixed_delay is not None and old.fixed_delay.value.ndim
+    if several and len(np.unique(origin[origin >= 0])) < np.sum(origin >= 0):
+        raise ValueError(
+            f"projection {projection!r} has a delay for each synapse, so origin must name an old "
+            "synapse once at most"
+        )
     bare = state.state if isinstance(state, SimState) else state
     kept = jnp.asarray(origin >= 0)
     from_old = jnp.asarray(np.maximum(origin, 0))
     present = jnp.where(kept, network.weights(bare, projection)[from_old], weight)
-    synapses = dataclasses.replace(old, edges=edges, weight=as_parameter(present))
+    synapses = dataclasses.replace(
+        old, edges=edges, weight=as_parameter(present), fixed_delay=_delays(old, origin)
+    )
     projections = network.projections | {projection: synapses}
     dt = network.layout.dt
     layout, plans = compile_plans(projections, network.sizes, dt)
@@ -60,6 +69,17 @@ def rewired(network, state, projection: str, edges: Edges, origin: np.ndarray, w
     ]
     bare = bare | {"plasticity": bare["plasticity"] | {projection: learnt}}
     return new, dataclasses.replace(state, state=bare) if isinstance(state, SimState) else bare
+
+
+def _delays(old, origin: np.ndarray):
+    """Synapses keep their delays; new ones have those of the synapses that they replace."""
+    fixed = old.fixed_delay
+    if fixed is None or fixed.value.ndim == 0:
+        return fixed
+    gone = np.setdiff1d(np.arange(len(origin)), origin)
+    source = origin.copy()
+    source[origin < 0] = gone[: np.sum(origin < 0)]
+    return Fixed(fixed.value[source])
 
 
 def _plan(network, projection: str):

@@ -35,6 +35,10 @@ class Clopath(AbstractRule):
     ms. For a neuron with a spike of its own (Hodgkin-Huxley) give `t_clamp=0`. The filters start at
     `theta_minus`.
 
+    NEST's `clopath_synapse` is `delay="dendritic"` without `u_ref` (`A_LTD_const=True`); most of
+    the parameters stand at its neurons, which solve the filters within the step. For
+    `A_LTD_const=False` NEST filters $\bar u_-$ itself where we filter the depolarisation.
+
     Arguments:
         A_LTD: amplitude of depression, in the unit of the weight per mV.
         A_LTP: amplitude of potentiation, in the unit of the weight per mV^2.

@@ -26,6 +26,10 @@ class InhibitorySTDP(AbstractRule):
     absolute values; for negative weights (currents) give a negative `eta`, and bounds below zero.
     A pair at exactly the same time changes nothing.
 
+    NEST's `vogels_sprekeler_synapse` is `delay="dendritic"`, with its alpha = $2 \rho_0 \tau$ and
+    the time constant of the neuron, `tau_minus`, equal to tau. At a presynaptic spike it bounds the
+    weight after the first term and again after the second; here the change is one, as published.
+
     Arguments:
         eta: learning rate, in the unit of the weight.
         rho0: target rate of the postsynaptic neurons, Hz.

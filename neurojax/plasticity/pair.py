@@ -51,8 +51,21 @@ class PairSTDP(AbstractRule):
         w_0: reference weight for `"power_law"`.
         delay: `"axonal"` or `"dendritic"`, see `AbstractRule`.
 
-    NEST's `stdp_synapse` is `delay="dendritic", dependence="gutig"` with A_plus = lambda Wmax and
-    A_minus = alpha lambda Wmax.
+    NEST's synapses have `delay="dendritic"`, `w_max` = Wmax, and `tau_minus` is a parameter of the
+    postsynaptic neuron:
+
+    | NEST | here |
+    |---|---|
+    | `stdp_synapse` | `dependence="gutig"`, A_plus = lambda Wmax, A_minus = alpha lambda Wmax |
+    | `stdp_nn_symm_synapse` | the same with `interaction="nearest"` |
+    | `stdp_nn_pre_centered_synapse` | `interaction="presynaptic_centred"` |
+    | `stdp_nn_restr_synapse` | `interaction="restricted"` |
+    | `stdp_pl_synapse_hom` | `dependence="power_law"`, A_plus = lambda, A_minus = alpha lambda |
+
+    Two differences: the first and the last of the nearest-neighbour schemes of NEST begin as if the
+    presynaptic neuron had fired at time 0; and where both spikes come at the same time,
+    `stdp_nn_restr_synapse` depresses by an earlier postsynaptic spike though a presynaptic one came
+    after it.
 
     Raises:
         ValueError: for an unknown name, a time constant that is not positive, or a dependence

@@ -28,12 +28,21 @@ class AbstractRule(eqx.Module):
     A rule of the membrane potential overrides `sense`, and `active` and `while_active` where
     weights move between events: the cost follows the number of neurons that are active in a step.
 
-    Where the delay d of the projection lies decides when the spikes act at the synapse. A
-    presynaptic spike at $t$ acts at $t + d$ with `delay="axonal"`, at $t$ with `"dendritic"`; a
-    postsynaptic one (and the membrane potential) at $t$ and $t + d$. A spike transmits the weight
-    that it finds after the change that it makes itself. If both events of a synapse come at the
-    same time, the presynaptic one goes first with an axonal delay, the postsynaptic one with a
-    dendritic delay.
+    Where the delay d of the synapse lies decides when the spikes act on it. A presynaptic spike at
+    $t$ acts at $t + d$ with `delay="axonal"`, at $t$ with `"dendritic"`; a postsynaptic one (and
+    the membrane potential) at $t$ and $t + d$. A spike transmits the weight that it finds after the
+    change that it makes itself. If both events of a synapse come at the same time, the presynaptic
+    one goes first with an axonal delay, the postsynaptic one with a dendritic delay.
+
+    NEST's synapses are those of `"dendritic"`, and change their weights at presynaptic spikes only:
+    what they show between these is out of date. Brian2's `delay` is `"axonal"`. In the equations of
+    its handbook (`ge += w; Apre += dApre; w = clip(w + Apost, 0, gmax)`) a spike transmits the
+    weight before its own change, and of two spikes at exactly the same time the postsynaptic one
+    sees the trace of the presynaptic one.
+
+    Synapses may have different delays. Then the side that they are on has its traces once for each
+    of them, and an event of a neuron is one for each of them: the cost grows with the number of
+    different delays (in steps), so round continuous ones to a few.
 
     Derivatives by weights and parameters of the rule are exact at the given spikes. The surrogate
     slope of a spike acts through what it delivers with a dendritic delay only.

@@ -27,6 +27,11 @@ class ThreeFactorSTDP(AbstractRule):
     are applied then. `net.weights` and recorders see the weights up to date. Three numbers per
     synapse are kept.
 
+    NEST's `stdp_dopamine_synapse` is `delay="dendritic"`, tau_e = tau_c, and M = n - b, where n
+    rises by 1/tau_n at a dopamine spike and decays with tau_n. M is constant within a step here:
+    give the mean of n over it (`nj.inputs.Sampled`). Compare with NEST where its shortest delay
+    (`min_delay`) is one step: the weights of this synapse change with it.
+
     Arguments:
         A_plus: amplitude of potentiation, in the unit of the weight.
         A_minus: amplitude of depression.

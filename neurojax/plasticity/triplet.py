@@ -23,7 +23,8 @@ class TripletSTDP(AbstractRule):
 
     with $r_2$ and $o_2$ as they were before the spike. With A3_minus = 0 and A2_plus = 0 this is
     the minimal model for the visual cortex, with A3_minus = 0 that for the hippocampus. The
-    defaults are the full model of the visual cortex with all spikes.
+    defaults are the full model of the visual cortex with all spikes. NEST's `stdp_triplet_synapse`
+    is `delay="dendritic"`, with `tau_minus` and `tau_minus_triplet` ($\tau_y$) of the neuron.
 
     Arguments:
         A2_plus: amplitude of pairs that potentiate, in the unit of the weight.

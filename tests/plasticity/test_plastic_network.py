@@ -197,14 +197,12 @@ def test_what_cannot_be_plastic_is_refused():
 
     with pytest.raises(TypeError, match=r"plasticity of projection .* such as PairSTDP"):
         make("stdp")
-    with pytest.raises(ValueError, match="one delay for all its synapses"):
-        make(P.PairSTDP(), delay=np.array([0.1, 0.2]))
+    with pytest.raises(ValueError, match="needs delays of whole steps"):
+        make(P.PairSTDP(), delay=np.array([0.1, 0.2]), interpolate=True)
     with pytest.raises(ValueError, match="must agree about delay="):
         make([P.PairSTDP(), P.SynapticScaling(delay="dendritic")])
     with pytest.raises(ValueError, match=r"lie between -1 and -1.*w_min=0"):
         make(P.PairSTDP(), weight=-1.0)
-    with pytest.raises(ValueError, match="delay='dendritic' in the rule"):
-        make(P.PairSTDP(), release=nj.synapses.TsodyksMarkram())
     with pytest.raises(nj.UnknownNameError, match="no projection 'x'"):
         make(P.PairSTDP()).weights({}, "x")
 
