@@ -176,21 +176,26 @@ def fixed_points(n, starts, scipy_starts):
     }
 
 
-def task_rates(count):
-    """Trials per second of processor time of each task."""
+def task_rates():
+    """Trials per second of processor time of each task.
+
+    As many at a time as a batch has: of many more the time goes into new memory for the results.
+    """
     import jax
 
     import neurojax as nj
 
     rates = {}
-    for name in ("PerceptualDecision", "ContextDecision", "FlipFlop", "DelayedMatchToSample"):
-        task = getattr(nj.tasks, name)()
-        draw = jax.jit(lambda key, task=task: task.trials(key, count))
+    quick = ("PerceptualDecision", "ContextDecision", "FlipFlop", "DelayedMatchToSample")
+    for name in (*quick, "MackeyGlass", "Lorenz"):
+        task, count = getattr(nj.tasks, name)(), 20_000 if name in quick else 512
+        draw = jax.jit(lambda key, task=task, count=count: task.trials(key, count))
         jax.block_until_ready(draw(jax.random.key(0)))
         begun = time.process_time()
-        for seed in range(3):
+        runs = 3 if name in quick else 20
+        for seed in range(runs):
             jax.block_until_ready(draw(jax.random.key(seed)))
-        rates[name] = 3 * count / (time.process_time() - begun)
+        rates[name] = runs * count / (time.process_time() - begun)
     return rates
 
 
@@ -258,7 +263,7 @@ def main():
         "training": training(pythons, core, size, options.repeats),
         "force": force(1000, 500, options.repeats),
         "fixed_points": fixed_points(256, 1000, 50),
-        "trials_per_s": task_rates(20_000),
+        "trials_per_s": task_rates(),
     }
     found["bars"] = bars(found)
     if options.json:

@@ -55,6 +55,8 @@ def sign_kept(weights, signs) -> Any:
         True
     """
     weights = as_parameter(weights)
+    if known(signs) and not np.all(np.isin(np.asarray(signs), (-1, 0, 1))):
+        raise ValueError(f"signs must be -1, 0 (free) or 1, got {np.unique(np.asarray(signs))}")
     signs = jnp.broadcast_to(jnp.asarray(signs, weights.dtype), weights.shape)
     if known(weights, signs) and bool(jnp.any(weights * signs < 0)):
         raise ValueError("sign_kept: some weights have not the sign that they should keep")

@@ -69,6 +69,11 @@ def drawn_recurrent(weights, key, n: int) -> Any:
     """Weights given as an array, a wrapper or a way to draw them."""
     if isinstance(weights, AbstractWeights):
         return weights.draw(key, n)
+    if isinstance(weights, str | type):
+        raise TypeError(
+            "recurrent must be an array, or a way to draw one such as nj.circuits.Orthogonal(), "
+            f"got {weights!r}"
+        )
     weights = weights if isinstance(weights, _FACTORED) else as_parameter(weights)
     check_shape("recurrent", weights, (n, n))
     return weights
@@ -100,7 +105,7 @@ def drawn_feedback(feedback, key, shape: tuple[int, int]) -> Any:
 
 def channels(circuit: Any) -> int:
     """The number of input channels of a circuit."""
-    weights = unwrap(circuit).input
+    weights = getattr(unwrap(circuit), "input", None)
     return 0 if weights is None else weights.shape[1]
 
 

@@ -31,6 +31,8 @@ import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
+from neurojax.core.tracing import alike
+
 from .spike_list import BITS, rows, set_bits_before
 
 
@@ -42,7 +44,7 @@ def push(buffer, x, w, words, targets, turn=None, every_row: bool = False):
     """
     x, w = (jnp.asarray(a, buffer.dtype) for a in (x, w))
     turn, ring = _turn(turn)
-    return _push_p.bind(buffer, x, w, words, targets, turn, ring=ring, every_row=every_row)
+    return _bind(_push_p, buffer, x, w, words, targets, turn, ring=ring, every_row=every_row)
 
 
 def pull(y, w, words, targets, turn=None, every_row: bool = False):
@@ -52,14 +54,14 @@ def pull(y, w, words, targets, turn=None, every_row: bool = False):
     """
     turn, ring = _turn(turn)
     w = jnp.asarray(w, y.dtype)
-    return _pull_p.bind(y, w, words, targets, turn, ring=ring, every_row=every_row)
+    return _bind(_pull_p, y, w, words, targets, turn, ring=ring, every_row=every_row)
 
 
 def push_through(buffer, x, w, words, targets, turn=None):
     """`push` with a table of weights, and the same table."""
     x, w = (jnp.asarray(a, buffer.dtype) for a in (x, w))
     turn, ring = _turn(turn)
-    return _push_through_p.bind(buffer, x, w, words, targets, turn, ring=ring)
+    return _bind(_push_through_p, buffer, x, w, words, targets, turn, ring=ring)
 
 
 def outer(table, x, y, words, targets, turn=None):
@@ -69,7 +71,16 @@ def outer(table, x, y, words, targets, turn=None):
     """
     turn, ring = _turn(turn)
     x, y = (jnp.asarray(a, table.dtype) for a in (x, y))
-    return _outer_p.bind(table, x, y, words, targets, turn, ring=ring)
+    return _bind(_outer_p, table, x, y, words, targets, turn, ring=ring)
+
+
+def _bind(primitive, *operands, **how):
+    """The primitive, with operands of one type inside `shard_map`.
+
+    What all devices share is cast to what differs between them, and derivatives by it are summed
+    over the devices there.
+    """
+    return primitive.bind(*alike(operands), **how)
 
 
 def _turn(turn):
@@ -116,7 +127,8 @@ class _Events:
             return first + self.length, value
 
         more = lambda carry: carry[0] < total
-        return jax.lax.while_loop(more, one, (jnp.zeros((), jnp.int32), start))[1]
+        start, _ = alike((start, total))  # tables of zeros do not know where they are
+        return jax.lax.while_loop(more, one, (jnp.zeros_like(total), start))[1]
 
     def gather(self, table, trial, row):
         """Rows of a table [row, k] or [trial, row, k], each by one contiguous read."""
@@ -218,32 +230,29 @@ def _outer(table, x, y, words, targets, turn, *, ring):
 # -- shapes and compilation ----------------------------------------------------------------------
 
 
-def _like(shape, *operands):
-    """An abstract array of the operands' kind (precision; axes of a mesh over which it varies)."""
-    first = operands[0]
-    vary = frozenset().union(*(getattr(a, "vma", None) or frozenset() for a in operands))
-    found = first.update(shape=shape)
-    return found.update(vma=vary) if hasattr(first, "vma") else found
+def _like(shape, first):
+    """An abstract array of another shape, of the same precision and kind."""
+    return first.update(shape=shape)
 
 
 @_push_p.def_abstract_eval
 def _(buffer, *others, ring, every_row):
-    return _like(buffer.shape, buffer, *others)
+    return _like(buffer.shape, buffer)
 
 
 @_pull_p.def_abstract_eval
 def _(y, w, words, targets, turn, *, ring, every_row):
-    return _like((words.shape[0], BITS * words.shape[1]), y, w, words, targets, turn)
+    return _like((words.shape[0], BITS * words.shape[1]), y)
 
 
 @_outer_p.def_abstract_eval
 def _(table, *others, ring):
-    return _like(table.shape, table, *others)
+    return _like(table.shape, table)
 
 
 @_push_through_p.def_abstract_eval
 def _(buffer, x, w, *others, ring):
-    return [_like(buffer.shape, buffer, x, w, *others), w]
+    return [_like(buffer.shape, buffer), w]
 
 
 for _primitive, _function, _static in (
@@ -269,38 +278,38 @@ def _trilinear_jvp(primitive, primals, tangents, **how):
     """The JVP of a primitive that adds a product of its second and third operand to its first."""
     start, a, b, *where = primals
     dstart, da, db = tangents[:3]
-    value = primitive.bind(*primals, **how)
+    value = _bind(primitive, *primals, **how)
     if _is_zero(da) and _is_zero(db):
         return value, ad.Zero(jax.typeof(value)) if _is_zero(dstart) else dstart
     moved = jnp.zeros_like(start) if _is_zero(dstart) else dstart
     if not _is_zero(da):
-        moved = primitive.bind(moved, da, b, *where, **how)
+        moved = _bind(primitive, moved, da, b, *where, **how)
     if not _is_zero(db):
-        moved = primitive.bind(moved, a, db, *where, **how)
+        moved = _bind(primitive, moved, a, db, *where, **how)
     return value, moved
 
 
 def _push_through_jvp(primals, tangents, *, ring):
     buffer, x, w, *where = primals
     dbuffer, dx, dw = tangents[:3]
-    value = _push_through_p.bind(*primals, ring=ring)
+    value = _bind(_push_through_p, *primals, ring=ring)
     if _is_zero(dbuffer):
         dbuffer = jnp.zeros_like(buffer)
     if not _is_zero(dx):
-        dbuffer = _push_p.bind(dbuffer, dx, w, *where, ring=ring, every_row=False)
+        dbuffer = _bind(_push_p, dbuffer, dx, w, *where, ring=ring, every_row=False)
     if _is_zero(dw):
         return value, [dbuffer, dw]
-    return value, _push_through_p.bind(dbuffer, x, dw, *where, ring=ring)
+    return value, _bind(_push_through_p, dbuffer, x, dw, *where, ring=ring)
 
 
 def _bilinear_jvp(primitive, primals, tangents, **parameters):
     """The JVP of a primitive that is linear in each of its first two operands."""
-    value = primitive.bind(*primals, **parameters)
+    value = _bind(primitive, *primals, **parameters)
     moved = ad.Zero(jax.typeof(value))
     for i in range(2):
         if not _is_zero(tangents[i]):
             operands = [*primals[:i], tangents[i], *primals[i + 1 :]]
-            part = primitive.bind(*operands, **parameters)
+            part = _bind(primitive, *operands, **parameters)
             moved = part if _is_zero(moved) else moved + part
     return value, moved
 
@@ -454,7 +463,7 @@ def _push_batch(operands, axes, **how):
         joining.scalar,
     ]  # fmt: skip
     joined = [f(a, axis) for f, a, axis in zip(by_kind, operands, axes, strict=True)]
-    return joining.split(_push_p.bind(*joined, **how)), 0
+    return joining.split(_bind(_push_p, *joined, **how)), 0
 
 
 def _pull_batch(operands, axes, **how):
@@ -463,7 +472,7 @@ def _pull_batch(operands, axes, **how):
         joining.trial_axis, joining.table, joining.trial_axis, joining.table, joining.scalar,
     ]  # fmt: skip
     joined = [f(a, axis) for f, a, axis in zip(by_kind, operands, axes, strict=True)]
-    return joining.split(_pull_p.bind(*joined, **how)), 0
+    return joining.split(_bind(_pull_p, *joined, **how)), 0
 
 
 def _push_through_batch(operands, axes, *, ring):
@@ -474,7 +483,7 @@ def _push_through_batch(operands, axes, *, ring):
         joining.scalar,
     ]  # fmt: skip
     joined = [f(a, axis) for f, a, axis in zip(by_kind, operands, axes, strict=True)]
-    value, through = _push_through_p.bind(*joined, ring=ring)
+    value, through = _bind(_push_through_p, *joined, ring=ring)
     if axis is None and w.ndim == 2:
         return [joining.split(value), through], [0, None]
     if axis is not None and w.ndim == 3 and joining.trials == 1:
@@ -491,11 +500,13 @@ def _outer_batch(operands, axes, *, ring):
     joined = [f(a, axis) for f, a, axis in zip(by_kind, operands[1:], axes[1:], strict=True)]
     own = len(_unmapped_shape(table, axis)) == 3  # one table for each of the trials before
     if own:
-        return joining.split(_outer_p.bind(joining.trial_axis(table, axis), *joined, ring=ring)), 0
+        return joining.split(
+            _bind(_outer_p, joining.trial_axis(table, axis), *joined, ring=ring)
+        ), 0
     if joining.trials == 1:
-        return _outer_p.bind(joining.new_axis(table, axis), *joined, ring=ring), 0
+        return _bind(_outer_p, joining.new_axis(table, axis), *joined, ring=ring), 0
     shape = (joining.size * joining.trials, *_unmapped_shape(table, axis))
-    value = joining.split(_outer_p.bind(jnp.zeros(shape, table.dtype), *joined, ring=ring))
+    value = joining.split(_bind(_outer_p, jnp.zeros(shape, table.dtype), *joined, ring=ring))
     return joining.new_axis(table, axis) + jnp.sum(value, axis=1), 0
 
 

@@ -6,21 +6,20 @@ from typing import Any
 import numpy as np
 
 from neurojax.core.random import AbstractDistribution
+from neurojax.core.tracing import is_traced
 
 from .dale import Dale
 from .edges import Edges, per_edge
 
 
-def synapse_values(
-    spec: Any, edges: Edges, rng: np.random.Generator, name: str = "weight"
-) -> np.ndarray | float:
+def synapse_values(spec: Any, edges: Edges, rng: np.random.Generator, name: str = "weight") -> Any:
     """The weights or delays of these synapses, a scalar where all have the same.
 
     Arguments:
         spec: a number; an array with one entry per edge, in the order of `edges`; a matrix
             [pre, post]; a distribution such as `nj.random.Normal(0.5, 0.1)`, drawn for each
             edge; a function of an array of distances; `Dale(...)`; or None for what the graph
-            was given.
+            was given. Weights that are numbers or arrays may be traced, as inside jax.grad.
         edges: the synapses.
         rng: numpy generator for the draws.
         name: what it is, `"weight"` or `"delay"`; names the attribute of `edges` for None.
@@ -47,6 +46,8 @@ def synapse_values(
                 f"{name}=None takes what the graph was given, but it has no {name}s; give a number"
             )
         return given
+    if is_traced(spec):
+        return _traced(spec, edges, name)
     if isinstance(spec, AbstractDistribution):
         return per_edge(name, spec.draw(rng, (len(edges),)), len(edges))
     if isinstance(spec, Dale):
@@ -59,6 +60,22 @@ def synapse_values(
             )
         return per_edge(name, spec(edges.distance), len(edges))
     return _numbers(spec, edges, name)
+
+
+def _traced(spec: Any, edges: Edges, name: str) -> Any:
+    """Weights that are traced by grad, jit or vmap: their shape can be looked at."""
+    if name != "weight":
+        raise ValueError(
+            f"{name} is traced by jit, grad or vmap, but it must be known where the network is "
+            "built: build it outside, and change a leaf of it (eqx.tree_at) inside"
+        )
+    if spec.ndim == 2 and spec.shape == (edges.n_pre, edges.n_post):
+        return spec[edges.pre, edges.post]
+    if spec.shape not in ((), (len(edges),)):
+        raise ValueError(
+            f"{name} must be a number or have shape ({len(edges)},), one per edge, got {spec.shape}"
+        )
+    return spec
 
 
 def _numbers(spec: Any, edges: Edges, name: str) -> np.ndarray | float:

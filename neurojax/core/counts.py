@@ -7,6 +7,7 @@ from jaxtyping import Array
 
 from . import _counter
 from .clock import Clock
+from .tracing import alike
 
 _PIECE = 60.0  # the largest mean that is inverted at once: exp(-60) is a number in single precision
 
@@ -28,7 +29,7 @@ def poisson_counts(mean, shape: tuple[int, ...], clock: Clock, name: str) -> Arr
     """
     mean = jnp.asarray(mean)
     pieces = jnp.maximum(jnp.ceil(jnp.max(mean, initial=0.0) / _PIECE), 1.0)
-    part = jnp.broadcast_to(mean / pieces, shape)
+    part, clock = alike((jnp.broadcast_to(mean / pieces, shape), clock))
 
     def add(i, total):
         u = _part(clock, i).uniform(name, shape, part.dtype)
@@ -47,7 +48,7 @@ def _part(clock: Clock, i) -> Clock:
 
 def _by_inversion(mean: Array, u: Array) -> Array:
     """The smallest k for which the chance of more than k is at most u, u centred in its cell."""
-    u = u + 0.5 * jnp.finfo(u.dtype).eps
+    mean, u = alike((mean, u + 0.5 * jnp.finfo(u.dtype).eps))
     # the chance of more than k is summed from above, where u resolves rare counts best
     more = -jnp.expm1(-mean)
     # where the rest of the sum is lost in rounding, a count must not run away

@@ -96,6 +96,9 @@ class Step(AbstractInput):
         start: ms; default 0.
         stop: ms; default never.
 
+    Raises:
+        ValueError: if it stops before it starts.
+
     Example:
         >>> import neurojax as nj
         >>> pulse = nj.inputs.Step(200.0, start=10.0, stop=20.0)
@@ -108,6 +111,8 @@ class Step(AbstractInput):
     stop: Float[Array, ""]
 
     def __init__(self, amplitude, start=0.0, stop=np.inf):
+        if known(start, stop) and float(start) > float(stop):
+            raise ValueError(f"Step needs start <= stop, got start={start} and stop={stop}")
         self.amplitude, self.start, self.stop = _float(amplitude), _float(start), _float(stop)
 
     def at(self, clock: Clock) -> Array:
@@ -324,6 +329,8 @@ class OrnsteinUhlenbeck(AbstractStochasticInput):
         self.mean, self.sd, self.tau = _float(mean), _float(sd), _float(tau)
         if known(tau) and not np.all(np.asarray(tau) > 0):
             raise ValueError(f"OrnsteinUhlenbeck tau must be positive (ms), got {tau}")
+        if known(sd) and not np.all(np.asarray(sd) >= 0):
+            raise ValueError(f"OrnsteinUhlenbeck sd must not be negative, got {sd}")
         own = jnp.broadcast_shapes(self.mean.shape, self.sd.shape, self.tau.shape)
         shape = own if shape is None else tuple(shape)
         self.shape = jnp.broadcast_shapes(own, shape)
@@ -411,7 +418,10 @@ class Sum(AbstractInput):
     def __init__(self, first, second):
         for part in (first, second):
             if isinstance(part, AbstractStochasticInput):
-                raise TypeError("noise cannot be added to another input; give it a port of its own")
+                raise TypeError(
+                    "noise cannot be added to another input; give it a port of its own, with "
+                    "receptors={'noise': nj.synapses.InjectedCurrent()} of the population"
+                )
         as_input = lambda x: x if isinstance(x, AbstractInput) else _float(x)
         self.first, self.second = as_input(first), as_input(second)
 
@@ -473,8 +483,18 @@ def at_time(inputs, t):
 
 def prepare_inputs(inputs):
     """Every signal prepared for a run."""
-    ready = lambda x: x.prepare() if isinstance(x, AbstractInput) else x
-    return jax.tree.map(ready, inputs, is_leaf=is_input)
+
+    def ready(path, x):
+        if isinstance(x, AbstractInput):
+            return x.prepare()
+        if callable(x) and not is_input(x):
+            raise TypeError(
+                f"the input {jax.tree_util.keystr(path)} is a function: give its values over time "
+                "as nj.inputs.Sampled(values, dt), or one of nj.inputs"
+            )
+        return x
+
+    return jax.tree_util.tree_map_with_path(ready, inputs, is_leaf=is_input)
 
 
 def _stochastic(x) -> bool:

@@ -20,6 +20,10 @@ class Trace(eqx.Module):
     dt, 2 dt, ..., n dt. With `every=k` these are the samples whose step number is a multiple of
     k. With `at=` these are the values at the given times, linearly interpolated between steps.
 
+    The path `"spikes"`, or `"E.spikes"` for a population of a network, gives spikes as 0 and 1
+    with the derivative of the population's surrogate, for losses on spikes and rates; the counts
+    of `Spikes` and of `stats` have no derivative.
+
     Arguments:
         what: dotted path (`"V_m"`, `"E.V_m"`) or a function of the visible state.
         index: which elements along the neuron axis: a slice, an integer or an index array.
@@ -167,8 +171,25 @@ def readouts(output) -> dict[str, Any]:
 
 
 def readout(output, path: str):
-    """A named value of an output, or `None`."""
-    return paths.get(readouts(output), path)
+    """A named value of an output, the `spikes` of one of its parts, or `None`."""
+    value = paths.get(readouts(output), path)
+    return _spike_values(output, path) if value is None else value
+
+
+def _spike_values(output, path: str):
+    """Spikes as 0 and 1 with their surrogate derivative, for `"spikes"` or `"E.spikes"`."""
+    *names, last = path.split(".")
+    if last != "spikes":
+        return None
+    for name in names:
+        output = output.parts.get(name)
+        if output is None:
+            return None
+    if output.spikes is None:
+        return None
+    abstract = any(isinstance(x, jax.ShapeDtypeStruct) for x in jax.tree.leaves(output.spikes))
+    values = lambda spikes: spikes.values()
+    return eqx.filter_eval_shape(values, output.spikes) if abstract else values(output.spikes)
 
 
 def as_recorders(record) -> dict[str, Trace | Spikes]:

@@ -26,6 +26,11 @@ def varying(tree, axes: frozenset):
     return jax.tree.map(lambda x: jax.lax.pcast(x, tuple(axes - _varies(x)), to="varying"), tree)
 
 
+def alike(tree):
+    """The tree with leaves of one type inside `shard_map`, as loops and branches want it."""
+    return varying(tree, mesh_axes(tree))
+
+
 def _varies(leaf) -> frozenset:
     kind = jax.typeof(leaf)
     manual = getattr(kind, "manual_axis_type", None)  # from jax 0.10 on; `vma` otherwise

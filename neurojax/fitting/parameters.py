@@ -54,10 +54,11 @@ def _matching(tree, prefixes: Iterable[str], argument: str) -> list[bool]:
     for prefix in prefixes:
         fits = [_begins(name, prefix) or _begins(name, f"circuit.{prefix}") for name in names]
         if not any(fits):
-            shown = sorted({name.split(".args")[0] for name in names})
+            shown = {name.split(".args")[0] for name in names}
+            shown |= {name.removeprefix("circuit.") for name in shown}
             raise UnknownNameError(
                 f"{argument}: no trainable parameter is called {prefix!r}."
-                + suggestion(prefix, [*shown, *(s.removeprefix("circuit.") for s in shown)])
+                + suggestion(prefix, sorted(shown))
             )
         hits = [a or b for a, b in zip(hits, fits, strict=True)]
     return hits

@@ -15,7 +15,7 @@ from neurojax.core.tracing import known
 
 from .readout_methods import AbstractReadoutMethod, Ridge
 from .series import Series, as_series
-from .unroll import along, begin, ready
+from .unroll import along, begin, check_inputs, ready
 
 
 @final
@@ -30,7 +30,7 @@ class FittedReadout(eqx.Module):
         penalty: that was used; chosen, where the method chooses.
         scores: of each penalty that was tried, or `None`.
         nrmse: root mean square error over the samples of the fit, divided by the standard
-            deviation of the targets, over all outputs.
+            deviation of the targets, over all outputs; NaN where the targets do not vary.
         dt: ms per step.
         solver: how and in which precision the read-out was found.
 
@@ -58,7 +58,7 @@ class FittedReadout(eqx.Module):
         Arguments:
             inputs: as in `fit_readout`.
             state: to begin with, such as `fitted.state` to go on; default the circuit's own.
-            targets: for circuits with feedback, what is fed back in place of the own output.
+            targets: for circuits with feedback, what is fed back in place of their own outputs.
             key: for the noise of the circuit.
 
         Returns:
@@ -117,7 +117,7 @@ def drive(
     Arguments:
         circuit: a reservoir, or any recurrent circuit.
         inputs: as in `fit_readout`.
-        targets: for circuits with feedback, what is fed back in place of the own output.
+        targets: for circuits with feedback, what is fed back in place of their own outputs.
         state: to begin with, such as that of an earlier run; default the circuit's own.
         dt: ms per step.
         key: for the noise of the circuit.
@@ -132,7 +132,6 @@ def drive(
         (7, 30, 10)
     """
     series = as_series(inputs, targets, dt=dt)
-    check_inputs(circuit, series)
     final, rates = _driven(circuit, series, state, key)
     if series.single:
         final, rates = jax.tree.map(lambda x: x[0], final), rates[0]
@@ -188,7 +187,8 @@ def fit_readout(
     series = as_series(inputs, targets, washout=washout, dt=dt)
     if series.targets is None:
         raise ValueError("fit_readout needs targets")
-    check_inputs(circuit, series)
+    if known(series.weights) and not np.any(series.weights):
+        raise ValueError("no sample counts: the mask is 0 wherever the washout is over")
     circuit = with_outputs(circuit, series.targets.shape[-1])
     final, rates = _driven(circuit, series, state, key)
     found = method.solve(rates, series.targets, series.weights)
@@ -267,12 +267,13 @@ def _generate(circuit, state, steps, dt, key, driven):
 
 def _driven(circuit: Any, series: Series, state, key):
     """Final states and rates (series, time, n), all series at once."""
+    check_inputs(circuit, series.inputs)
     kind = jnp.result_type(float)
     inputs = jnp.asarray(series.inputs, kind)
     targets = None
-    if getattr(circuit, "feedback", None) is not None:
-        if series.targets is None:
-            raise ValueError("a circuit with feedback needs targets here: they are fed back")
+    if getattr(circuit, "feedback", None) is not None and series.targets is not None:
+        if series.gaps:
+            raise ValueError("targets of a circuit with feedback must be finite: they are fed back")
         targets = jnp.asarray(series.targets, kind)
     rates, final = _run(circuit, inputs, targets, state, series.dt, key, series.single)
     if series.single:
@@ -285,8 +286,11 @@ def _run(circuit: Any, inputs, targets, state, dt, key, single):
     circuit = ready(circuit, dt)
     currents = None
     if targets is not None:
-        before = jnp.concatenate([jnp.zeros_like(targets[:, :1]), targets[:, :-1]], 1)
-        currents = current(circuit.feedback, before)
+        first = jnp.zeros_like(targets[:, :1])
+        if state is not None:  # that goes on has put out something already
+            own = circuit.read_out(circuit.rates(state))
+            first = own.reshape(first.shape)
+        currents = current(circuit.feedback, jnp.concatenate([first, targets[:, :-1]], 1))
         circuit = eqx.tree_at(lambda c: c.feedback, circuit, None, is_leaf=lambda x: x is None)
 
     def one(inputs, state, key, currents):
@@ -315,21 +319,14 @@ def with_outputs(circuit, outputs: int) -> Any:
     return eqx.tree_at(where, circuit, blank, is_leaf=lambda x: x is None)
 
 
-def check_inputs(circuit, series: Series) -> None:
-    """The circuit has the input channels that are given."""
-    if series.inputs.shape[-1] != channels(circuit):
-        raise ValueError(
-            f"the circuit has {channels(circuit)} input channels, the inputs have "
-            f"{series.inputs.shape[-1]}"
-        )
-
-
 def _nrmse(rates, series: Series, found):
     if known(rates, series.targets, found.weights):
         kind = np.asarray(found.weights).dtype
         weights = np.asarray(series.weights, float)
         rates, targets = np.asarray(rates, kind), np.asarray(series.targets, kind)
-        return float(np.sqrt(_error(np, rates, targets, weights, found)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            error = np.sqrt(_error(np, rates, targets, weights, found))
+        return float(error) if np.isfinite(error) else float("nan")
     return jnp.sqrt(_error(jnp, rates, series.targets, series.weights, found))
 
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from neurojax.core.parameter_checks import check_count
 from neurojax.core.ridge import ridge, ridge_with_bias_on_host
 from neurojax.core.tracing import known
 
@@ -146,7 +147,8 @@ class RidgeCV(AbstractReadoutMethod):
 
     def __check_init__(self):
         _check_penalties("penalties", self.penalties)
-        if not self.folds >= 2:
+        check_count("folds", self.folds)
+        if self.folds < 2:
             raise ValueError(f"folds must be at least 2, got {self.folds}")
 
     def solve(self, features, targets, weights) -> Solution:
@@ -157,6 +159,10 @@ class RidgeCV(AbstractReadoutMethod):
                 np.asarray(x, float) for x in (features, targets, weights)
             )
         series, steps = features.shape[:2]
+        if self.folds > max(series, steps):
+            raise ValueError(
+                f"folds={self.folds} is more than the {steps} steps of a series: give fewer"
+            )
         if series >= self.folds:
             fold = np.broadcast_to((np.arange(series) * self.folds // series)[:, None],
                                    (series, steps))  # fmt: skip

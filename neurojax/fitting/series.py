@@ -10,6 +10,8 @@ import numpy as np
 from neurojax.core.tracing import known
 from neurojax.tasks import Trials
 
+from .gaps import without_gaps
+
 
 @final
 class Series(eqx.Module):
@@ -21,6 +23,7 @@ class Series(eqx.Module):
         weights: (series, time), 0 where nothing counts.
         dt: ms per step.
         single: whether one series without an axis over series was given.
+        gaps: whether some targets were not finite (and are 0 now).
     """
 
     inputs: Any
@@ -28,6 +31,7 @@ class Series(eqx.Module):
     weights: Any
     dt: float = eqx.field(static=True)
     single: bool = eqx.field(static=True)
+    gaps: bool = eqx.field(static=True, default=False)
 
 
 def as_series(inputs: Any, targets: Any = None, *, washout: int = 0, dt: float = 1.0) -> Series:
@@ -62,7 +66,7 @@ def as_series(inputs: Any, targets: Any = None, *, washout: int = 0, dt: float =
     check_washout(washout, min(lengths))
     time = np.arange(steps)[None]
     weights = (time >= washout) & (time < np.asarray(lengths)[:, None])
-    return Series(inputs, targets, weights.astype(float), float(dt), single)
+    return _checked(inputs, targets, weights.astype(float), float(dt), single)
 
 
 def check_washout(washout, shortest: int) -> None:
@@ -88,7 +92,17 @@ def _of_trials(trials: Trials, targets, washout) -> Series:
     elif trials.mask.ndim > 2:
         values = jax.tree.map(lambda x: x.reshape(-1, *x.shape[trials.mask.ndim - 1 :]), values)
     inputs, targets, weights = values
-    return Series(inputs, targets, weights, trials.dt, single)
+    return _checked(inputs, targets, weights, trials.dt, single)
+
+
+def _checked(inputs, targets, weights, dt, single) -> Series:
+    """Everything that counts is finite, and gaps are 0."""
+    inputs = without_gaps("inputs", inputs, 1.0)
+    if targets is None:
+        return Series(inputs, None, weights, dt, single)
+    filled = without_gaps("targets", targets, weights[..., None])
+    gaps = known(targets, weights) and filled is not targets
+    return Series(inputs, filled, weights, dt, single, gaps)
 
 
 def _array(name, values) -> Any:
@@ -100,8 +114,6 @@ def _array(name, values) -> Any:
             f"{name} must be (time, channels), or (series, time, channels), got {values.shape}"
             + hint
         )
-    if known(values) and not np.all(np.isfinite(values)):
-        raise ValueError(f"{name} must be finite; give weights of 0 by Trials(mask=) for gaps")
     return values
 
 

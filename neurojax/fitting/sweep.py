@@ -13,6 +13,8 @@ from neurojax.core.parameter_checks import check_count
 from neurojax.core.progress import ProgressBar
 from neurojax.core.threads import one_blas_thread
 
+_AT_ONCE = 20  # on a CPU
+
 
 @final
 class Sweep(eqx.Module):
@@ -111,7 +113,8 @@ def sweep(
         settings: values (numbers) of each setting by name.
         models: a model, or a list of models of the same structure such as one for each seed; the
             function is compiled once for all.
-        batch: combinations at once; default all. Fewer need less memory.
+        batch: combinations at once; default all, on a CPU about 20, since what they need more often
+            stays in its caches. Fewer need less memory.
         progress: show a progress bar.
 
     Raises:
@@ -137,7 +140,9 @@ def sweep(
     listed = _models(models)
     grid = np.meshgrid(*values.values(), indexing="ij")
     count = grid[0].size
-    batch = count if batch is None else batch
+    if batch is None:
+        parts = -(-count // _AT_ONCE) if jax.default_backend() == "cpu" else 1
+        batch = -(-count // parts)
     check_count("batch", batch)
     batch = min(batch, count)
     columns = {name: g.ravel() for name, g in zip(values, grid, strict=True)}

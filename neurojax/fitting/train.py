@@ -14,6 +14,7 @@ from neurojax.core.progress import ProgressBar
 from neurojax.tasks import Task, Trials
 
 from .checkpoints import Checkpoints, as_arrays, from_arrays
+from .gaps import without_gaps
 from .rules.rule import AbstractRule, check_fit
 
 _CHUNK = 50  # updates in one compiled call at most
@@ -70,7 +71,7 @@ def train(
         batch: trials in an update; default 64 for a task.
         key: for trials, noise and the state of the rule; default key 0.
         checkpoint: a folder for checkpoints, written while the training goes on.
-        resume: go on from the checkpoints in that folder.
+        resume: go on from the checkpoints in that folder, also to more `steps` than before.
         checkpoint_every: updates between two checkpoints.
         progress: show a progress bar.
 
@@ -100,6 +101,8 @@ def train(
         )
     for name, value in (("steps", steps), ("checkpoint_every", checkpoint_every)):
         check_count(name, value)
+    if resume and checkpoint is None:
+        raise ValueError("resume=True needs checkpoint=, the folder to go on from")
     key = jax.random.key(0) if key is None else key
     source = _source(task, batch)
     circuit = arrays_only(circuit)
@@ -113,7 +116,13 @@ def train(
         keeper = Checkpoints(checkpoint, _signature(circuit, rule, source), resume)
         found = keeper.latest(_saved(moving, losses, done))
         if found is not None:
-            done, losses = int(found.pop("done")), np.array(found.pop("losses"))
+            done, before = int(found.pop("done")), np.asarray(found.pop("losses"))
+            if done > steps:
+                raise ValueError(
+                    f"steps={steps} is less than the {done} updates that are done in "
+                    f"checkpoint={str(checkpoint)!r}: give more, or name another folder"
+                )
+            losses[:done] = before[:done]
             moving = from_arrays(found, moving)
     bar = ProgressBar(steps, "train") if progress else None
     try:
@@ -177,7 +186,18 @@ def _source(task, batch):
         )
     if batch is not None and batch > len(task):
         raise ValueError(f"batch={batch} is more than the {len(task)} trials that there are")
-    return _Fixed(task, batch)
+    return _Fixed(_filled(task), batch)
+
+
+def _filled(trials: Trials) -> Trials:
+    """Nothing that counts is NaN, and nothing else is."""
+    values: Any = without_gaps("inputs", trials.inputs, 1.0)
+    values = values, without_gaps("targets", trials.targets, trials.mask[..., None])
+    where: Any = lambda t: (t.inputs, t.targets)
+    if trials.activity is not None:
+        values = *values, without_gaps("activity", trials.activity, trials.activity_mask)
+        where = lambda t: (t.inputs, t.targets, t.activity)
+    return eqx.tree_at(where, trials, values)
 
 
 @eqx.filter_jit

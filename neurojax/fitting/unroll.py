@@ -8,8 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from neurojax.circuits import RecurrentCircuit
+from neurojax.circuits.recurrent import channels
 from neurojax.core import Clock, unwrap
 from neurojax.core.parameters import arrays_only
+from neurojax.core.tracing import known
+from neurojax.tasks import Trials
 
 
 class Unrolled(eqx.Module):
@@ -53,6 +56,10 @@ def unroll(circuit: RecurrentCircuit, trials, *, key: Any = None) -> Unrolled:
     Returns:
         States, rates and outputs at the end of each step.
 
+    Raises:
+        TypeError: if `trials` are no trials.
+        ValueError: if they have not the inputs of the circuit.
+
     Example:
         >>> import jax, neurojax as nj
         >>> task = nj.tasks.FlipFlop()
@@ -61,12 +68,37 @@ def unroll(circuit: RecurrentCircuit, trials, *, key: Any = None) -> Unrolled:
         >>> nj.fitting.unroll(circuit, trials).outputs.shape == trials.targets.shape
         True
     """
+    if not isinstance(trials, Trials):
+        raise TypeError(
+            f"trials must be nj.tasks.Trials, got {type(trials).__name__}; arrays of inputs are "
+            "for nj.fitting.drive"
+        )
+    check_inputs(circuit, trials.inputs)
+    if known(*jax.tree.leaves((circuit, trials, key))):
+        # compiled once, whatever the numbers; what is traced already is compiled by others
+        return _compiled(arrays_only(circuit), trials, key)
+    return _unrolled(circuit, trials, key)
+
+
+def _unrolled(circuit, trials, key) -> Unrolled:
     circuit = ready(circuit, trials.dt)
     if trials.inputs.ndim == 2:
         return unroll_one(circuit, trials.inputs, trials.initial, trials.dt, key)
     keys = None if key is None else jax.random.split(key, len(trials))
     one = lambda inputs, initial, key: unroll_one(circuit, inputs, initial, trials.dt, key)
     return jax.vmap(one)(trials.inputs, trials.initial, keys)
+
+
+_compiled = eqx.filter_jit(_unrolled)
+
+
+def check_inputs(circuit, inputs) -> None:
+    """The circuit has the input channels that are given."""
+    if inputs.shape[-1] != channels(circuit):
+        raise ValueError(
+            f"the circuit has {channels(circuit)} input channels, the inputs have "
+            f"{inputs.shape[-1]}"
+        )
 
 
 def unroll_one(circuit, inputs, initial, dt, key, currents=None) -> Unrolled:

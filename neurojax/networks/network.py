@@ -182,7 +182,19 @@ class Network(Dynamics):
                         f"such population.{suggestion(name, self.populations)}"
                     )
         for name, _ in projection.target:
-            ports = getattr(self.populations[name], "receptors", None)
+            target = self.populations[name]
+            ports = getattr(target, "receptors", None)
+            if not getattr(target, "receives", True):
+                raise ValueError(
+                    f"projection {projection.name!r} ends on {name!r}, but "
+                    f"{type(target).__name__} makes spikes and receives none"
+                )
+            if ports is not None and projection.port in ports and ports[projection.port].is_held:
+                raise ValueError(
+                    f"projection {projection.name!r} ends on the port {projection.port!r} of "
+                    f"{name!r}, which takes functions of time, not spikes; give the population "
+                    "another receptor for it"
+                )
             if ports is not None and projection.port not in ports:
                 known = ", ".join(map(repr, ports)) or "none"
                 raise UnknownNameError(

@@ -30,7 +30,7 @@ class AbstractIzhikevich(AbstractIntegrateAndFire):
 
     def rates(self, V, state, inputs) -> dict[str, Any]:
         """dV/dt and du/dt in mV/ms at the potential V, and the decay of the receptors."""
-        u, drive = state["u"], inputs.get("I_e", 0.0) + self.synaptic_current(state, V)
+        u, drive = state["u"], inputs.get("I_e", 0.0) + self.synaptic_current(state, V, inputs)
         rate = 0.04 * V * V + 5.0 * V + 140.0 - u + drive
         return {"V_m": rate, "u": self.a * (self.b * V - u)} | self.receptor_drifts(state)
 

@@ -90,7 +90,7 @@ class AdEx(AbstractRefractory):
         """dV/dt in mV/ms, dw/dt in pA/ms, and the decay of the receptors."""
         V, w = jnp.minimum(state["V_m"], self.V_peak), state["w"]
         upswing = self.Delta_T * jnp.exp((V - self.V_th) / self.Delta_T)
-        current = inputs.get("I_e", 0.0) + self.synaptic_current(state, V) - w
+        current = inputs.get("I_e", 0.0) + self.synaptic_current(state, V, inputs) - w
         total = self.g_L * (self.E_L - V + upswing) + current
         rate = self.unless_refractory(state, total * (1.0 / self.C_m))
         adaptation = (self.a * (V - self.E_L) - w) * (1.0 / self.tau_w)

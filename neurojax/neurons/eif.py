@@ -83,7 +83,7 @@ class EIF(AbstractRefractory):
         """dV/dt in mV/ms, and the decay of the receptors."""
         V = jnp.minimum(state["V_m"], self.V_peak)
         upswing = self.Delta_T * jnp.exp((V - self.V_th) / self.Delta_T)
-        current = inputs.get("I_e", 0.0) + self.synaptic_current(state, V)
+        current = inputs.get("I_e", 0.0) + self.synaptic_current(state, V, inputs)
         total = self.g_L * (self.E_L - V + upswing) + current
         rate = self.unless_refractory(state, total * (1.0 / self.C_m))
         return {"V_m": rate, "refractory": None} | self.receptor_drifts(state)

@@ -9,13 +9,14 @@ import jax.numpy as jnp
 from neurojax.core import Clock, Output, Parameter, SpikeOutput, parameter
 from neurojax.core.inputs import MS_HZ
 from neurojax.core.parameter_checks import check_positive
+from neurojax.core.tracing import alike
 
 from ._waiting import waited
-from .source import AbstractSource, step_key
+from .source import AbstractGenerator, step_key
 
 
 @final
-class GammaRenewal(AbstractSource):
+class GammaRenewal(AbstractGenerator):
     r"""Renewal processes with gamma-distributed intervals, stationary from the start.
 
     The intervals have mean 1 / rate and coefficient of variation $1/\sqrt{\mathrm{shape}}$: 1 is a
@@ -63,10 +64,11 @@ class GammaRenewal(AbstractSource):
 
     def step(self, state, inputs, clock: Clock):
         """Count the steps to the next spike; draw an interval after it."""
-        fraction = state["fraction"]
-        rate, shape = jax.lax.stop_gradient((self.rate, self.shape))
-        mean = 1.0 / (MS_HZ * rate * clock.dt)  # in steps
         key = step_key(clock, "gamma intervals")
+        state, key, rates = alike((state, key, (self.rate, self.shape)))
+        fraction = state["fraction"]
+        rate, shape = jax.lax.stop_gradient(rates)
+        mean = 1.0 / (MS_HZ * rate * clock.dt)  # in steps
         gamma = lambda key, shape: jax.random.gamma(
             key, jnp.broadcast_to(shape, (self.n,)), dtype=fraction.dtype
         )
@@ -76,7 +78,7 @@ class GammaRenewal(AbstractSource):
             part = jax.random.uniform(key, (self.n,), fraction.dtype)
             rest = part * gamma(jax.random.fold_in(key, 1), shape + 1.0) * scale
             # the spike is in the step that ends after it
-            return waited(jnp.ones(self.n, jnp.int32), jnp.zeros_like(fraction), rest)
+            return waited(jnp.ones_like(state["left"]), jnp.zeros_like(fraction), rest)
 
         fresh = ~state["begun"]
         begun = jax.lax.cond(jnp.any(fresh), first, lambda: (state["left"], fraction))
@@ -90,6 +92,6 @@ class GammaRenewal(AbstractSource):
             "left": jnp.where(now, later[0], left),
             "fraction": jnp.where(now, later[1], fraction),
             "spike": spike,
-            "begun": jnp.ones(self.n, bool),
+            "begun": jnp.ones_like(state["begun"]),
         }
         return state, Output(spikes=SpikeOutput(spike, 0.5))

@@ -140,7 +140,7 @@ class GLIF(AbstractRefractory):
         """The rates of the membrane, the thresholds, the after-spike currents, the receptors."""
         V_m = state["V_m"]
         above = V_m - self.E_L
-        total = inputs.get("I_e", 0.0) + self.synaptic_current(state, V_m)
+        total = inputs.get("I_e", 0.0) + self.synaptic_current(state, V_m, inputs)
         rates = {}
         for name, (_, decay, _) in self._currents().items():
             total = total + state[name]

@@ -19,9 +19,20 @@ class AbstractIntegrateAndFire(AbstractNeuron):
     The state keeps V as it was before the reset, so that a spike is a function of the state; what
     a spike does (`after_spike`) happens at the beginning of the next step, and `visible` shows it
     done. A neuron that starts above threshold is reset in the first step and emits nothing.
+
+    The surrogate gives the derivative of what a spike does to others (and of a record of
+    `"spikes"`); a reset has none by the time of the spike, so that the voltage of a neuron alone
+    has no derivative by its threshold.
     """
 
     surrogate: eqx.AbstractVar[AbstractSurrogate]
+
+    def __check_init__(self):
+        if not isinstance(self.surrogate, AbstractSurrogate):
+            raise TypeError(
+                f"surrogate of {type(self).__name__} must be one of nj.surrogate, such as "
+                f"FastSigmoid(), got {self.surrogate!r}"
+            )
 
     @abstractmethod
     def threshold(self, state) -> Array:

@@ -54,7 +54,7 @@ class AbstractLeaky(AbstractRefractory):
     def membrane_drift(self, state, inputs, current: Array | float = 0.0) -> dict[str, Any]:
         """The rates of those leaves, with another current in pA, and of the receptors."""
         V_m = state["V_m"]
-        current = current + inputs.get("I_e", 0.0) + self.synaptic_current(state, V_m)
+        current = current + inputs.get("I_e", 0.0) + self.synaptic_current(state, V_m, inputs)
         rates = {"V_m": (current - self.g_L * (V_m - self.E_L)) * (1.0 / self.C_m)}
         rates["refractory"] = None
         if self.reset == "none":

@@ -2,18 +2,25 @@
 
 import dataclasses
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
+import paramax
 from jaxtyping import Array
 
 from neurojax.core import Clock, ContinuousDynamics
 from neurojax.core import random as laws
 from neurojax.core.errors import UnknownNameError, suggestion
-from neurojax.core.parameter_checks import check_shapes, check_size
+from neurojax.core.parameter_checks import check_shapes, check_size, components
+from neurojax.core.parameters import as_parameter
 from neurojax.core.solvers import AbstractStepper, Heun, Propagator
+from neurojax.core.tracing import known
 from neurojax.synapses.receptor import AbstractReceptor
+
+from ._population import drawn_parameters, refuse_distributions
 
 _Kind = TypeVar("_Kind", bound="AbstractNeuron")
 
@@ -30,6 +37,7 @@ class AbstractNeuron(ContinuousDynamics):
     initial: eqx.AbstractVar[dict[str, Any]]
 
     def __post_init__(self):
+        refuse_distributions(self)
         self.receptors = _as_receptors(self.receptors)
         if self.solver is None:
             self.solver = self.default_solver()
@@ -37,6 +45,15 @@ class AbstractNeuron(ContinuousDynamics):
     def __check_init__(self):
         check_size(self.n)
         check_shapes(self, self.n)
+        for model in (self, *self.receptors.values()):
+            check_no_nan(model)
+        taken = {"I_e", *paramax.unwrap(self).rest()} if self.receptors else set()
+        for port in self.receptors:
+            if port in taken or "." in port:
+                raise ValueError(
+                    f"a receptor of {type(self).__name__} cannot be called {port!r}: a port has a "
+                    "name without '.', other than " + ", ".join(sorted(taken))
+                )
 
     @property
     def has_linear_membrane(self) -> bool:
@@ -73,13 +90,7 @@ class AbstractNeuron(ContinuousDynamics):
             >>> cell.population(100, V_th=law, key=jax.random.key(0)).V_th.shape
             (100,)
         """
-        check_size(n)
-        drawn = {}
-        for name, value in parameters.items():
-            if isinstance(value, laws.AbstractDistribution):
-                own = None if key is None else Clock(0, 1.0, key).child(name).key
-                value = laws.draw(value, own, (int(n),))
-            drawn[name] = value
+        drawn = drawn_parameters(n, key, parameters)
         if initial is not None:
             drawn["initial"] = {**self.initial, **initial}
         new = dataclasses.replace(self, n=int(n), **drawn)
@@ -106,11 +117,13 @@ class AbstractNeuron(ContinuousDynamics):
         steps = jnp.round(t_ref / clock.dt).astype(jnp.int32)
         return jnp.where(spiked, steps, jnp.maximum(state["refractory"] - 1, 0))
 
-    def synaptic_current(self, state, V_m) -> Array | float:
+    def synaptic_current(self, state, V_m, inputs) -> Array | float:
         """The sum over all ports, pA."""
         total: Array | float = 0.0
         for port, receptor in self.receptors.items():
             total = total + receptor.current(state[port], V_m)
+            if receptor.is_held and port in inputs:
+                total = total + receptor.held_current(inputs[port], V_m)
         return total
 
     def receptor_drifts(self, state) -> dict[str, Any]:
@@ -128,7 +141,7 @@ class AbstractNeuron(ContinuousDynamics):
         """Each receptor takes the impulses of its port; delta receptors move the voltage."""
         new, total = dict(state), None
         for port, receptor in self.receptors.items():
-            if port in inputs:
+            if port in inputs and not receptor.is_held:
                 impulse = jnp.asarray(inputs[port], jnp.result_type(float))
                 impulse = jnp.broadcast_to(impulse, (self.n,))
                 new[port] = receptor.receive(state[port], impulse)
@@ -142,8 +155,26 @@ class AbstractNeuron(ContinuousDynamics):
         return state | {"V_m": state["V_m"] + jump}
 
 
+def check_no_nan(model) -> None:
+    """No parameter is NaN, where it is a number already."""
+    for field in dataclasses.fields(model):
+        if field.metadata.get("converter") is not as_parameter:
+            continue
+        for value in components(paramax.unwrap(getattr(model, field.name))):
+            if value is not None and known(value) and np.isnan(np.asarray(value)).any():
+                raise ValueError(
+                    f"{field.name} of {type(model).__name__} must be a number, got "
+                    f"{np.asarray(value)}"
+                )
+
+
 def _as_receptors(receptors) -> dict[str, AbstractReceptor]:
     """The `receptors=` argument of a neuron."""
+    if not isinstance(receptors, Mapping):
+        raise TypeError(
+            "receptors must be a dictionary by name of port, for example "
+            f"{{'exc': nj.synapses.ExpCurrent(tau=2.0)}}, got {receptors!r}"
+        )
     receptors = dict(receptors)
     for port, receptor in receptors.items():
         if not isinstance(receptor, AbstractReceptor):

@@ -1,17 +1,17 @@
 """A relay of spikes."""
 
-from typing import final
+from typing import ClassVar, final
 
 import equinox as eqx
 import jax.numpy as jnp
 
 from neurojax.core import Clock, Output, SpikeOutput
 
-from .source import AbstractSource
+from .source import AbstractGenerator
 
 
 @final
-class Parrot(AbstractSource):
+class Parrot(AbstractGenerator):
     """Neurons that repeat what arrives at their port `spikes`.
 
     Any impulse above zero makes one spike in the step in which it arrives, whatever its weight;
@@ -31,6 +31,7 @@ class Parrot(AbstractSource):
     """
 
     n: int = eqx.field(static=True, default=1)
+    receives: ClassVar[bool] = True
 
     def init_state(self, *, key=None):
         """Nothing has arrived."""

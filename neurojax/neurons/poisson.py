@@ -10,11 +10,11 @@ from neurojax.core.inputs import MS_HZ
 from neurojax.core.parameter_checks import check_positive
 from neurojax.core.surrogate import AbstractSurrogate, StraightThrough
 
-from .source import AbstractSource, chance
+from .source import AbstractGenerator, chance
 
 
 @final
-class Poisson(AbstractSource):
+class Poisson(AbstractGenerator):
     r"""Independent Poisson spike trains of constant rate.
 
     In each step a neuron spikes with probability $1 - e^{-\mathrm{rate}\,dt}$, that of at least
@@ -62,7 +62,7 @@ class Poisson(AbstractSource):
 
 
 @final
-class InhomogeneousPoisson(AbstractSource):
+class InhomogeneousPoisson(AbstractGenerator):
     r"""Independent Poisson spike trains whose rate is an input.
 
     As `Poisson`, with $1 - \exp(-\int \mathrm{rate}\,dt)$ over the step; a negative rate counts as

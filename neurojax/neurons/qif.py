@@ -82,7 +82,7 @@ class QIF(AbstractRefractory):
         """dV/dt in mV/ms, and the decay of the receptors."""
         V = jnp.minimum(state["V_m"], self.V_peak)
         own = self.g_L * (V - self.E_L) * (V - self.V_th) / (self.V_th - self.E_L)
-        current = inputs.get("I_e", 0.0) + self.synaptic_current(state, V)
+        current = inputs.get("I_e", 0.0) + self.synaptic_current(state, V, inputs)
         rate = self.unless_refractory(state, (own + current) * (1.0 / self.C_m))
         return {"V_m": rate, "refractory": None} | self.receptor_drifts(state)
 

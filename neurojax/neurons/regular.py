@@ -13,11 +13,11 @@ from neurojax.core.parameter_checks import check_positive
 from neurojax.core.tracing import known
 
 from ._waiting import in_steps, waited
-from .source import AbstractSource
+from .source import AbstractGenerator
 
 
 @final
-class Regular(AbstractSource):
+class Regular(AbstractGenerator):
     r"""Spikes at $\mathrm{phase} + k \cdot \mathrm{interval}$, $k = 0, 1, \dots$.
 
     Each is emitted in the nearest step. The time to the next spike is kept in whole steps and a

@@ -1,11 +1,18 @@
 """What spike sources share: a size, and one number per neuron that is above zero for a spike."""
 
+import dataclasses
+from typing import ClassVar, TypeVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
 from neurojax.core import Clock, Dynamics
 from neurojax.core.parameter_checks import check_shapes, check_size
+
+from ._population import drawn_parameters, refuse_distributions
+
+_Kind = TypeVar("_Kind", bound="AbstractGenerator")
 
 
 class AbstractSource(Dynamics):
@@ -15,10 +22,39 @@ class AbstractSource(Dynamics):
     """
 
     n: eqx.AbstractVar[int]
+    receives: ClassVar[bool] = False  # whether a projection may end on it
 
     def __check_init__(self):
         check_size(self.n)
         check_shapes(self, self.n)
+
+
+class AbstractGenerator(AbstractSource):
+    """A source that makes its spikes by itself, for any number of neurons."""
+
+    def __post_init__(self):
+        refuse_distributions(self)
+
+    def population(self: _Kind, n: int, *, key=None, **parameters) -> _Kind:
+        """The same kind of source with `n` neurons.
+
+        Arguments:
+            n: number of neurons.
+            key: for parameters that are drawn.
+            **parameters: other values for some fields; an `nj.random` distribution is drawn once
+                per neuron.
+
+        Raises:
+            ValueError: if `n` is not positive, or a distribution is given without a key.
+            TypeError: for a name that is no field.
+
+        Example:
+            >>> import jax, neurojax as nj
+            >>> law = nj.random.LogNormal(10.0, 0.5)
+            >>> nj.neurons.Poisson().population(100, rate=law, key=jax.random.key(0)).rate.shape
+            (100,)
+        """
+        return dataclasses.replace(self, n=int(n), **drawn_parameters(n, key, parameters))
 
 
 def step_key(clock: Clock, name: str):

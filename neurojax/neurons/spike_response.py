@@ -113,7 +113,7 @@ class SpikeResponse(AbstractRefractory):
     def drift(self, t, state, inputs):
         """dV/dt in mV/ms, the decay of the response to spikes and of the receptors."""
         V_m, eta = state["V_m"], state["eta"]
-        current = inputs.get("I_e", 0.0) + self.synaptic_current(state, V_m)
+        current = inputs.get("I_e", 0.0) + self.synaptic_current(state, V_m, inputs)
         decay = -eta / self.tau_eta
         rate = (self.E_L + eta - V_m) / self.tau_m + decay + current / self.C_m
         rates = {"V_m": rate, "eta": decay, "refractory": None} | self.receptor_drifts(state)

@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Int32
 
 from neurojax.connectivity.spike_list import BITS, rows, set_bits_before
 from neurojax.core.symbolic_zeros import instantiated, is_zero
+from neurojax.core.tracing import alike
 
 from .rule import AbstractRule
 
@@ -89,6 +90,7 @@ def at_events(side: str, moving: Moving, words: Array, where: Where):
         where: the synapses.
     """
     floats, static = eqx.partition(moving, eqx.is_inexact_array)
+    floats, words, where = alike((floats, words, where))
     listed = _batched(side, static)
     dense = lambda floats, words, where: _dense(side, eqx.combine(floats, static), words, where)
 
@@ -119,6 +121,7 @@ def settled(moving: Moving, which: int, due, where: Where):
         where: the synapses.
     """
     floats, static = eqx.partition(moving, eqx.is_inexact_array)
+    floats, due, where = alike((floats, due, where))
 
     def change(floats, tables, where):
         moving = eqx.combine(floats, static)
@@ -137,7 +140,7 @@ def settled(moving: Moving, which: int, due, where: Where):
         # a loop of at most one turn works in place, a branch would copy the tables
         turns = due.astype(jnp.int32)
         body = lambda carry: (carry[0] + 1, change(floats, carry[1], where))
-        start = (jnp.zeros((), jnp.int32), (floats.w, floats.synapses))
+        start = (jnp.zeros_like(turns), (floats.w, floats.synapses))
         return jax.lax.while_loop(lambda carry: carry[0] < turns, body, start)[1]
 
     def derivative(primals, tangents):
@@ -241,7 +244,7 @@ class _List:
             return first + self.length, body(trial, row, tables)
 
         more = lambda carry: carry[0] < self.ends[-1]
-        return jax.lax.while_loop(more, one, (jnp.zeros((), jnp.int32), tables))[1]
+        return jax.lax.while_loop(more, one, (jnp.zeros_like(self.ends[-1]), tables))[1]
 
     def change(self, side: str, trial, tables, pre, post):
         """The rules of each row's trial on the synapses of this row."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._axes import BLUE, DARK, VERMILION, new_axes, open_frame, whole_numbers
+from ._synapses import weights_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +18,8 @@ def connectivity(source: Any, *, degrees: bool = True, ax: "Axes | None" = None)
     others blue. At the right are histograms of how many synapses neurons receive and send.
 
     Arguments:
-        source: `nj.connectivity.Edges`, or a matrix (presynaptic, postsynaptic) of weights or
+        source: a projection of a network (`net.projections["E->I:exc"]`),
+            `nj.connectivity.Edges`, or a matrix (presynaptic, postsynaptic) of weights or
             booleans, dense or of scipy.sparse.
         degrees: whether to draw the histograms.
         ax: where to draw, the dots alone; by default a new figure.
@@ -28,6 +30,7 @@ def connectivity(source: Any, *, degrees: bool = True, ax: "Axes | None" = None)
 
     Raises:
         ValueError: the matrix has not two axes.
+        TypeError: a network is given.
 
     Example:
         >>> import numpy as np
@@ -65,6 +68,15 @@ def connectivity(source: Any, *, degrees: bool = True, ax: "Axes | None" = None)
 
 def _edges(source: Any):
     """Ends of the synapses, their weights or `None`, and the numbers of neurons."""
+    if hasattr(source, "projections"):
+        names = ", ".join(map(repr, source.projections)) or "none"
+        raise TypeError(
+            f"a network has several projections ({names}): give one, as in net.projections[name]"
+        )
+    if hasattr(source, "edges") and hasattr(source, "weights"):
+        edges = source.edges
+        pre, post = np.asarray(edges.pre), np.asarray(edges.post)
+        return pre, post, weights_of(source), edges.n_pre, edges.n_post
     if all(hasattr(source, name) for name in ("pre", "post", "n_pre", "n_post")):
         weight = getattr(source, "weight", None)
         weight = None if weight is None else np.asarray(weight)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._axes import BLUE, GREEN, GREY, ORANGE, VERMILION, new_axes, open_frame
+from ._synapses import weights_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +24,8 @@ def weight_histogram(
     """Draw the distribution of weights; several sets are drawn over each other in the same bins.
 
     Arguments:
-        weights: an array, or a dictionary of arrays by name, such as before and after learning.
+        weights: an array, a projection of a network (`net.projections["E->I:exc"]`), or a
+            dictionary of these by name, such as before and after learning.
         bins: number of bins.
         unit: of the weights, for the axis; `""` for none.
         log: whether the counts are on a logarithmic scale.
@@ -42,7 +44,8 @@ def weight_histogram(
         ['before (10)', 'after (10)']
     """
     sets = weights if isinstance(weights, dict) else {"": weights}
-    sets = {str(name): np.ravel(np.asarray(values, float)) for name, values in sets.items()}
+    read = lambda values: weights_of(values) if hasattr(values, "edges") else values
+    sets = {str(name): np.ravel(np.asarray(read(x), float)) for name, x in sets.items()}
     if not sets or any(not len(values) for values in sets.values()):
         raise ValueError("there is no weight to draw")
     for name, values in sets.items():

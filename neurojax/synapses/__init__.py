@@ -11,6 +11,7 @@ from .double_exponential import DoubleExpConductance, DoubleExpCurrent
 from .exponential import ExpConductance, ExpCurrent
 from .gap_junctions import GapJunctions
 from .graded import Graded
+from .injected import InjectedConductance, InjectedCurrent
 from .nmda import NMDA
 from .quantal import Quantal
 from .receptor import AbstractReceptor
@@ -30,6 +31,8 @@ __all__ = [
     "ExpCurrent",
     "GapJunctions",
     "Graded",
+    "InjectedConductance",
+    "InjectedCurrent",
     "NMDA",
     "Quantal",
     "TsodyksMarkram",

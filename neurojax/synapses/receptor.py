@@ -40,6 +40,15 @@ class AbstractReceptor(eqx.Module):
         """Whether the current does not depend on the voltage, so that a `Propagator` is exact."""
         return False
 
+    @property
+    def is_held(self) -> bool:
+        """Whether what is given at the port acts during the step, and not as impulses after it."""
+        return False
+
+    def held_current(self, value: Float[Array, "*n"], V_m: Float[Array, " n"]) -> Array | float:
+        """The current into the cell of what is given at a held port, pA."""
+        return 0.0
+
     def jump(self, impulse: Float[Array, " n"]) -> Float[Array, " n"] | None:
         """What an impulse adds to the membrane potential at once, mV; `None`: nothing."""
         return None

@@ -4,12 +4,16 @@ from abc import abstractmethod
 from typing import Any
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from . import _timing
 from .scores import r2
 from .task import Task
 from .trials import Trials
+
+_AT_ONCE = 128  # trials
 
 
 class ForecastTask(Task):
@@ -47,11 +51,34 @@ class ForecastTask(Task):
         """Number of time steps."""
         return _timing.steps(self, "length")
 
+    def several(self, keys, count: int) -> Float[Array, "trial time channels"]:
+        """`series` of each key."""
+        return jax.vmap(lambda key: self.series(key, count))(keys)
+
     def trial(self, key) -> Trials:
         """One trial."""
         ahead = _timing.steps(self, "horizon")
         series = self.series(key, self.steps + ahead)
         return Trials(series[: self.steps], series[ahead:], dt=self.dt)
+
+    def _batch(self, keys) -> Trials:
+        """Some trials at a time, whose states all lie in the cache while they are integrated."""
+        ahead = _timing.steps(self, "horizon")
+
+        def part(keys):
+            series = self.several(keys, self.steps + ahead)
+            return Trials(series[:, : self.steps], series[:, ahead:], dt=self.dt)
+
+        if len(keys) <= _AT_ONCE:
+            return part(keys)
+        parts = -(-len(keys) // _AT_ONCE)
+        # the last part is filled up, so that it needs no program of its own
+        filled = keys[jnp.minimum(jnp.arange(parts * _AT_ONCE), len(keys) - 1)]
+        trials = jax.lax.map(part, filled.reshape(parts, _AT_ONCE))
+        flat = lambda x: x.reshape(-1, *x.shape[2:])
+        # a slice would copy even what it takes as a whole
+        kept = lambda x: flat(x) if parts * _AT_ONCE == len(keys) else flat(x)[: len(keys)]
+        return jax.tree.map(kept, trials)
 
     def score(self, trials: Trials, outputs: Any) -> Array:
         """R2 of the forecast over the trial; see `neurojax.tasks.r2`."""

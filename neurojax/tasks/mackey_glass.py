@@ -89,46 +89,59 @@ class MackeyGlass(ForecastTask):
 
     def series(self, key, count: int) -> Float[Array, "time channels"]:
         """`count` samples of a trial's series, one per step."""
-        start = 0.7 + 0.6 * _draws.uniforms(key, ())
+        return self.several(key[None], count)[0]
+
+    def several(self, keys, count: int) -> Float[Array, "trial time channels"]:
+        """`series` of each key."""
+        start = 0.7 + 0.6 * jax.vmap(lambda key: _draws.uniforms(key, ()))(keys)
         skip = round(self.washout / self.sampling)
-        return (self.solve(start, skip + count)[skip:, None] - self.mean) / self.sd
+        x = self.solve(start, skip + count)[skip:]
+        return ((x.T - self.mean) / self.sd)[:, :, None]
 
-    def solve(self, start, count: int) -> Float[Array, " time"]:
-        """`count` samples of x itself, from the constant history `start` on."""
-        lag = round(self.tau / self._h)
-        blocks = math.ceil(((count - 1) * self.substeps + 1) / lag)
-        production = lambda x: self.beta * x / (1.0 + x**self.n)
-        h = self._h
-
-        # the production at both ends of a substep and in its middle is known, and x moves linearly:
-        # the four stages add up to new = decay * x + gain, with all gains of a block at once
-        z = self.gamma * h
-        decay = 1.0 - z * (1.0 - z / 2.0 * (1.0 - z / 3.0 * (1.0 - z / 4.0)))
-
-        def gain(first, middle, last):
-            k2 = middle - 0.5 * z * first
-            k3 = middle - 0.5 * z * k2
-            k4 = last - z * k3
-            return h / 6.0 * (first + 2.0 * k2 + 2.0 * k3 + k4)
-
-        def substep(x, gain):
-            new = decay * x + gain
-            return new, new
-
-        def block(history, _):
-            """One delay of time from the one before it: values and derivatives at lag + 1 points.
-
-            The two sides of a kink between blocks belong to different ones.
-            """
-            x, slope = history
-            middle = 0.5 * (x[:-1] + x[1:]) + h / 8.0 * (slope[:-1] - slope[1:])
-            sources = production(x)
-            gains = gain(sources[:-1], production(middle), sources[1:])
-            _, later = jax.lax.scan(substep, x[-1], gains)
-            new = jnp.concatenate([x[-1:], later])
-            return (new, sources - self.gamma * new), new[:-1]
-
+    def solve(self, start, count: int) -> Float[Array, "time ..."]:
+        """`count` samples of x itself, from constant histories `start` (...) on."""
         start = jnp.asarray(start, jnp.result_type(self.beta, self.gamma))
-        history = (jnp.broadcast_to(start, (lag + 1,)), jnp.zeros(lag + 1, start.dtype))
-        _, values = jax.lax.scan(block, history, None, length=blocks)
-        return jnp.ravel(values)[:: self.substeps][:count]
+        lag = round(self.tau / self._h)
+        return _series(start, self.beta, self.gamma, self.n, self._h, lag, self.substeps, count)
+
+
+def _series(start, beta, gamma, n: int, h: float, lag: int, every: int, count: int):
+    """Samples of x (time, ...) from constant histories `start` (...).
+
+    Starts lie along the last axis, where a step is whole vectors; along the first, where `vmap`
+    would put them, it takes twice as long.
+    """
+    blocks = math.ceil(((count - 1) * every + 1) / lag)
+    production = lambda x: beta * x / (1.0 + x**n)
+
+    # the production at both ends of a substep and in its middle is known, and x moves linearly: the
+    # four stages of the method add up to new = decay * x + gain, with all gains of a block at once
+    z = gamma * h
+    decay = 1.0 - z * (1.0 - z / 2.0 * (1.0 - z / 3.0 * (1.0 - z / 4.0)))
+    first = h / 6.0 * (1.0 - z * (1.0 - z / 2.0 * (1.0 - z / 2.0)))
+    middle = h / 6.0 * (4.0 - z * (2.0 - z / 2.0))
+    last = h / 6.0
+
+    def substep(x, gain):
+        new = decay * x + gain
+        return new, new
+
+    def block(history, _):
+        """One delay of time from the one before it: values and derivatives at lag + 1 points.
+
+        The two sides of a kink between blocks belong to different ones.
+        """
+        x, slope = history
+        between = 0.5 * (x[:-1] + x[1:]) + h / 8.0 * (slope[:-1] - slope[1:])
+        sources = production(x)
+        gains = first * sources[:-1] + middle * production(between) + last * sources[1:]
+        _, later = jax.lax.scan(substep, x[-1], gains)
+        new = jnp.concatenate([x[-1:], later])
+        return (new, sources - gamma * new), new[:-1:thin]
+
+    # where samples fall on the same places of all blocks the rest is not written to memory
+    thin = every if lag % every == 0 else 1
+    shape = (lag + 1, *start.shape)
+    history = (jnp.broadcast_to(start, shape), jnp.zeros(shape, start.dtype))
+    _, values = jax.lax.scan(block, history, None, length=blocks)
+    return values.reshape(-1, *start.shape)[:: every // thin][:count]

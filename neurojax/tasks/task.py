@@ -71,6 +71,10 @@ class Task(eqx.Module):
             raise ValueError(f"count must be a positive whole number of trials, got {count!r}")
         return _many(self, key, int(count))
 
+    def _batch(self, keys) -> Trials:
+        """The trials of some keys; for tasks that have a faster way than `vmap` to replace."""
+        return jax.vmap(self.trial)(keys)
+
     @abstractmethod
     def score(self, trials: Trials, outputs: Array) -> Array:
         """How well outputs solve each trial; 1 is best. Shape: the leading axes of the trials."""
@@ -78,7 +82,7 @@ class Task(eqx.Module):
 
 @eqx.filter_jit
 def _many(task: Task, key, count: int) -> Trials:
-    trials = jax.vmap(task.trial)(jax.random.split(key, count))
+    trials = task._batch(jax.random.split(key, count))
     if trials.recorded is None:
         return trials
     # which units are recorded is the same for all trials and has no axis over them

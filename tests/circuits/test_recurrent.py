@@ -206,6 +206,7 @@ def test_hennequin_has_slope_one_and_an_inverse(x):
         (lambda: nj.circuits.Gaussian(1.0, density=0.0), "density"),
         (lambda: nj.circuits.Truncated(5).draw(KEY, 3), "rank"),
         (lambda: nj.circuits.sign_kept(-np.ones((2, 2)), np.ones((1, 2))), "sign"),
+        (lambda: nj.circuits.sign_kept(np.ones((2, 2)), np.full((1, 2), 0.5)), "signs must be"),
         (lambda: nj.circuits.masked(np.ones((2, 2)), np.ones((3, 3))), "mask"),
         (lambda: nj.circuits.Hennequin(r0=100.0, r_max=20.0), "r_max"),
     ],
@@ -213,6 +214,12 @@ def test_hennequin_has_slope_one_and_an_inverse(x):
 def test_bad_arguments_are_refused(build, match):
     with pytest.raises(ValueError, match=match):
         build()
+
+
+@pytest.mark.parametrize("weights", ["orthogonal", nj.circuits.Orthogonal])
+def test_recurrent_weights_are_an_array_or_a_law(weights):
+    with pytest.raises(TypeError, match="recurrent must be an array"):
+        nj.circuits.RateRNN(3, recurrent=weights)
 
 
 @pytest.mark.parametrize("kind", ["RateRNN", "LeakyRNN", "EchoState", "EIReservoir"])

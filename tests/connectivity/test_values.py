@@ -1,6 +1,7 @@
 """Weights and delays of synapses, and distributions that are drawn on the host."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
@@ -86,6 +87,28 @@ def test_a_value_for_each_synapse_is_drawn():
     weights = graphs.synapse_values(law, edges, np.random.default_rng(7))
     assert weights.shape == (800,)
     np.testing.assert_array_equal(weights, np.random.default_rng(7).standard_normal(800))
+
+
+def test_weights_may_be_traced():
+    """A network can be built inside a function that is differentiated by its weights."""
+    rng, edges = np.random.default_rng(0), edges_with()
+
+    def total(weight, power):
+        values = graphs.synapse_values(weight, edges, rng)
+        return (jnp.arange(1.0, 4.0) * jnp.broadcast_to(values, (3,)) ** power).sum()
+
+    assert float(jax.grad(total)(2.0, 1.0)) == 6.0
+    assert jax.grad(total)(jnp.full(3, 2.0), 2.0).tolist() == [4.0, 8.0, 12.0]
+    matrix = jax.grad(total)(jnp.ones((2, 3)), 1.0)
+    expected = np.zeros((2, 3))
+    expected[edges.pre, edges.post] = [1.0, 2.0, 3.0]
+    np.testing.assert_array_equal(matrix, expected)
+    with pytest.raises(
+        ValueError, match=r"a number or have shape \(3,\), one per edge, got \(2,\)"
+    ):
+        jax.grad(total)(jnp.ones(2), 1.0)
+    with pytest.raises(ValueError, match=r"delay is traced .* build it outside"):
+        jax.grad(lambda d: graphs.synapse_values(d, edges, rng, "delay"))(1.0)
 
 
 def test_refusals():

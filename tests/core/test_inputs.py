@@ -122,6 +122,12 @@ def test_refused_signals():
         signals.Sampled(jnp.ones(3), dt=0.0)
     with pytest.raises(ValueError, match="tau must be positive"):
         signals.OrnsteinUhlenbeck(0.0, 1.0, tau=-1.0)
+    with pytest.raises(ValueError, match="sd must not be negative"):
+        signals.OrnsteinUhlenbeck(0.0, -1.0, tau=5.0)
+    with pytest.raises(ValueError, match=r"Step needs start <= stop, got start=5\.0"):
+        signals.Step(1.0, start=5.0, stop=1.0)
+    with pytest.raises(TypeError, match=r"the input \['I'\] is a function.*Sampled"):
+        nj.simulate(models.Relaxation(), duration=1.0, dt=0.1, inputs={"I": lambda t: t})
     with pytest.raises(TypeError, match="port of its own"):
         signals.Sum(signals.OrnsteinUhlenbeck(0.0, 1.0, 5.0), 1.0)
 

@@ -235,6 +235,40 @@ def test_packed_spikes(n):
         np.testing.assert_array_equal(output.values(), fired.astype(float))
 
 
+def test_spikes_as_numbers_are_those_of_the_record():
+    net = nj.Network({"A": nj.neurons.LIF().population(3)})
+    drive = {"A": {"I_e": jnp.array([300.0, 500.0, 900.0])}}
+    record = {
+        "events": nj.Spikes("A"), "all": "A.spikes", "some": nj.Trace("A.spikes", [2, 1], every=5)
+    }  # fmt: skip
+    run = nj.simulate(net, duration=40.0, dt=0.1, inputs=drive, record=record)
+    expected = np.zeros((400, 3))
+    expected[np.rint(run["events"].times / 0.1).astype(int) - 1, run["events"].neurons] = 1.0
+    assert expected.sum() > 4
+    np.testing.assert_array_equal(run["all"], expected)
+    np.testing.assert_array_equal(run["some"], expected[4::5][:, [2, 1]])
+    with pytest.raises(KeyError, match=r"'B\.spikes' is not part of this model"):
+        nj.simulate(net, duration=1.0, dt=0.1, record={"s": "B.spikes"})
+
+
+def test_derivative_of_recorded_spikes_is_the_surrogate():
+    """Below threshold the voltage is known, and so is the sum of slopes along it."""
+    cell = nj.neurons.LIF(surrogate=nj.surrogate.Triangle(width=0.5, damping=0.3))
+
+    def spikes(current):
+        run = nj.simulate(
+            cell, duration=30.0, dt=0.1, inputs={"I_e": current}, record={"s": "spikes"}
+        )
+        return run["s"].sum()
+
+    rise = (1 - np.exp(-0.1 * np.arange(1, 301) / 10.0)) / 25.0  # V - E_L for 1 pA, mV
+    x = (350.0 * rise - 15.0) / 15.0
+    slope = 0.3 / 0.5 * np.maximum(0.0, 1 - np.abs(x) / 0.5)
+    value, derivative = jax.value_and_grad(spikes)(350.0)
+    assert float(value) == 0.0
+    np.testing.assert_allclose(derivative, (slope * rise / 15.0).sum(), rtol=1e-9)
+
+
 def test_surrogate_gradient_is_a_triangle():
     slope = jax.vmap(jax.grad(lambda v: nj.SpikeOutput(v[None], 0.0).values()[0]))
     x = np.linspace(-15, 15, 7)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import small_worms
 
+import neurojax as nj
 from neurojax import UnknownNameError
 from neurojax.core.paths import leaf_names
 from neurojax.fitting import EdgeObserver, Estimator
@@ -53,6 +54,11 @@ def test_unknown_names_come_with_a_suggestion():
     parameters, _ = split(estimator(), ())
     with pytest.raises(UnknownNameError, match=r"learning_rates: .*'wieght'.*weight"):
         rates(parameters, {"wieght": 0.1})
+    rnn = nj.circuits.RateRNN(3)
+    with pytest.raises(
+        UnknownNameError, match=r"Did you mean 'recurrent'\? Known: bias, recurrent"
+    ):
+        split(rnn, ["recurent"])
 
 
 def test_freezing_everything_is_refused():

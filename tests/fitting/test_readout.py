@@ -187,6 +187,48 @@ def test_trials_with_a_mask_are_weighted(reservoir, data):
     np.testing.assert_allclose(fitted.weights, expected.coef_, rtol=1e-6)
 
 
+@pytest.mark.parametrize("method", [
+    Ridge(1e-3), nj.fitting.RidgeGCV(PENALTIES), nj.fitting.RidgeCV(PENALTIES),
+    nj.fitting.RecursiveLeastSquares(), nj.fitting.LMS(),
+])  # fmt: skip
+def test_gaps_in_the_targets_change_nothing(reservoir, data, method):
+    u, y = data
+    weight = 1.0 * (np.arange(120) % 5 > 0)
+    put = lambda value: np.where(weight[:, None] > 0, y, value)
+    found = [
+        fit_readout(reservoir, nj.tasks.Trials(u, put(value), weight, dt=1.0), method=method)
+        for value in (0.0, np.nan)
+    ]
+    assert np.isfinite(found[1].nrmse)
+    assert found[0].nrmse == found[1].nrmse
+    np.testing.assert_array_equal(found[0].weights, found[1].weights)
+
+
+def test_what_the_washout_leaves_out_may_be_missing(reservoir, data):
+    u, y = data
+    late = np.concatenate([np.full((2, 2), np.nan), y[2:]])
+    found = [fit_readout(reservoir, u, z, method=Ridge(1e-3), washout=20) for z in (y, late)]
+    np.testing.assert_array_equal(found[0].weights, found[1].weights)
+
+
+def test_what_counts_in_trials_is_finite(reservoir, data):
+    u, y = data
+    gap = np.where(np.arange(120)[:, None] == 7, np.nan, y)
+    with pytest.raises(ValueError, match="targets must be finite"):
+        fit_readout(reservoir, nj.tasks.Trials(u, gap, dt=1.0))
+    with pytest.raises(ValueError, match="no sample counts"):
+        fit_readout(reservoir, nj.tasks.Trials(u, y, np.zeros(120), dt=1.0))
+    looped = nj.circuits.EchoState(5, inputs=1, outputs=2, feedback=True)
+    with pytest.raises(ValueError, match="they are fed back"):
+        fit_readout(looped, u, gap, washout=20)
+
+
+def test_the_error_of_a_constant_is_not_defined(reservoir, data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(fit_readout(reservoir, data[0], np.ones((120, 1))).nrmse)
+
+
 def test_a_run_goes_on_from_its_state(reservoir, data):
     u, y = data
     fitted = fit_readout(reservoir, u[:80], y[:80])
@@ -220,6 +262,28 @@ def test_feedback_is_forced_by_the_targets():
     np.testing.assert_allclose(fitted.state["h"], h, rtol=1e-8)
     free = np.asarray(fitted.generate(100))
     np.testing.assert_allclose(free[:, 0], np.sin(0.2 * (400 + np.arange(100))), atol=0.05)
+
+
+def test_feedback_is_the_own_output_after_the_fit(data):
+    # of a circuit with inputs as well: predicted without targets, against a loop
+    u, y = data
+    rng = np.random.default_rng(2)
+    W, F, B = 0.2 * rng.normal(size=(12, 12)), 0.3 * rng.normal(size=(12, 2)), np.ones((12, 1))
+    reservoir = nj.circuits.EchoState(
+        12, inputs=1, outputs=2, recurrent=W, radius=None, input=B, feedback=F, bias_scaling=0.0
+    )
+    fitted = fit_readout(reservoir, u[:80], y[:80], method=Ridge(1e-2))
+    h, now = np.asarray(fitted.state["h"]), None
+    V, c = np.asarray(fitted.weights), np.asarray(fitted.bias)
+    own = fitted.predict(u[80:], state=fitted.state)
+    forced = fitted.predict(u[80:], state=fitted.state, targets=y[80:])
+    for targets, found in ((None, own), (y[80:], forced)):
+        h, now = np.asarray(fitted.state["h"]), V @ np.asarray(fitted.state["h"]) + c
+        for t in range(40):
+            h = np.tanh(W @ h + B[:, 0] * u[80 + t] + F @ now)
+            output = V @ h + c
+            np.testing.assert_allclose(found[t], output, rtol=1e-8, atol=1e-10)
+            now = output if targets is None else targets[t]
 
 
 def test_ridge_where_the_normal_equations_fail():
@@ -269,10 +333,17 @@ def test_closed_loop_needs_a_number_of_steps(reservoir, data, steps):
         fit_readout(reservoir, u[:-1], u[1:]).generate(steps)
 
 
-@pytest.mark.parametrize("make", [lambda: Ridge(0.0), lambda: nj.fitting.LMS(3.0)])
+@pytest.mark.parametrize("make", [
+    lambda: Ridge(0.0), lambda: nj.fitting.LMS(3.0), lambda: nj.fitting.RidgeCV(folds=1),
+])  # fmt: skip
 def test_methods_refuse_what_makes_no_sense(make):
     with pytest.raises(ValueError, match="must"):
         make()
+
+
+def test_there_are_samples_for_all_folds(reservoir, data):
+    with pytest.raises(ValueError, match="folds=500 is more than the 120 steps"):
+        fit_readout(reservoir, *data, method=nj.fitting.RidgeCV(folds=500))
 
 
 def test_derivatives_of_ridge_are_those_of_the_normal_equations():

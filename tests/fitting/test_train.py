@@ -138,6 +138,17 @@ def test_resumed_training_is_that_in_one_piece(tmp_path):
     with pytest.raises(FileExistsError):
         nj.train(_circuit(), task, checkpoint=folder, **options)
 
+    # a finished training goes on to more updates, and not back to fewer
+    longer = options | {"steps": 8, "checkpoint_every": 2}
+    whole = nj.train(_circuit(), task, **longer)
+    again = nj.train(_circuit(), task, checkpoint=folder, resume=True, **longer)
+    assert (again.losses == whole.losses).all()
+    assert (again.circuit.recurrent == whole.circuit.recurrent).all()
+    with pytest.raises(ValueError, match="steps=3 is less than the 8 updates"):
+        nj.train(_circuit(), task, checkpoint=folder, resume=True, **options | {"steps": 3})
+    with pytest.raises(ValueError, match="needs checkpoint="):
+        nj.train(_circuit(), task, resume=True, **options)
+
 
 def test_later_chunks_and_other_numbers_compile_nothing():
     traced = []
@@ -152,12 +163,50 @@ def test_later_chunks_and_other_numbers_compile_nothing():
 
 def test_an_update_that_is_not_finite_is_left_out():
     trials = _trials()
-    broken = eqx.tree_at(lambda t: t.targets, trials, trials.targets.at[0, 0].set(jnp.inf))
+    broken = eqx.tree_at(lambda t: t.targets, trials, trials.targets.at[0, 0].set(1e200))
     broken = eqx.tree_at(lambda t: t.mask, broken, jnp.ones_like(trials.mask))
     circuit = _circuit()
     trained = nj.train(circuit, broken, rule=BPTT(optax.adam(1.0)), steps=2, progress=False)
     assert (trained.circuit.recurrent == circuit.recurrent).all()
     assert not np.isfinite(trained.losses).any()
+
+
+@pytest.mark.parametrize("kind", ["cross_entropy", "FORCE", "activity"])
+def test_gaps_change_nothing(kind):
+    # NaN where the weight is 0 trains as any other number there does
+    whole = _trials(recorded=2)
+    gap = whole.mask[..., None] == 0
+    missing = jnp.zeros_like(whole.activity, bool).at[0, 3].set(True)
+    put = lambda value: eqx.tree_at(
+        lambda t: (t.targets, t.activity, t.activity_mask),
+        whole,
+        (
+            jnp.where(gap, value, whole.targets),
+            jnp.where(missing, value, whole.activity),
+            jnp.where(missing, 0.0, 1.0),
+        ),
+    )
+    rules = {
+        "cross_entropy": BPTT(optax.sgd(0.1), loss="cross_entropy"),
+        "FORCE": nj.fitting.rules.FORCE(),
+        "activity": BPTT(optax.sgd(0.1)),
+    }
+    trained = [
+        nj.train(_circuit(), put(value), rule=rules[kind], steps=2, progress=False)
+        for value in (0.5, jnp.nan)
+    ]
+    assert (trained[0].losses == trained[1].losses).all()
+    assert jnp.isfinite(trained[1].circuit.output).all()
+    assert (trained[0].circuit.output == trained[1].circuit.output).all()
+
+
+@pytest.mark.parametrize("name", ["inputs", "targets", "activity"])
+def test_what_counts_is_finite(name):
+    trials = _trials(recorded=2)
+    where = lambda t: getattr(t, name)
+    broken = eqx.tree_at(where, trials, where(trials).at[...].set(jnp.nan))
+    with pytest.raises(ValueError, match=f"{name} must be finite"):
+        nj.train(_circuit(), broken, rule=BPTT(optax.sgd(0.1)), steps=1, progress=False)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +219,11 @@ def test_an_update_that_is_not_finite_is_left_out():
         (TypeError, "rule must be", {"rule": optax.adam(1e-3)}),
         (ValueError, "steps", {"steps": 0}),
         (ValueError, "batch=9", {"batch": 9}),
+        (
+            ValueError,
+            "names unit 4, but the units of the circuit are 0 to 3",
+            {"task": eqx.tree_at(lambda t: t.recorded, _trials(recorded=2), jnp.array([4, 1]))},
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(error, match, change):
@@ -177,3 +231,23 @@ def test_what_does_not_fit_is_refused(error, match, change):
     given |= change
     with pytest.raises(error, match=match):
         nj.train(given.pop("circuit"), given.pop("task"), progress=False, **given)
+
+
+def test_unroll_compiles_once():
+    traced = []
+    circuit = lambda **change: nj.circuits.RateRNN(
+        3, inputs=1, outputs=1, nonlinearity=counted, **change
+    )
+    counted = lambda x: traced.append(1) or jnp.tanh(x)
+    runs = [nj.fitting.unroll(circuit(tau=tau), _trials(seed=2)).rates for tau in (4.0, 5.0)]
+    once = len(traced)
+    nj.fitting.unroll(circuit(bias=0.5), _trials(seed=3))
+    assert once == len(traced)
+    assert jnp.abs(runs[0] - runs[1]).max() > 1e-3  # and the numbers count
+
+
+def test_unroll_says_what_it_wants():
+    with pytest.raises(TypeError, match=r"nj.tasks.Trials, got ndarray"):
+        nj.fitting.unroll(_circuit(), np.zeros((5, 12, 1)))
+    with pytest.raises(ValueError, match="1 input channels, the inputs have 3"):
+        nj.fitting.unroll(_circuit(), _trials(inputs=3))

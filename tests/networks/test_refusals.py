@@ -69,6 +69,17 @@ def test_a_state_of_another_grid_is_refused():
         nj.simulate(net, duration=1.0, dt=0.05, state=earlier)
 
 
+def test_projections_do_not_end_where_nothing_is_received():
+    held = {"exc": nj.synapses.ExpCurrent(tau=2.0), "g": nj.synapses.InjectedConductance()}
+    populations = {"E": nj.neurons.LIF(receptors=held), "S": nj.neurons.Poisson(rate=5.0)}
+    with pytest.raises(ValueError, match=r"ends on 'S', but Poisson makes spikes"):
+        nj.Network(populations, [nj.Projection("E", "S", "exc", nj.connectivity.all_to_all())])
+    with pytest.raises(ValueError, match=r"port 'g' of 'E', which takes functions of time"):
+        nj.Network(populations, [nj.Projection("S", "E", "g", nj.connectivity.all_to_all())])
+    repeated = populations | {"P": nj.neurons.Parrot()}
+    nj.Network(repeated, [nj.Projection("S", "P", "spikes", nj.connectivity.all_to_all())])
+
+
 def test_networks_nest_and_are_kept_on_disk(tmp_path):
     inner = network(edge(weight=3.0))
     outer = nj.Network({"area": inner, "X": CELL.population(2)})

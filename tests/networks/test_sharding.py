@@ -18,13 +18,13 @@ SCRIPT = Path(__file__).with_name("_sharded_in_a_process.py")
 SYN = {"syn": nj.synapses.ExpCurrent(tau=5.0)}
 
 
-def start(*arguments, cpus):
+def start(*arguments, cpus, script=SCRIPT):
     """The checks in a process of their own."""
     flags = f"--xla_force_host_platform_device_count={cpus}"
     source = str(Path(nj.__file__).parents[1])
     env = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": source}
     return subprocess.Popen(
-        [sys.executable, str(SCRIPT), *map(str, arguments)],
+        [sys.executable, str(script), *map(str, arguments)],
         env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
@@ -46,6 +46,10 @@ def test_several_processes_give_the_spikes_of_one():
         probe.bind(("localhost", 0))
         address = f"localhost:{probe.getsockname()[1]}"
     finished(*[start(address, 2, which, cpus=2) for which in range(2)])
+
+
+def test_trials_on_two_devices_give_the_values_and_slopes_of_one():
+    finished(start(cpus=2, script=SCRIPT.with_name("_trials_over_devices.py")))
 
 
 # -- the division --------------------------------------------------------------------------------

@@ -149,6 +149,27 @@ def test_connectivity_of_an_edge_list_counts_multi_edges():
         nj.plotting.connectivity(np.zeros(3))
 
 
+def test_pictures_of_a_projection_of_a_network():
+    cell = nj.neurons.LIF(receptors={"exc": nj.synapses.ExpCurrent()})
+    graph = nj.connectivity.from_edges([0, 1], [2, 0])
+    wiring = [
+        nj.Projection("A", "A", "exc", graph, weight=nj.positive(np.array([1.0, 3.0]))),
+        nj.Projection("A", "A", "exc", graph, weight=-2.0, name="shared"),
+    ]
+    net = nj.Network({"A": cell.population(3)}, wiring)
+    own, shared = net.projections.values()
+    dots = nj.plotting.connectivity(own, degrees=False).lines
+    assert dots[0].get_xydata().tolist() == [[2.0, 0.0], [0.0, 1.0]]  # column, row
+    assert len(dots[1].get_xydata()) == 0
+    red = nj.plotting.connectivity(shared, degrees=False).lines[1]
+    assert red.get_xydata().tolist() == [[2.0, 0.0], [0.0, 1.0]]
+    ax = nj.plotting.weight_histogram({"own": own, "shared": shared}, bins=5)
+    heights = [stair.get_data().values.tolist() for stair in ax.patches[::2]]
+    assert heights == [[0, 0, 0, 1, 1], [2, 0, 0, 0, 0]]
+    with pytest.raises(TypeError, match=r"several projections \('A->A:exc', 'shared'\): give one"):
+        nj.plotting.connectivity(net)
+
+
 def test_weight_histogram():
     before, after = np.linspace(0.0, 1.0, 100), np.linspace(0.0, 2.0, 50)
     ax = nj.plotting.weight_histogram({"before": before, "after": after}, bins=10)

@@ -69,3 +69,14 @@ def test_targets_are_later_inputs_and_have_unit_moments():
         np.testing.assert_array_equal(trials.targets[:, :-6], trials.inputs[:, 6:])
         np.testing.assert_allclose(trials.inputs.mean(axis=(0, 1)), 0.0, atol=0.1)
         np.testing.assert_allclose(trials.inputs.std(axis=(0, 1)), 1.0, atol=0.06)
+
+
+def test_many_trials_are_those_of_their_keys():
+    """More trials than are drawn at once, and no multiple of that."""
+    for task in (tasks.MackeyGlass(length=300.0, washout=40.0), tasks.Lorenz(length=300.0)):
+        many = draw(task, 150)
+        keys = jax.random.split(KEY, 150)
+        for k in (0, 127, 128, 149):
+            one = task.trial(keys[k])
+            np.testing.assert_allclose(many.inputs[k], one.inputs, rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(many.targets[k], one.targets, rtol=1e-9, atol=1e-9)

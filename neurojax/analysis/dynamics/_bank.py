@@ -1,4 +1,4 @@
-"""What a search has learnt, piece by piece: points, and the inverse Jacobians there."""
+"""What a search has learnt: points, and the inverse Jacobians there."""
 
 from typing import final
 
@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ._field import Field
-from ._search import Known, polish
+from ._search import polish
 
 _MOST = 16  # points that are kept
 _NUMBERS = 2**25  # elements of all inverses together
@@ -15,7 +15,7 @@ _LARGE = 64  # variables from which on it pays; few variables have their basins 
 
 @final
 class Bank:
-    """Collects the converged points of each piece for the pieces that follow.
+    """Collects converged points for the starts that follow.
 
     Arguments:
         field: what is searched.
@@ -23,40 +23,44 @@ class Bank:
     """
 
     def __init__(self, field: Field, distance: float):
-        start = np.asarray(field.flat(field.template))
-        most = max(1, min(_MOST, _NUMBERS // start.size**2))
-        self.field, self.distance, self.count = field, distance, 0
-        self.points = np.zeros((most, start.size), start.dtype)
-        self.inverses = np.zeros((most, start.size, start.size), np.float32)
-        self.known = self._known()
+        n = field.flat(field.template).size
+        self.field, self.distance = field, distance
+        self.most = max(1, min(_MOST, _NUMBERS // n**2)) if n >= _LARGE else 0
+        self.points, self.inverses, self.sizes = [], [], []
 
-    def learn(self, ends: np.ndarray, speeds: np.ndarray, goals: np.ndarray) -> None:
+    def __len__(self) -> int:
+        """The number of points that are known."""
+        return len(self.points)
+
+    def learn(self, points: np.ndarray) -> None:
         """Keep the points that are new, as long as there is room."""
-        if len(self.points[0]) < _LARGE:
+        if len(self) == self.most or len(points) == 0:
             return
+        new = np.ones(len(points), bool)
+        for known in self.points:
+            new &= np.linalg.norm(points - known, axis=1) > self.distance
         fresh = []
-        for x in ends[speeds <= goals]:
-            if self.count + len(fresh) == len(self.points):
+        for x in points[new]:
+            if len(self) + len(fresh) == self.most:
                 break
-            others = [*self.points[: self.count], *fresh]
-            if all(np.linalg.norm(x - other) > self.distance for other in others):
+            if all(np.linalg.norm(x - other) > self.distance for other in fresh):
                 fresh.append(x)
         if not fresh:
             return
-        points, _, jacobians = polished(self.field, np.array(fresh))
-        for x, J in zip(points, jacobians, strict=True):
+        exact, _, jacobians = polished(self.field, np.array(fresh))
+        for x, J in zip(exact, jacobians, strict=True):
             try:
                 inverse = np.linalg.inv(J)
             except np.linalg.LinAlgError:  # a singular point cannot help others
                 continue
-            self.points[self.count], self.inverses[self.count] = x, inverse
-            self.count += 1
-        self.known = self._known()
+            self.points.append(x)
+            self.inverses.append(jnp.asarray(inverse, jnp.float32))
+            self.sizes.append(float(np.sqrt(np.mean(np.sum(J**2, axis=1)))))
 
-    def _known(self) -> Known:
-        ready = np.arange(len(self.points)) < self.count
-        # copies: on a CPU JAX may otherwise look at the same memory, which is written to later
-        return Known(jnp.array(self.points), jnp.array(self.inverses), jnp.asarray(ready))
+    def nearest(self, points: np.ndarray) -> np.ndarray:
+        """For each point the number of the known one that is nearest."""
+        far = [np.sum((points - known) ** 2, axis=1) for known in self.points]
+        return np.argmin(far, axis=0)
 
 
 def polished(field: Field, points: np.ndarray):
@@ -64,15 +68,16 @@ def polished(field: Field, points: np.ndarray):
     if len(points) == 0:
         n = points.shape[1]
         return points, np.zeros(0), np.zeros((0, n, n))
-    return in_pieces(lambda part, count: polish(field, part, count), points, 16)
+    return in_pieces(lambda part, count: polish(field, part, count), 16, points)
 
 
-def in_pieces(run, rows: np.ndarray, piece: int):
+def in_pieces(run, piece: int, *columns: np.ndarray):
     """Rows in pieces of one length, the last one filled up: their number does not compile anew."""
     results = []
-    for begin in range(0, len(rows), piece):
-        part = rows[begin : begin + piece]
-        filled = np.concatenate([part, np.repeat(part[-1:], piece - len(part), axis=0)])
-        found = run(jnp.asarray(filled), jnp.asarray(len(part)))
-        results.append([np.asarray(x)[: len(part)] for x in found])
+    for begin in range(0, len(columns[0]), piece):
+        parts = [rows[begin : begin + piece] for rows in columns]
+        count = len(parts[0])
+        filled = [np.concatenate([x, np.repeat(x[-1:], piece - count, axis=0)]) for x in parts]
+        found = run(*(jnp.asarray(x) for x in filled), jnp.asarray(count))
+        results.append([np.asarray(x)[:count] for x in found])
     return tuple(np.concatenate(parts) for parts in zip(*results, strict=True))

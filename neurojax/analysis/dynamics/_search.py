@@ -1,5 +1,6 @@
 """Levenberg-Marquardt steps to the zeros of a field, one start at a time or in batches."""
 
+import itertools
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -7,22 +8,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-_RADII = (1.0, 0.5, 0.25, 0.1, 0.03, 0.01, 1e-3)  # of the whole step, tried at once
-_DAMPING = (1e-6, 1e-2)  # least and most, of the mean square singular value of the Jacobian
+from ._jacobian import jacobian
+
+RADII = (1.0, 0.5, 0.25, 0.1, 0.03, 0.01, 1e-3)  # of the whole step, tried at once
+DAMPING = (1e-6, 1e-2)  # least and most, of the mean square singular value of the Jacobian
 _CORRECTORS = 10  # steps that use the same Jacobian again
 _WORTH = 0.8  # a corrector that leaves more of |F| is the last
-_BY_KNOWN = 40  # steps by the Jacobian of a known point at most
-_SAME = 0.5  # they shorten |F| to this part at least, as Newton steps nearby do
-_PATIENCE = 5  # steps in a row that gain less than _GAIN
-_GAIN = 0.8
-
-
-class Known(NamedTuple):
-    """Points that are known already, with the inverse Jacobians there."""
-
-    points: Array  # (point, n)
-    inverses: Array  # (point, n, n), 32 bits
-    ready: Array  # which rows hold one
+PATIENCE = 5  # steps in a row that gain less than GAIN
+GAIN = 0.8
+_BLOCKS = 4
 
 
 class Place(NamedTuple):
@@ -41,64 +35,43 @@ class Place(NamedTuple):
 def search(
     field: Any,
     starts: Float[Array, "start n"],
-    known: Known,
+    firsts: Float[Array, " start"],
+    idle: Int[Array, " start"],
+    steps: Int[Array, " start"],
     size: Float[Array, ""],
     tolerance: Float[Array, ""],
     max_steps: Int[Array, ""],
+    patience: Int[Array, ""],
+    near: Float[Array, ""],
     count: Int[Array, ""],
     batch_size: int | None,
-) -> tuple[Float[Array, "start n"], Float[Array, " start"], Float[Array, " start"]]:
+) -> tuple[Array, ...]:
     """From each start downhill in |F|: the end, |F| there, and the |F| that counts as zero.
 
-    Only the first `count` starts are moved; the rest fill the array up.
+    A search ends after `patience` steps in a row of little gain, and where |F| is the part `near`
+    of the first. Also given are the new `firsts`, `idle` and `steps`.
+
+    Starts may have been moved before: `firsts` is |F| where they began (0 if they begin here),
+    `idle` and `steps` are counts of then. Only the first `count` starts are moved; the rest fill
+    the array up.
     """
     narrow = field.single()
 
     def one(argument):
-        x, k = argument
+        x, first, idle, steps, k = argument
         F = field(x)
-        zero = jnp.zeros((), int)
-        x, F, goal, there = _by_known(field, known, x, F, size, tolerance, k < count)
-        place = Place(x, F, goal, _norm(F), zero, zero, there | (k >= count))
-        going = lambda p: ~p.done & (p.steps < max_steps)
+        first = jnp.where(first > 0, first, _norm(F))
+        place = Place(x, F, jnp.zeros_like(first), first, idle, steps, k >= count)
+        going = lambda p: (
+            ~p.done & (p.steps < max_steps) & (p.idle < patience) & (_norm(p.F) > near * first)
+        )
         end = jax.lax.while_loop(
             going, lambda p: _advance(field, narrow, p, size, tolerance), place
         )
-        return end.x, _norm(end.F), end.goal
+        return end.x, _norm(end.F), end.goal, first, end.idle, end.steps
 
-    return jax.lax.map(one, (starts, jnp.arange(len(starts))), batch_size=batch_size)
-
-
-def _by_known(field, known: Known, x, F, size, tolerance, active):
-    """Steps with the Jacobian of the nearest known point: no matrix work where they arrive.
-
-    While each shortens |F| Newton's method would go the same way. Where they do not arrive the
-    search begins from the start itself.
-    """
-    far = jnp.sum((known.points - x[None]) ** 2, axis=1)
-    nearest = jnp.argmin(jnp.where(known.ready, far, jnp.inf))
-    inverse = known.inverses[nearest]
-    # |J| is at least 1 / |J^-1|, so this goal is stricter than that of the search
-    goal = tolerance * size * jnp.sqrt(x.size / jnp.sum(inverse**2)).astype(x.dtype)
-    usable = active & known.ready[nearest]
-
-    def step(carry):
-        x, F, _, n = carry
-        norm = jnp.maximum(_norm(F), jnp.finfo(F.dtype).tiny)
-        y = x - norm * (inverse @ (F / norm).astype(inverse.dtype)).astype(x.dtype)
-        G = field(y)
-        better = _norm(G) < _SAME * norm
-        return jnp.where(better, y, x), jnp.where(better, G, F), better, n + 1
-
-    going = lambda c: c[2] & (c[3] < _BY_KNOWN) & (_norm(c[1]) > goal)
-    end, G, _, _ = jax.lax.while_loop(going, step, (x, F, usable, jnp.zeros((), int)))
-    there = usable & (_norm(G) <= goal)
-    return (
-        jnp.where(there, end, x),
-        jnp.where(there, G, F),
-        jnp.where(there, goal, jnp.zeros_like(goal)),
-        there,
-    )
+    arguments = (starts, firsts, idle, steps, jnp.arange(len(starts)))
+    return jax.lax.map(one, arguments, batch_size=batch_size)
 
 
 def _advance(field, narrow, place: Place, size, tolerance) -> Place:
@@ -107,27 +80,29 @@ def _advance(field, narrow, place: Place, size, tolerance) -> Place:
     speed = _norm(F)
     # the matrix work is done in 32 bits: an error of the Jacobian costs order, not accuracy
     low = x.astype(jnp.float32)
-    J = jax.jacrev(narrow)(low).astype(jnp.float32)
-    A = J @ J.T
-    scale = jnp.trace(A) / low.size
-    least, most = _DAMPING
+    J = jacobian(narrow, low).astype(jnp.float32)
+    A = _lower_gram(J)
+    scale = jnp.sum(J * J) / low.size
+    least, most = DAMPING
     damping = scale * jnp.clip(most * (speed / place.first) ** 2, least, most).astype(low.dtype)
     A = A + damping * jnp.eye(low.size, dtype=low.dtype)
     L = jax.lax.linalg.cholesky(A, symmetrize_input=False)
-    eye = jnp.eye(low.size, dtype=low.dtype)
-    inverse = jax.lax.linalg.triangular_solve(L, eye, left_side=True, lower=True)
+    solve = lambda v, **which: jax.lax.linalg.triangular_solve(
+        L, v, left_side=True, lower=True, **which
+    )
 
     def whole(F):
         """-J^T (J J^T + damping)^-1 F."""
         norm = jnp.maximum(_norm(F), jnp.finfo(F.dtype).tiny)
         unit = (F / norm).astype(low.dtype)
-        return -norm * (J.T @ (inverse.T @ (inverse @ unit))).astype(F.dtype)
+        # a vector times a matrix: XLA is slow with a transposed matrix times a vector
+        return -norm * (solve(solve(unit[:, None]), transpose_a=True)[:, 0] @ J).astype(F.dtype)
 
     direct = _steepest(J, F)
     newton = whole(F)
     newton = jnp.where(jnp.all(jnp.isfinite(newton)), newton, direct)
-    radii = _norm(newton) * jnp.asarray(_RADII, x.dtype)
-    tried = jax.vmap(lambda r: x + _dogleg(direct, newton, r))(radii)
+    radii = _norm(newton) * jnp.asarray(RADII, x.dtype)
+    tried = jax.vmap(lambda r: x + dogleg(direct, newton, r))(radii)
     slopes = jax.vmap(field)(tried)
     speeds = jax.vmap(_norm)(slopes)
     speeds = jnp.where(jnp.isfinite(speeds), speeds, jnp.inf)
@@ -149,9 +124,9 @@ def _advance(field, narrow, place: Place, size, tolerance) -> Place:
     end, G, _, _ = jax.lax.while_loop(useful, correct, begun)
     gain = _norm(G) / speed
     better = gain < 1
-    idle = jnp.where(gain < _GAIN, 0, place.idle + 1)
+    idle = jnp.where(gain < GAIN, 0, place.idle + 1)
     here = speed <= goal
-    stop = here | ~better | (_norm(G) <= goal) | (idle >= _PATIENCE)
+    stop = here | ~better | (_norm(G) <= goal)
     take = better & ~here
     return Place(
         jnp.where(take, end, x),
@@ -176,21 +151,31 @@ def polish(
     def one(argument):
         x, k = argument
         x, F = _newton(field, x, k < count, 6)
-        return x, _norm(F), jax.jacrev(field)(x)
+        return x, _norm(F), jacobian(field, x)
 
     return jax.lax.map(one, (points, jnp.arange(len(points))))
+
+
+def _lower_gram(J):
+    """J J^T on and below the diagonal, in blocks; what is above is not computed."""
+    n = len(J)
+    if n < 128:
+        return J @ J.T
+    cuts = [n * k // _BLOCKS for k in range(_BLOCKS + 1)]
+    rows = [jnp.pad(J[a:b] @ J[:b].T, ((0, 0), (0, n - b))) for a, b in itertools.pairwise(cuts)]
+    return jnp.concatenate(rows)
 
 
 def _steepest(J, F):
     """The step down the gradient of |F|^2 that is best if F is linear."""
     norm = jnp.maximum(_norm(F), jnp.finfo(F.dtype).tiny)
-    g = J.T @ (F / norm).astype(J.dtype)
+    g = (F / norm).astype(J.dtype) @ J
     ahead = J @ g
     length = (g @ g) / jnp.maximum(ahead @ ahead, jnp.finfo(J.dtype).tiny)
     return -norm * (length * g).astype(F.dtype)
 
 
-def _dogleg(direct, newton, radius):
+def dogleg(direct, newton, radius):
     """The point at this distance on the path along `direct` and on to `newton`."""
     reach, short = _norm(newton), _norm(direct)
     tiny = jnp.finfo(direct.dtype).tiny
@@ -221,11 +206,11 @@ def newton_path(
         x, before = carry
         here = field.with_inputs(u)
         change = here(x) - field.with_inputs(before)(x)
-        guess = x - jnp.linalg.solve(jax.jacrev(field.with_inputs(before))(x), change)
+        guess = x - jnp.linalg.solve(jacobian(field.with_inputs(before), x), change)
         # at a singular Jacobian the tangent is no help
         guess = jnp.where(_norm(here(guess)) < _norm(here(x)), guess, x)
         x, F = _newton(here, guess, jnp.ones((), bool), 20)
-        return (x, u), (x, _norm(F), jax.jacrev(here)(x))
+        return (x, u), (x, _norm(F), jacobian(here, x))
 
     first = jax.tree.map(lambda leaf: leaf[0], inputs)
     return jax.lax.scan(follow, (x, first), inputs)[1]
@@ -236,7 +221,7 @@ def _newton(field, x, active, most: int):
 
     def step(carry):
         x, F, _, n = carry
-        y = x - jnp.linalg.solve(jax.jacrev(field)(x), F)
+        y = x - jnp.linalg.solve(jacobian(field, x), F)
         G = field(y)
         better = _norm(G) < _norm(F)  # also false for NaN
         return jnp.where(better, y, x), jnp.where(better, G, F), better, n + 1

@@ -10,10 +10,10 @@ import numpy as np
 from neurojax.core.threads import one_blas_thread
 from neurojax.core.vector_field import is_float
 
-from ._bank import Bank, in_pieces, polished
+from ._bank import Bank, polished
 from ._distinct import distinct
+from ._ends import Settings, ends
 from ._field import Field, field_of, flattened
-from ._search import search
 from ._spectra import eigenvalues_of, is_stable
 from .found import FixedPoints
 
@@ -45,9 +45,11 @@ def fixed_points(
     minimum above zero the search ends in a *slow point*. The distinct ends are polished by
     Newton's method in the full precision; the matrix work of the search is in 32 bits.
 
-    In circuits of 64 variables and more, starts after the first 64 (or the first batch) try the
-    Jacobian of the nearest point that is known by then, as long as each step halves $|F|$, and
-    keep the result only if it arrives. So the order of the starts may change `counts` a little.
+    In circuits of 64 variables and more what is known by then helps: starts after the first 64 (or
+    the first batch) try the Jacobian of the nearest known point, as long as each step halves $|F|$,
+    and keep the result only if it arrives; so do those that are nearly there. Starts that crawl
+    take Newton steps, solved by iterations with that Jacobian as preconditioner, and then one with
+    their own at least. So the order of the starts may change `counts` a little.
 
     All tolerances are relative to the size of the starts, $s = \sqrt{\langle |x|^2 \rangle}$, and
     to the size $j$ of the Jacobian (the root mean square of its singular values), so that they
@@ -66,7 +68,7 @@ def fixed_points(
             64 bits and 2e-6 in 32 bits.
         slow: a point that has not converged is slow where $|F| \le$ slow $\cdot\, j s$.
         distance: points closer than distance $\cdot\, s$ are one.
-        max_steps: Jacobians computed from each start at most.
+        max_steps: Levenberg-Marquardt and Newton steps from each start at most.
         spectra: whether to compute eigenvalues: for many points of a large circuit they take
             longer than the search.
         batch_size: starts that are searched at once. Default 1 on a CPU, where it is fastest, and
@@ -111,31 +113,24 @@ def fixed_points(
     _positive(batch_size=batch_size)
     batch = None if batch_size == 1 else int(batch_size)
     size = float(np.sqrt(np.mean(np.sum(np.asarray(rows, float) ** 2, axis=1)))) or 1.0
-    number = lambda x: jnp.asarray(x, rows.dtype)
     bank = Bank(field, distance * size)
-    settings = (number(size), number(tolerance), jnp.asarray(max_steps))
-
-    def look(part, count):
-        found = search(field, part, bank.known, *settings, count, batch)
-        bank.learn(*(np.asarray(x)[: int(count)] for x in found))
-        return found
-
+    settings = Settings(size, float(tolerance), int(max_steps), batch)
     small = rows.shape[1] <= 512
     with one_blas_thread() if small else nullcontext():
-        ends, speeds, goals = in_pieces(look, np.asarray(rows), batch or 64)
+        found, speeds, goals = ends(bank, np.asarray(rows), settings)
     # a goal of zero or NaN: the first Jacobian was no number
     near = np.isfinite(speeds) & (speeds <= goals * (slow / tolerance))
     limits = (tolerance, slow, distance)
-    return _settle(field, ends[near], speeds[near], int(np.sum(~near)), size, limits, spectra)
+    return _settle(field, found[near], speeds[near], int(np.sum(~near)), size, limits, spectra)
 
 
-def _settle(field: Field, ends, speeds, lost: int, size: float, limits, spectra: bool):
+def _settle(field: Field, found, speeds, lost: int, size: float, limits, spectra: bool):
     """Distinct points, polished; points that polishing brings together are one."""
     tolerance, slow, distance = limits
-    leader = distinct(ends, speeds, distance * size)
+    leader = distinct(found, speeds, distance * size)
     chosen, members = np.unique(leader, return_inverse=True)
     counts = np.bincount(members, minlength=len(chosen))
-    points, speeds, jacobians = polished(field, ends[chosen])
+    points, speeds, jacobians = polished(field, found[chosen])
     scale = np.sqrt(np.mean(np.sum(jacobians**2, axis=2), axis=1)) * size
     converged = speeds <= tolerance * scale
     # converged points lead, so that no slow one stands for them

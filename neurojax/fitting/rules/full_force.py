@@ -99,6 +99,9 @@ class FullFORCE(AbstractRule):
             )
         if not self.penalty > 0:
             raise ValueError(f"penalty must be positive, got {self.penalty}")
+        for name in ("gain", "noise"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         if not 0 < self.probability <= 1:
             raise ValueError(f"probability must lie in (0, 1], got {self.probability}")
 

@@ -6,10 +6,12 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from neurojax.circuits import RecurrentCircuit
 from neurojax.core import unwrap
+from neurojax.core.tracing import known
 from neurojax.tasks import Trials
 
 
@@ -99,3 +101,11 @@ def check_fit(circuit: Any, trials: Trials) -> None:
         raise ValueError(
             f"{trials.recorded.shape[0]} units are recorded, but the circuit has only n={model.n}"
         )
+    if trials.recorded is not None and known(trials.recorded):
+        units = np.asarray(trials.recorded)
+        outside = units[(units < 0) | (units >= model.n)]
+        if len(outside):
+            raise ValueError(
+                f"recorded names unit {outside[0]}, but the units of the circuit are 0 to "
+                f"{model.n - 1}"
+            )

@@ -11,6 +11,7 @@ from small_circuits import Additive, Ghost, Logistic
 
 import neurojax as nj
 from neurojax.analysis.dynamics import continuation, fixed_points, sample_states
+from neurojax.analysis.dynamics._jacobian import jacobian
 
 KEY = jax.random.key(0)
 
@@ -100,6 +101,44 @@ def test_a_large_circuit_uses_what_it_has_learnt():
         np.testing.assert_allclose(W @ np.tanh(x), x, atol=1e-11)
     again = fixed_points(Additive(W), {"x": starts(64, 200)["x"][::-1]}, spectra=False)
     assert as_set(again.states) == as_set(found.states)
+
+
+def test_saddles_are_found_in_a_large_circuit():
+    """Eighty units that turn three bits: the 27 points of the bits, from starts between them."""
+    rotation = np.linalg.qr(np.random.default_rng(2).standard_normal((80, 80)))[0]
+
+    class Turned(Additive):
+        def drift(self, t, state, inputs):
+            inner = super().drift(t, {"x": state["x"] @ rotation}, inputs)
+            return {"x": rotation @ inner["x"]}
+
+    bits = jnp.concatenate([2.0 * starts(3, 400)["x"] / 1.5, 0.1 * starts(77, 400)["x"]], axis=1)
+    W = jnp.diag(jnp.where(jnp.arange(80) < 3, 2.0, 0.5))
+    found = fixed_points(Turned(W), {"x": bits @ rotation.T})
+    x = brentq(lambda x: 2 * np.tanh(x) - x, 0.1, 3.0, xtol=1e-15)
+    grid = np.zeros((27, 80))
+    grid[:, :3] = x * np.array(list(itertools.product((-1, 0, 1), repeat=3)))
+    points = np.asarray(found.states["x"]) @ rotation
+    order = lambda p: p[np.lexsort(p.round(6).T[2::-1])]
+    np.testing.assert_allclose(order(points), order(grid), atol=1e-10)
+    assert found.converged.all() and found.counts.sum() + found.lost == 400
+    assert np.bincount(found.unstable_directions).tolist() == [8, 12, 6, 1]
+
+
+def test_jacobians_are_those_of_reverse_mode():
+    """Diagonal parts that are kept apart, and programs in which there are none."""
+    rng = np.random.default_rng(4)
+    W, A, d = (jnp.asarray(rng.standard_normal(shape)) for shape in ((5, 5), (5, 5), 5))
+    x = jnp.asarray(rng.standard_normal(5))
+    for field in (
+        lambda x: W @ jnp.tanh(x) - x,
+        lambda x: (x * d - jnp.tanh(A @ jnp.sin(W @ x)) @ W) / 3.0,
+        lambda x: -(d / x),
+        lambda x: jnp.concatenate([x[:2], x[2:] * x[:3]]),
+        lambda x: x * jnp.sum(x),
+        lambda x: d,
+    ):
+        np.testing.assert_allclose(jacobian(field, x), jax.jacrev(field)(x), rtol=1e-13, atol=1e-13)
 
 
 def test_the_shadow_of_a_saddle_node_is_a_slow_point():

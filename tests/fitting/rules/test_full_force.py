@@ -169,6 +169,7 @@ def test_hints_drive_the_teacher_alone():
     [
         ({"method": "rigde"}, "unknown method 'rigde'"),
         ({"penalty": 0.0}, "penalty must be positive, got 0.0"),
+        ({"noise": -0.1}, "noise must be at least 0, got -0.1"),
         ({"probability": 0.0}, r"probability must lie in \(0, 1\], got 0.0"),
     ],
 )

@@ -1,0 +1,56 @@
+"""Populations made from one cell or source, and what is refused."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import neurojax as nj
+
+LAW = nj.random.Normal(1.0, 0.1)
+
+
+def test_sources_make_populations():
+    source = nj.neurons.Poisson(40.0).population(3)
+    assert source.n == 3 and float(source.rate) == 40.0
+    drawn = source.population(500, rate=nj.random.Uniform(10.0, 20.0), key=jax.random.key(0))
+    rate = np.asarray(drawn.rate)
+    assert rate.shape == (500,) and 10.0 <= rate.min() < rate.max() < 20.0
+    assert abs(rate.mean() - 15.0) < 5 * 10 / np.sqrt(12 * 500)
+    run = nj.simulate(
+        nj.neurons.Regular(rate=100.0).population(2, phase=jnp.array([3.0, 5.0])),
+        duration=16.0, dt=1.0, record={"s": nj.Spikes()},
+    )  # fmt: skip
+    assert run["s"].train(0).tolist() == [3.0, 13.0] and run["s"].train(1).tolist() == [5.0, 15.0]
+    assert nj.neurons.Parrot().population(4).n == 4
+    with pytest.raises(ValueError, match="n must be a positive whole number"):
+        source.population(0)
+
+
+def test_components_of_a_parameter_are_drawn():
+    cell = nj.neurons.ALIF().population(50, b=(LAW, 2.0), tau_b=(10.0, 20.0), key=jax.random.key(0))
+    assert cell.b[0].shape == (50,) and len(set(np.asarray(cell.b[0]).tolist())) == 50
+    assert float(cell.b[1]) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "message"),
+    [
+        (lambda: nj.neurons.LIF(C_m=LAW), TypeError,
+         r"C_m of LIF is the distribution .* LIF\(...\).population\(n, C_m=..., key=...\)"),
+        (lambda: nj.neurons.Poisson(LAW), TypeError, "rate of Poisson is the distribution"),
+        (lambda: nj.neurons.LIF().population(3, C_m=LAW), ValueError, "C_m is a distribution.*key"),
+        (lambda: nj.neurons.LIF(E_L=np.nan), ValueError, "E_L of LIF must be a number, got nan"),
+        (lambda: nj.neurons.LIF(receptors={"g": nj.synapses.ExpConductance(E_rev=np.nan)}),
+         ValueError, "E_rev of ExpConductance must be a number, got nan"),
+        (lambda: nj.neurons.LIF(receptors={"V_m": nj.synapses.Delta()}), ValueError,
+         "cannot be called 'V_m'"),
+        (lambda: nj.neurons.LIF(receptors={"I_e": nj.synapses.Delta()}), ValueError,
+         "cannot be called 'I_e'"),
+        (lambda: nj.neurons.LIF(receptors={"a.b": nj.synapses.Delta()}), ValueError,
+         "cannot be called 'a.b': a port has a name without '.'"),
+    ],
+)  # fmt: skip
+def test_refusals(build, error, message):
+    with pytest.raises(error, match=message):
+        build()
