@@ -58,7 +58,7 @@ def deliver_through(
         )
         value = run(*primals)
         moved = instantiated(buffer, moved)[None]
-        if not is_zero(d_weights):
+        if through is None and not is_zero(d_weights):
             moved = add(moved, amplitude, d_weights, words)
         if not is_zero(d_through):
             moved, d_through = push_through(
@@ -76,7 +76,7 @@ def deliver_through(
     amplitude = jnp.asarray(amplitude, buffer.dtype)
     weights = jnp.asarray(weights, buffer.dtype)
     if through is not None:
-        weights, through = jax.lax.stop_gradient(weights), jnp.asarray(through, buffer.dtype)
+        through = jnp.asarray(through, buffer.dtype)
     return run(buffer, amplitude, weights, through, distances, armed, words, targets, turn)
 
 

@@ -65,9 +65,9 @@ class GammaRenewal(AbstractGenerator):
     def step(self, state, inputs, clock: Clock):
         """Count the steps to the next spike; draw an interval after it."""
         key = step_key(clock, "gamma intervals")
-        state, key, rates = alike((state, key, (self.rate, self.shape)))
+        rates = jax.lax.stop_gradient((self.rate, self.shape))
+        state, key, (rate, shape) = alike((state, key, rates))
         fraction = state["fraction"]
-        rate, shape = jax.lax.stop_gradient(rates)
         mean = 1.0 / (MS_HZ * rate * clock.dt)  # in steps
         gamma = lambda key, shape: jax.random.gamma(
             key, jnp.broadcast_to(shape, (self.n,)), dtype=fraction.dtype

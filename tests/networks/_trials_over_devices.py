@@ -20,7 +20,7 @@ def network():
         "E", "E", "exc", nj.connectivity.fixed_indegree(8), weight=np.full(320, 30.0), delay=0.3,
         name=name, **more,
     )  # fmt: skip
-    source = nj.neurons.GammaRenewal(rate=100.0, n=40)
+    source = nj.neurons.Poisson(rate=100.0, n=40)
     pairs = nj.Projection("S", "E", "exc", nj.connectivity.one_to_one(), weight=20.0)
     learning = own("learning", plasticity=nj.plasticity.PairSTDP(w_max=60.0))
     populations = {"E": cell.population(40), "S": source}
