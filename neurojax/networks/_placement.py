@@ -1,5 +1,6 @@
 """Leaves of models, states and inputs, divided over the devices of a mesh or common to all."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -117,7 +118,7 @@ def population(part, share: Share, name: str):
     """A population with as many neurons as a device has places."""
     if isinstance(part, SpikeTimes):
         return _spike_times(part, share)
-    values = {field: getattr(part, field) for field in part.__dataclass_fields__}
+    values = {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
     if "initial" in values:
         values["initial"] = {}  # the state is given
     leaves, tree = jax.tree.flatten(values)
@@ -157,6 +158,6 @@ def _spike_times(part: SpikeTimes, share: Share):
 def _copy(module, values: dict[str, Any]):
     """A module with other values of all its fields."""
     new = object.__new__(type(module))
-    for field in module.__dataclass_fields__:
-        object.__setattr__(new, field, values[field])
+    for field in dataclasses.fields(module):
+        object.__setattr__(new, field.name, values[field.name])
     return new

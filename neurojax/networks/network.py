@@ -184,7 +184,8 @@ class Network(Dynamics):
         for name, _ in projection.target:
             target = self.populations[name]
             ports = getattr(target, "receptors", None)
-            if not getattr(target, "receives", True):
+            # a source may stand for the postsynaptic spikes of a learning rule
+            if not getattr(target, "receives", True) and projection.plasticity is None:
                 raise ValueError(
                     f"projection {projection.name!r} ends on {name!r}, but "
                     f"{type(target).__name__} makes spikes and receives none"
