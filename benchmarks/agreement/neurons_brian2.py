@@ -33,6 +33,19 @@ def constants(b2):
             "tau": TAU * b2.ms, "E_rev": 0 * b2.mV}  # fmt: skip
 
 
+def leaky(b2, equations):
+    """Leaky neurons that Brian2 integrates exactly, and the trains that come in."""
+    in_brian2.start(b2)
+    cells = b2.NeuronGroup(
+        N, equations, threshold="v > V_th", reset="v = V_reset", refractory="held",
+        method="exact",
+    )  # fmt: skip
+    cells.v, cells.tau_m, cells.i_e = -70 * b2.mV, TAU_M * b2.ms, I_E * b2.pA
+    cells.held = refractory(b2)
+    source = in_brian2.trains(b2, TIMES)
+    return cells, source
+
+
 def current():
     """Exact integration of an exponential current."""
     equations = """
@@ -44,14 +57,7 @@ def current():
     """
 
     def brian2(b2):
-        in_brian2.start(b2)
-        cells = b2.NeuronGroup(
-            N, equations, threshold="v > V_th", reset="v = V_reset", refractory="held",
-            method="exact",
-        )  # fmt: skip
-        cells.v, cells.tau_m, cells.i_e = -70 * b2.mV, TAU_M * b2.ms, I_E * b2.pA
-        cells.held = refractory(b2)
-        source = in_brian2.trains(b2, TIMES)
+        cells, source = leaky(b2, equations)
         synapses = in_brian2.connect(b2, source, cells, WEIGHTS, LATE, "i_syn_post += w", "amp")
         traces = {"v": b2.mV, "i_syn": b2.pA}
         found = in_brian2.run(b2, cells, [source, synapses], STEPS, traces, constants(b2))
@@ -85,14 +91,7 @@ def jump():
     weights = WEIGHTS / 60.0
 
     def brian2(b2):
-        in_brian2.start(b2)
-        cells = b2.NeuronGroup(
-            N, equations, threshold="v > V_th", reset="v = V_reset", refractory="held",
-            method="exact",
-        )  # fmt: skip
-        cells.v, cells.tau_m, cells.i_e = -70 * b2.mV, TAU_M * b2.ms, I_E * b2.pA
-        cells.held = refractory(b2)
-        source = in_brian2.trains(b2, TIMES)
+        cells, source = leaky(b2, equations)
         # synapses before thresholds, as here and in NEST; they then hear of a spike a step later
         early = LATE - DT
         synapses = in_brian2.connect(b2, source, cells, weights, early, "v_post += w", "volt")

@@ -24,20 +24,34 @@ def check_count(name: str, value) -> None:
         raise ValueError(f"{name} must be a positive whole number, got {value!r}")
 
 
-def check_shapes(model, n: int) -> None:
-    """Every parameter, or each component of one, is a scalar or has one value per neuron."""
+def each_parameter(model):
+    """The name and the value of every parameter that is given, or of each component of one."""
     for field in dataclasses.fields(model):
         if field.metadata.get("converter") is not as_parameter:
             continue
         for value in components(paramax.unwrap(getattr(model, field.name))):
-            if value is None:
-                continue
-            shape = jnp.shape(value)
-            if shape not in ((), (n,)):
-                raise ValueError(
-                    f"{field.name} of {type(model).__name__} must be a scalar or have shape "
-                    f"({n},), one value per neuron (n={n}), got shape {shape}"
-                )
+            if value is not None:
+                yield field.name, value
+
+
+def check_shapes(model, n: int) -> None:
+    """Every parameter, or each component of one, is a scalar or has one value per neuron."""
+    for name, value in each_parameter(model):
+        shape = jnp.shape(value)
+        if shape not in ((), (n,)):
+            raise ValueError(
+                f"{name} of {type(model).__name__} must be a scalar or have shape "
+                f"({n},), one value per neuron (n={n}), got shape {shape}"
+            )
+
+
+def check_no_nan(model) -> None:
+    """No parameter is NaN, where it is a number already."""
+    for name, value in each_parameter(model):
+        if known(value) and np.isnan(np.asarray(value)).any():
+            raise ValueError(
+                f"{name} of {type(model).__name__} must be a number, got {np.asarray(value)}"
+            )
 
 
 def components(value) -> tuple:

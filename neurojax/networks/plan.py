@@ -16,7 +16,7 @@ from jaxtyping import Array, Int32
 
 from neurojax.connectivity.spike_list import BITS
 
-from .plastic import PlasticPlan, compile_plastic, delays_of, is_axonal, rules_of
+from .plastic import PlasticPlan, compile_plastic, delays_of, is_axonal, places_in_rows, rules_of
 from .synapses import Synapses
 
 _PADS = 32  # dummy places at the end of each turn of the inbox, so that padding is spread
@@ -188,7 +188,7 @@ def _plan(owner, weighted, members: dict[str, Synapses], regions, steps, layout:
         if lanes is not None:  # all in the inbox of this step: their delays lie before
             own = row[s.edges.pre] + lanes
             filled = np.bincount(own, minlength=height)
-            entries.append((name, own, _places_in_rows(own, filled), slots))
+            entries.append((name, own, places_in_rows(own, filled), slots))
             continue
         for later in range(1 + s.interpolate):
             first = np.cumsum(degrees) - degrees - filled[row]
@@ -210,14 +210,6 @@ def _plan(owner, weighted, members: dict[str, Synapses], regions, steps, layout:
     early = {name: jnp.asarray(steps[name]) for name, s in members.items() if s.interpolate}
     found = {name: tuple(each) for name, each in places.items()}
     return Plan(jnp.asarray(targets), found, early, sources, owner)
-
-
-def _places_in_rows(rows: np.ndarray, degrees: np.ndarray) -> np.ndarray:
-    """The place of each entry among those of its row, in order."""
-    order = np.argsort(rows, kind="stable")
-    places = np.empty(len(rows), np.int32)
-    places[order] = np.arange(len(rows)) - np.repeat(np.cumsum(degrees) - degrees, degrees)
-    return places
 
 
 def _pick(values: np.ndarray, part) -> np.ndarray:

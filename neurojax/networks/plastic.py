@@ -160,8 +160,10 @@ def compile_plastic(synapses: dict[str, Synapses], plans, sources, dt: float, ro
         where = _where(plan, row, height)
         used = None
         if several:
-            rows_used = plan.places[plan.owner][0] // plan.targets.shape[1] if axonal else row
-            used = _words_of(np.asarray(rows_used), plan.targets.shape[0] - 1 if axonal else height)
+            of_plan = np.asarray(plan.places[plan.owner][0]) // plan.targets.shape[1]
+            has_synapses = np.zeros(1 + (plan.targets.shape[0] - 1 if axonal else height), bool)
+            has_synapses[of_plan if axonal else row] = True
+            used = packed_rows(jnp.asarray(has_synapses))
         names = lambda side: tuple(name for name, _ in side)
         found.append(
             PlasticPlan(
@@ -172,13 +174,12 @@ def compile_plastic(synapses: dict[str, Synapses], plans, sources, dt: float, ro
     return tuple(found)
 
 
-def _words_of(rows: np.ndarray, height: int) -> Array:
-    """Packed words with the bits of some rows set."""
-    bits = np.zeros(height, np.uint32)
-    bits[rows] = 1
-    shifted = bits.reshape(-1, BITS) << np.arange(BITS, dtype=np.uint32)
-    words = np.bitwise_or.reduce(shifted, axis=1)
-    return jnp.asarray(words)
+def places_in_rows(rows: np.ndarray, degrees: np.ndarray) -> np.ndarray:
+    """The place of each entry among those of its row, in order; `degrees` is how many there are."""
+    order = np.argsort(rows, kind="stable")
+    places = np.empty(len(rows), np.int32)
+    places[order] = np.arange(len(rows)) - np.repeat(np.cumsum(degrees) - degrees, degrees)
+    return places
 
 
 def _where(plan, post: np.ndarray, height: int) -> Where:
@@ -192,14 +193,12 @@ def _where(plan, post: np.ndarray, height: int) -> Where:
     flat = np.asarray(plan.places[plan.owner][0]).astype(np.int32)
     posts = np.full(shape, height, np.int32)
     posts.reshape(-1)[flat] = post
-    order = np.argsort(post, kind="stable")
     degrees = np.bincount(post, minlength=height)
     indegree = max(-(-int(degrees.max(initial=1)) // 8) * 8, 8)
     # padding lies in the last row of the table, spread over it
     padding = (shape[0] - 1) * shape[1] + np.arange(indegree, dtype=np.int32) % shape[1]
     incoming = np.broadcast_to(padding.astype(np.int32), (height + 1, indegree)).copy()
-    column = np.arange(len(post)) - np.repeat(np.cumsum(degrees) - degrees, degrees)
-    incoming[post[order], column] = flat[order]
+    incoming[post, places_in_rows(post, degrees)] = flat
     return Where(jnp.asarray(posts), jnp.asarray(incoming))
 
 

@@ -1,14 +1,10 @@
 """Parameters of a population that are drawn once per neuron."""
 
-import dataclasses
 from typing import Any
-
-import paramax
 
 from neurojax.core import Clock
 from neurojax.core import random as laws
-from neurojax.core.parameter_checks import check_size, components
-from neurojax.core.parameters import as_parameter
+from neurojax.core.parameter_checks import check_size, each_parameter
 
 
 def drawn_parameters(n: int, key, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -39,14 +35,11 @@ def refuse_distributions(model) -> None:
     Raises:
         TypeError: if a parameter is a distribution.
     """
-    for field in dataclasses.fields(model):
-        if field.metadata.get("converter") is not as_parameter:
-            continue
-        for value in components(paramax.unwrap(getattr(model, field.name))):
-            if isinstance(value, laws.AbstractDistribution):
-                kind = type(model).__name__
-                raise TypeError(
-                    f"{field.name} of {kind} is the distribution {value!r}: give it to "
-                    f"population, as in {kind}(...).population(n, {field.name}=..., key=...), "
-                    "which draws a value for each neuron"
-                )
+    for name, value in each_parameter(model):
+        if isinstance(value, laws.AbstractDistribution):
+            kind = type(model).__name__
+            raise TypeError(
+                f"{name} of {kind} is the distribution {value!r}: give it to "
+                f"population, as in {kind}(...).population(n, {name}=..., key=...), "
+                "which draws a value for each neuron"
+            )

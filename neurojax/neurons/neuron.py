@@ -7,17 +7,14 @@ from typing import Any, TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 import paramax
 from jaxtyping import Array
 
 from neurojax.core import Clock, ContinuousDynamics
 from neurojax.core import random as laws
 from neurojax.core.errors import UnknownNameError, suggestion
-from neurojax.core.parameter_checks import check_shapes, check_size, components
-from neurojax.core.parameters import as_parameter
+from neurojax.core.parameter_checks import check_no_nan, check_shapes, check_size
 from neurojax.core.solvers import AbstractStepper, Heun, Propagator
-from neurojax.core.tracing import known
 from neurojax.synapses.receptor import AbstractReceptor
 
 from ._population import drawn_parameters, refuse_distributions
@@ -153,19 +150,6 @@ class AbstractNeuron(ContinuousDynamics):
     def jumped(self, state, jump) -> dict[str, Any]:
         """The state after delta impulses that add up to `jump`, mV."""
         return state | {"V_m": state["V_m"] + jump}
-
-
-def check_no_nan(model) -> None:
-    """No parameter is NaN, where it is a number already."""
-    for field in dataclasses.fields(model):
-        if field.metadata.get("converter") is not as_parameter:
-            continue
-        for value in components(paramax.unwrap(getattr(model, field.name))):
-            if value is not None and known(value) and np.isnan(np.asarray(value)).any():
-                raise ValueError(
-                    f"{field.name} of {type(model).__name__} must be a number, got "
-                    f"{np.asarray(value)}"
-                )
 
 
 def _as_receptors(receptors) -> dict[str, AbstractReceptor]:

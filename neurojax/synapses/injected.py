@@ -10,38 +10,11 @@ from ._receptors import at_rest
 from .receptor import AbstractReceptor
 
 
-@final
-class InjectedConductance(AbstractReceptor):
-    r"""A conductance $g(t)$ given as an input, $I = g(t)\,(E_\mathrm{rev} - V)$.
-
-    The input of the port, in nS, is the conductance itself (at the other receptors an input is the
-    impulses that arrive in a step): a number, or a step, ramp, sine, sampled or
-    Ornstein-Uhlenbeck signal of `nj.inputs`. It acts during the step for which it is given, as a
-    current at `I_e` does. It must not be negative, which is not looked at. It has no state.
-    No projection should end on such a port: a spike would be a conductance for one step.
-
-    Arguments:
-        E_rev: reversal potential, mV.
-
-    Source: Destexhe, Rudolph, Fellous and Sejnowski (2001), Neuroscience 107:13-24, for
-    fluctuating conductances.
-
-    Example:
-        >>> import neurojax as nj
-        >>> receptors = {"g_exc": nj.synapses.InjectedConductance(E_rev=0.0)}
-        >>> cell = nj.neurons.LIF(g_L=25.0, E_L=-70.0, receptors=receptors)
-        >>> g = nj.inputs.Step(2.0, start=10.0)
-        >>> sim = nj.simulate(
-        ...     cell, duration=200.0, dt=0.1, inputs={"g_exc": g}, record={"V": "V_m"}
-        ... )
-        >>> round(float(sim["V"][-1, 0]), 3)  # 25 * -70 / 27
-        -64.815
-    """
-
-    E_rev: Parameter = parameter(0.0)
+class AbstractInjected(AbstractReceptor):
+    """A port without a state, whose input is held over the step for which it is given."""
 
     def init_state(self, n: int):
-        """None."""
+        """Nothing."""
         return at_rest(self, n)
 
     def drift(self, state):
@@ -65,13 +38,44 @@ class InjectedConductance(AbstractReceptor):
         """True."""
         return True
 
+
+@final
+class InjectedConductance(AbstractInjected):
+    r"""A conductance $g(t)$ given as an input, $I = g(t)\,(E_\mathrm{rev} - V)$.
+
+    The input of the port, in nS, is the conductance itself (at the other receptors an input is the
+    impulses that arrive in a step): a number, or a step, ramp, sine, sampled or
+    Ornstein-Uhlenbeck signal of `nj.inputs`. It acts during the step for which it is given, as a
+    current at `I_e` does. It must not be negative, which is not looked at. It has no state.
+    No projection may end on such a port: spikes are impulses.
+
+    Arguments:
+        E_rev: reversal potential, mV.
+
+    Source: Destexhe, Rudolph, Fellous and Sejnowski (2001), Neuroscience 107:13-24, for
+    fluctuating conductances.
+
+    Example:
+        >>> import neurojax as nj
+        >>> receptors = {"g_exc": nj.synapses.InjectedConductance(E_rev=0.0)}
+        >>> cell = nj.neurons.LIF(g_L=25.0, E_L=-70.0, receptors=receptors)
+        >>> g = nj.inputs.Step(2.0, start=10.0)
+        >>> sim = nj.simulate(
+        ...     cell, duration=200.0, dt=0.1, inputs={"g_exc": g}, record={"V": "V_m"}
+        ... )
+        >>> round(float(sim["V"][-1, 0]), 3)  # 25 * -70 / 27
+        -64.815
+    """
+
+    E_rev: Parameter = parameter(0.0)
+
     def held_current(self, value, V_m) -> Array:
         """The current into the cell, pA, for a conductance in nS."""
         return value * (self.E_rev - V_m)
 
 
 @final
-class InjectedCurrent(AbstractReceptor):
+class InjectedCurrent(AbstractInjected):
     r"""A current $I(t)$ given as an input, beside that of `I_e`.
 
     The input of the port, in pA, flows during the step for which it is given. With it a neuron can
@@ -87,33 +91,8 @@ class InjectedCurrent(AbstractReceptor):
         True
     """
 
-    def init_state(self, n: int):
-        """None."""
-        return {}
-
-    def drift(self, state):
-        """None."""
-        return {}
-
-    def propagate(self, state, h):
-        """None."""
-        return {}
-
-    def receive(self, state, impulse):
-        """Nothing arrives as an impulse."""
-        return state
-
-    def current(self, state, V_m) -> Array | float:
-        """Zero: all of it comes from the input."""
-        return 0.0
-
     @property
     def is_linear(self) -> bool:
-        """True."""
-        return True
-
-    @property
-    def is_held(self) -> bool:
         """True."""
         return True
 

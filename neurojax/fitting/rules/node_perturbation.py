@@ -113,13 +113,16 @@ def each_change(objective: BPTT, plain: Unrolled, moved: Unrolled, trials):
     return jax.lax.map(one, jnp.arange(len(trials)))
 
 
-def credit(parameters, rest, run: Unrolled, blame, trials) -> Any:
-    """The slope by the parameters of what gives currents, from that by the currents."""
+def credit(parameters, rest, run: Unrolled, blame, trials, bend=lambda sent: sent) -> Any:
+    """The slope by the parameters of what gives currents, from that by the currents.
+
+    `bend` is what a synapse makes of the rate or input that is sent through it, in this slope.
+    """
     circuit = unwrap(eqx.combine(parameters, rest))
     starts = jax.vmap(lambda x: circuit.rates(begin(circuit, x)), axis_size=len(trials))
     sent = jnp.concatenate([starts(trials.initial)[:, None], run.rates[:, :-1]], axis=1)
     inputs = trials.inputs if circuit.input is not None else trials.inputs[..., :0]
-    over = lambda given: jnp.einsum("bti,btj->ij", blame, given)
+    over = lambda given: jnp.einsum("bti,btj->ij", blame, bend(given))
     bias = jnp.sum(blame, axis=(0, 1))
     none = jnp.zeros_like(bias)
     own = {

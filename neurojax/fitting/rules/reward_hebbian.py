@@ -15,9 +15,9 @@ from neurojax.core.tracing import known
 from ..parameters import split
 from ..unroll import Unrolled, begin
 from .bptt import BPTT, apply
-from .node_perturbation import perturbed
+from .node_perturbation import credit, perturbed
 from .rule import AbstractRule
-from .units import Units, check_units, pull_back
+from .units import check_units
 
 
 class RewardState(NamedTuple):
@@ -157,7 +157,7 @@ class RewardModulatedHebbian(AbstractRule):
         strayed = kicks
         if self.state_memory is not None:
             strayed = straying(unwrap(circuit), run, trials, self.state_memory)
-        slope = self._slope(parameters, rest, unwrap(circuit), run, strayed, surprise, trials)
+        slope = self._slope(parameters, rest, run, strayed, surprise, trials)
         circuit, optimizer, value = apply(
             self.objective.optimizer, parameters, rest, state.optimizer, value, slope
         )
@@ -166,24 +166,12 @@ class RewardModulatedHebbian(AbstractRule):
             optimizer, jnp.where(good, expected, state.expected), jnp.where(good, seen, state.seen)
         ), value  # fmt: skip
 
-    def _slope(self, parameters, rest, circuit, run, strayed, surprise, trials):
+    def _slope(self, parameters, rest, run, strayed, surprise, trials):
         """Minus the update, by the trained parameters."""
         bend = lambda y: jnp.sign(y) * jnp.abs(y) ** self.power
-        starts = jax.vmap(lambda x: circuit.rates(begin(circuit, x)), axis_size=len(trials))
-        sent = jnp.concatenate([starts(trials.initial)[:, None], run.rates[:, :-1]], axis=1)
-        inputs = trials.inputs if circuit.input is not None else trials.inputs[..., :0]
         # S of a product is the product of S, so that no trace is kept for each synapse and step
         blame = -surprise[:, None, None] * bend(strayed) / len(trials)
-        over = lambda given: jnp.einsum("bti,btj->ij", blame, bend(given))
-        bias = jnp.sum(blame, axis=(0, 1))
-        none = jnp.zeros_like(bias)
-        own = {
-            name: none
-            for name in ("tau", "leak", "noise")
-            if getattr(circuit, name, None) is not None
-        }
-        slope = Units(over(sent), over(inputs), bias, own, none)
-        return pull_back(parameters, rest, slope, through_output=False)
+        return credit(parameters, rest, run, blame, trials, bend)
 
     def _kicks(self, key, shape, trials):
         size, when = jax.random.split(key)
