@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int32
@@ -104,10 +105,12 @@ def compile_plans(
     layout = Layout(
         sources, tuple((key, tuple(found)) for key, found in regions.items()), size, longest, dt
     )
-    plans = [
-        _plan(owner, weighted, {n: synapses[n] for n in members}, regions, steps, layout, sizes)
-        for owner, weighted, members in groups
-    ]
+    # the graph is known also where a network is built or put on another grid inside jit
+    with jax.ensure_compile_time_eval():
+        plans = [
+            _plan(owner, weighted, {n: synapses[n] for n in members}, regions, steps, layout, sizes)
+            for owner, weighted, members in groups
+        ]
     return layout, tuple(plans)
 
 
@@ -115,7 +118,8 @@ def compile_plasticity(
     synapses: dict[str, Synapses], plans: tuple[Plan, ...], layout: Layout
 ) -> tuple[PlasticPlan, ...]:
     """The plans of plastic projections, beside their delivery plans."""
-    return compile_plastic(synapses, plans, layout.sources, layout.dt, packed_rows, _pick)
+    with jax.ensure_compile_time_eval():
+        return compile_plastic(synapses, plans, layout.sources, layout.dt, packed_rows, _pick)
 
 
 def _regions(synapses, sizes):

@@ -222,3 +222,26 @@ def test_what_cannot_be_plastic_is_refused():
 def test_bad_parameters_are_refused(make, match):
     with pytest.raises(ValueError, match=match):
         make()
+
+
+def test_another_grid_inside_jit():
+    cell = nj.neurons.LIF(receptors={"exc": nj.synapses.ExpCurrent(tau=2.0)}).population(20)
+    synapses = nj.Projection(
+        "E", "E", "exc", nj.connectivity.fixed_indegree(5), weight=30.0, delay=0.3, name="s",
+        plasticity=nj.plasticity.PairSTDP(w_max=60.0),
+    )  # fmt: skip
+    net = nj.Network({"E": cell}, [synapses], key=jax.random.key(0), dt=0.1)
+
+    def weights(net):
+        sim = nj.simulate(
+            net,
+            duration=20.0,
+            dt=0.05,
+            inputs={"E": {"I_e": np.linspace(500.0, 800.0, 20)}},
+            throw=False,
+        )
+        return net.on_grid(0.05).weights(sim.final_state, "s")
+
+    expected = weights(net)
+    assert np.ptp(expected) > 0
+    np.testing.assert_allclose(eqx.filter_jit(weights)(net), expected, rtol=1e-12)
