@@ -1,5 +1,6 @@
 """Ports for conductances and currents that are given from outside as functions of time."""
 
+from abc import abstractmethod
 from typing import final
 
 from jaxtyping import Array
@@ -37,6 +38,10 @@ class AbstractInjected(AbstractReceptor):
     def is_held(self) -> bool:
         """True."""
         return True
+
+    @abstractmethod
+    def held_current(self, value, V_m) -> Array:
+        """The current into the cell, pA, for the input that the port is given."""
 
 
 @final
