@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from neurojax.core.precision import unrounded
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -21,7 +23,7 @@ def compiled(*static: str) -> Callable[[F], F]:
         return jnp.asarray(value) if isinstance(value, list | tuple) else value
 
     def decorate(function: F) -> F:
-        jitted = jax.jit(function, static_argnames=static)
+        jitted = jax.jit(unrounded(function), static_argnames=static)
 
         @functools.wraps(function)
         def call(*args, **kwargs):

@@ -98,21 +98,27 @@ _push_through_p.multiple_results = True
 # -- what they compute ---------------------------------------------------------------------------
 
 
-def _chunk(n_rows: int) -> int:
-    """Rows that are gathered at once: about the spikes of one step of a network at rest."""
+def _few(n_rows: int) -> int:
+    """Rows that a CPU gathers at once: about the spikes of one step of a network at rest."""
     return 8 if n_rows < 8192 else 32
+
+
+def _many(n_rows: int) -> int:
+    """Rows that an accelerator gathers at once: a turn of the loop costs more than some rows."""
+    return 256 if n_rows < 2**18 else 1024
 
 
 class _Events:
     """The list of active rows of all trials, taken in chunks."""
 
-    def __init__(self, words, targets, turn, ring: bool):
+    def __init__(self, words, targets, turn, ring: bool, at_once):
         self.turn = turn if ring else None
         self.trials, self.words_each = words.shape
         self.words, self.targets = words.reshape(-1), targets
         self.rows_each, self.width = BITS * self.words_each, targets.shape[-1]
         self.counts, self.ends = set_bits_before(self.words)
-        self.length = min(_chunk(self.rows_each * self.trials), self.rows_each * self.trials)
+        n_rows = self.rows_each * self.trials
+        self.length = min(at_once(n_rows), n_rows)
 
     def loop(self, body, start):
         """`body(trial, row, carry)` for chunks of rows until none is left; nothing is dropped."""
@@ -156,8 +162,8 @@ def _per_row(x, trial, row):
     return x.at[trial, row].get(mode="fill", fill_value=0, wrap_negative_indices=False)[:, None]
 
 
-def _push(buffer, x, w, words, targets, turn, *, ring, every_row):
-    events, size = _Events(words, targets, turn, ring), buffer.shape[1]
+def _push(buffer, x, w, words, targets, turn, *, ring, every_row, at_once=_few):
+    events, size = _Events(words, targets, turn, ring, at_once), buffer.shape[1]
 
     def body(trial, row, flat):
         value = w if w.ndim == 0 else events.gather(w, trial, row)
@@ -170,8 +176,8 @@ def _push(buffer, x, w, words, targets, turn, *, ring, every_row):
     return events.loop(body, buffer.reshape(-1)).reshape(buffer.shape)
 
 
-def _pull(y, w, words, targets, turn, *, ring, every_row):
-    events, size = _Events(words, targets, turn, ring), y.shape[1]
+def _pull(y, w, words, targets, turn, *, ring, every_row, at_once=_few):
+    events, size = _Events(words, targets, turn, ring, at_once), y.shape[1]
     flat = y.reshape(-1)
     if every_row:
         return _pull_all(y, w, events)
@@ -206,12 +212,12 @@ def _pull_all(y, w, events: _Events):
     return jax.vmap(one, in_axes=axes)(y, w, events.targets, turn)
 
 
-def _push_through(buffer, x, w, words, targets, turn, *, ring):
-    return _push(buffer, x, w, words, targets, turn, ring=ring, every_row=False), w
+def _push_through(buffer, x, w, words, targets, turn, *, ring, at_once=_few):
+    return _push(buffer, x, w, words, targets, turn, ring=ring, every_row=False, at_once=at_once), w
 
 
-def _outer(table, x, y, words, targets, turn, *, ring):
-    events, size = _Events(words, targets, turn, ring), y.shape[1]
+def _outer(table, x, y, words, targets, turn, *, ring, at_once=_few):
+    events, size = _Events(words, targets, turn, ring, at_once), y.shape[1]
     flat = y.reshape(-1)
 
     def body(trial, row, found):
@@ -262,9 +268,11 @@ for _primitive, _function, _static in (
     (_push_through_p, _push_through, ("ring",)),
 ):
     _primitive.def_impl(jax.jit(_function, static_argnames=_static))
-    mlir.register_lowering(
-        _primitive, mlir.lower_fun(_function, multiple_results=_primitive.multiple_results)
-    )
+    for _at_once, _platform in ((_many, None), (_few, "cpu")):
+        _lowered = mlir.lower_fun(
+            partial(_function, at_once=_at_once), multiple_results=_primitive.multiple_results
+        )
+        mlir.register_lowering(_primitive, _lowered, platform=_platform)
 
 
 # -- derivatives ---------------------------------------------------------------------------------

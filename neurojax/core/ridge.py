@@ -8,6 +8,8 @@ import numpy as np
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float
 
+from .precision import unrounded
+
 _ROWS = 1024
 
 
@@ -48,6 +50,7 @@ def _triangle(columns, count: int, penalty):
 
 
 @ridge.defjvp
+@unrounded
 def _derivative(primals, tangents):
     features, targets, penalty = primals
     d_features, d_targets, d_penalty = tangents

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from neurojax.core.parameter_checks import check_count
+from neurojax.core.precision import unrounded
 from neurojax.core.ridge import ridge, ridge_with_bias_on_host
 from neurojax.core.tracing import known
 
@@ -269,6 +270,7 @@ class LMS(AbstractReadoutMethod):
 
 
 @eqx.filter_jit
+@unrounded
 def _recursive(X, y, w, alpha, forgetting):
     def step(carry, sample):
         W, rls = carry
@@ -344,6 +346,7 @@ def _centred(xp, X, y, w):
     return X * root, y * root, (mean_x, mean_y, total)
 
 
+@unrounded
 def _decomposed(xp, X, y):
     """Singular values and vectors of X by way of its QR, and the targets in these terms."""
     Q, R = xp.linalg.qr(X)

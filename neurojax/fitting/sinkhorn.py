@@ -5,9 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from neurojax.core.precision import unrounded
 from neurojax.core.tracing import known
 
 
+@unrounded
 def sinkhorn_divergence(
     x: Float[Array, "n dims"],
     y: Float[Array, "m _"],
@@ -50,6 +52,7 @@ def sinkhorn_divergence(
     return across - 0.5 * (_self_cost(x, epsilon, iterations) + _self_cost(y, epsilon, iterations))
 
 
+@unrounded
 def transport_cost(
     x: Float[Array, "n dims"],
     y: Float[Array, "m _"],

@@ -141,7 +141,7 @@ class _Hunt:
 
     def _by_nearest(self, which):
         """The starts by their nearest known point: its number, the goal there, and they."""
-        if len(which) == 0:
+        if len(which) == 0 or len(self.bank) == 0:
             return
         near = self.bank.nearest(self.x[which])
         for k in np.unique(near):

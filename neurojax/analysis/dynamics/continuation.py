@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from neurojax.core.precision import unrounded
+
 from ._field import constant, field_of
 from ._search import newton_path
 from ._spectra import eigenvalues_of, is_stable
@@ -38,6 +40,7 @@ class Branch(eqx.Module):
     stable: Any
 
 
+@unrounded
 def continuation(
     circuit: Any,
     point: Any,

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from neurojax.core.precision import unrounded
 from neurojax.core.threads import one_blas_thread
 from neurojax.core.vector_field import is_float
 
@@ -18,6 +19,7 @@ from ._spectra import eigenvalues_of, is_stable
 from .found import FixedPoints
 
 
+@unrounded
 def fixed_points(
     circuit: Any,
     starts: Any,

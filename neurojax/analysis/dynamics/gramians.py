@@ -6,6 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from neurojax.core.precision import unrounded
+
 from .non_normality import square
 
 
@@ -59,6 +61,7 @@ def observability_gramian(A: Any, C: Any = None) -> Float[np.ndarray, "n n"]:
     return _lyapunov(A.T, C.T @ C)
 
 
+@unrounded
 def evoked_energy(Q: Any, state: Any) -> Float[Array, "..."]:
     r"""The energy $a^\top Q\,a / |a|^2$ that a state evokes per unit of its own.
 

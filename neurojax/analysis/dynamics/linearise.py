@@ -7,12 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
+from neurojax.core.precision import unrounded
 from neurojax.core.vector_field import is_float
 
 from ._field import field_of
 from ._spectra import eigenvalues_of
 
 
+@unrounded
 def jacobian(
     circuit: Any, state: Any, inputs: Any = None, *, dt: float | None = None
 ) -> Float[Array, "n n"]:
@@ -44,6 +46,7 @@ def jacobian(
     return jax.jacrev(field if dt is None else field.after)(field.flat(field.template))
 
 
+@unrounded
 def eigenvalues(
     circuit: Any, state: Any, inputs: Any = None, *, dt: float | None = None
 ) -> Complex[np.ndarray, " n"]:
@@ -92,6 +95,7 @@ class Linearisation(NamedTuple):
     offset: Array
 
 
+@unrounded
 def linearise(
     circuit: Any, state: Any, inputs: Any = None, *, dt: float | None = None
 ) -> Linearisation:

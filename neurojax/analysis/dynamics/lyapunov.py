@@ -9,10 +9,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from neurojax.core import Clock
+from neurojax.core.precision import unrounded
 
 from ._field import field_of
 
 
+@unrounded
 def lyapunov_spectrum(
     circuit: Any,
     state: Any,

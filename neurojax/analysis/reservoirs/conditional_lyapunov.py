@@ -8,11 +8,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from neurojax.core import Clock
+from neurojax.core.precision import unrounded
 
 from ._driven import at, driven, steps_of
 from ._series import whole
 
 
+@unrounded
 def conditional_lyapunov(
     circuit: Any,
     state: Any,

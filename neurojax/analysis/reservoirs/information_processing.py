@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from neurojax.core.precision import unrounded
 from neurojax.core.tracing import known
 
 from .._activity import centred, dot
@@ -69,6 +70,7 @@ class ProcessingCapacity(eqx.Module):
         return jnp.sum(jnp.where(self.degrees == degree, self.capacities, 0.0), axis=-1)
 
 
+@unrounded
 def information_processing_capacity(
     rates: Any,
     inputs: Any,

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from neurojax.core.precision import unrounded
 from neurojax.core.ridge import ridge
 from neurojax.core.tracing import known
 
@@ -32,6 +33,7 @@ class MemoryCapacity(NamedTuple):
     profile: Float[Array, " delay"]
 
 
+@unrounded
 def memory_capacity(
     rates: Any,
     inputs: Any,

@@ -6,6 +6,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from neurojax.core.precision import unrounded
+
 
 @final
 class RLS(eqx.Module):
@@ -51,6 +53,7 @@ class RLS(eqx.Module):
             raise ValueError(f"forgetting must lie in (0, 1], got {forgetting}")
         return cls(jnp.eye(n, dtype=dtype) / alpha, forgetting)
 
+    @unrounded
     def sample(self, r: Float[Array, " n"]) -> tuple["RLS", Float[Array, " n"]]:
         """Take a sample in; gives the new state and the gain k of the update of the weights."""
         q = self.P @ r
@@ -85,6 +88,7 @@ class Moments(eqx.Module):
         """Before the first sample."""
         return cls(jnp.zeros((n, n), dtype), jnp.zeros((targets, n), dtype))
 
+    @unrounded
     def samples(self, r, f, weight=None) -> "Moments":
         """Take samples in: r (..., n) and f (..., targets), with weights (...)."""
         r, f = r.reshape(-1, r.shape[-1]), f.reshape(-1, f.shape[-1])
