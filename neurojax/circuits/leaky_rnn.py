@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import Clock, Output, Parameter, unwrap
+from neurojax.core.parameter_checks import check_positive
 from neurojax.core.tracing import known
 
 from .initial_weights import Gaussian
@@ -111,6 +112,7 @@ class LeakyRNN(RecurrentCircuit):
         rate = unwrap(self.leak)
         if known(rate) and not bool(jnp.all((rate > 0) & (rate <= 1))):
             raise ValueError(f"leak must lie in (0, 1], got {leak!r}")
+        check_positive(self, "noise", zero=True)
 
     def init_state(self, *, key=None) -> dict[str, Array]:
         """The rates at the start."""

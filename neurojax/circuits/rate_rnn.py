@@ -126,6 +126,7 @@ class RateRNN(RecurrentCircuit, ContinuousDynamics):
         for name in ("tau", "noise"):
             per_unit(getattr(self, name), n, name, spread=False)
         check_positive(self, "tau")
+        check_positive(self, "noise", zero=True)
 
     def init_state(self, *, key=None) -> dict[str, Array]:
         """The activations at the start."""

@@ -8,6 +8,7 @@ import equinox as eqx
 from .clock import Clock
 from .dynamics import ContinuousDynamics, Output
 from .errors import suggestion
+from .part_inputs import inputs_of
 from .solvers import AbstractStepper, Heun
 
 
@@ -118,7 +119,7 @@ class Block(ContinuousDynamics):
 
     def receive(self, state, inputs):
         """Each part's own impulses."""
-        return {n: p.receive(state[n], _of(inputs, n)) for n, p in self.parts.items()}
+        return {n: p.receive(state[n], inputs_of(inputs, n)) for n, p in self.parts.items()}
 
     def emit(self, state, clock: Clock) -> Output:
         """The outputs of the parts."""
@@ -128,7 +129,7 @@ class Block(ContinuousDynamics):
 
     def _driven(self, state, inputs) -> dict[str, Any]:
         inputs = {} if inputs is None else inputs
-        driven = {name: _of(inputs, name) for name in self.parts}
+        driven = {name: inputs_of(inputs, name) for name in self.parts}
         for c in self.couplings:
             # pending resets were applied by `begin`; a stage above threshold is no reset
             current = c.current(state[c.source], state[c.target])
@@ -136,9 +137,3 @@ class Block(ContinuousDynamics):
             total = port[c.port] + current if c.port in port else current
             driven[c.target] = port | {c.port: total}
         return driven
-
-
-def _of(inputs, name: str):
-    """The inputs of a part, as they are: a copy would count as reading every name."""
-    own = {} if inputs is None else inputs.get(name)
-    return {} if own is None else own

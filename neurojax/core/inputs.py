@@ -248,6 +248,12 @@ class Sampled(AbstractInput):
             raise ValueError(
                 f"Sampled values need a first axis over time, got shape {values.shape}"
             )
+        if known(values) and not np.all(np.isfinite(np.asarray(values))):
+            at = np.argwhere(~np.isfinite(np.asarray(values)))[0].tolist()
+            raise ValueError(
+                f"Sampled values must be finite numbers, got {np.asarray(values)[tuple(at)]} at "
+                f"{at}; fill the gaps of a recording first, for example by numpy.interp"
+            )
         if known(dt) and not float(dt) > 0:
             raise ValueError(f"Sampled dt must be positive (ms per sample), got {dt}")
         self.values, self.dt, self.t0 = values, _float(dt), _float(t0)

@@ -63,7 +63,7 @@ def check_positive(model, *names: str, zero: bool = False) -> None:
     """The parameters of these names are positive, or at least not negative."""
     for name in names:
         for value in components(paramax.unwrap(getattr(model, name))):
-            if not known(value):
+            if value is None or not known(value):
                 continue
             number = np.asarray(value)
             if not np.all(number >= 0 if zero else number > 0):

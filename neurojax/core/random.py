@@ -1,5 +1,6 @@
 """Distributions of initial states and parameters, and the bridge from jax keys to numpy."""
 
+import dataclasses
 from abc import abstractmethod
 
 import equinox as eqx
@@ -7,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+
+from .tracing import known
 
 
 class AbstractDistribution(eqx.Module):
@@ -34,6 +37,9 @@ class Uniform(AbstractDistribution):
     low: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float))
     high: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float))
 
+    def __check_init__(self):
+        _check(self, "low <= high", lambda low, high: low <= high)
+
     def sample(self, key, shape: tuple[int, ...] = ()) -> Array:
         """Independent draws of the given shape."""
         return self.low + (self.high - self.low) * jax.random.uniform(key, shape)
@@ -56,6 +62,9 @@ class Normal(AbstractDistribution):
     mean: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float))
     sd: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float))
 
+    def __check_init__(self):
+        _check(self, "sd >= 0", lambda mean, sd: sd >= 0)
+
     def sample(self, key, shape: tuple[int, ...] = ()) -> Array:
         """Independent draws of the given shape."""
         return self.mean + self.sd * jax.random.normal(key, shape)
@@ -77,6 +86,9 @@ class LogNormal(AbstractDistribution):
 
     median: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float))
     sigma: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float))
+
+    def __check_init__(self):
+        _check(self, "sigma >= 0", lambda median, sigma: sigma >= 0)
 
     def sample(self, key, shape: tuple[int, ...] = ()) -> Array:
         """Independent draws of the given shape."""
@@ -107,6 +119,9 @@ class Clipped(AbstractDistribution):
     low: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float), default=-np.inf)
     high: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float), default=np.inf)
 
+    def __check_init__(self):
+        _check(self, "low <= high", lambda low, high: low <= high)
+
     def sample(self, key, shape: tuple[int, ...] = ()) -> Array:
         """Independent draws of the given shape."""
         return jnp.clip(self.distribution.sample(key, shape), self.low, self.high)
@@ -115,6 +130,18 @@ class Clipped(AbstractDistribution):
         """Independent float64 draws on the host, by a numpy generator."""
         drawn = self.distribution.draw(rng, shape)
         return _double(np.clip(drawn, _double(self.low), _double(self.high)))
+
+
+def _check(law: AbstractDistribution, rule: str, holds) -> None:
+    """The numbers of a distribution obey a rule, where they are numbers already."""
+    numbers = {
+        field.name: value
+        for field in dataclasses.fields(law)
+        if not isinstance(value := getattr(law, field.name), AbstractDistribution)
+    }
+    if known(*numbers.values()) and not np.all(holds(*map(np.asarray, numbers.values()))):
+        listed = ", ".join(f"{name}={np.asarray(value)}" for name, value in numbers.items())
+        raise ValueError(f"{type(law).__name__} needs {rule}, got {listed}")
 
 
 def _double(value) -> np.ndarray:
@@ -151,6 +178,11 @@ def host_generator(key) -> np.random.Generator:
         >>> a == b
         np.True_
     """
+    if not known(key):
+        raise ValueError(
+            "random graphs are drawn on the host, not inside jit, vmap or grad: build the network "
+            "first and pass it to the function as an argument"
+        )
     if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         key = jax.random.key_data(key)
     return np.random.default_rng(np.asarray(key).astype(np.uint32).ravel().tolist())

@@ -102,6 +102,7 @@ def simulate(
             + _described(inputs)
         )
     recorders = as_recorders(record)
+    _check_values(inputs or {})
     inputs = arrays_only({} if inputs is None else inputs)
     _finite_positive("duration", duration)
     if dt is not None:
@@ -144,6 +145,18 @@ def simulate(
             raise ValueError("stream_to and progress work outside jit, vmap and grad only")
         return run.inside(start.state, waiting)
     return run.outside(start.state, waiting, stream_to, progress, throw)
+
+
+def _check_values(inputs: dict, path: str = "inputs") -> None:
+    for name, value in inputs.items():
+        where = f"{path}[{name!r}]"
+        if isinstance(value, dict):
+            _check_values(value, where)
+        elif value is None or isinstance(value, str):
+            raise TypeError(
+                f"{where} must be a number, an array or one of nj.inputs, got {value!r}; leave it "
+                "out if there is nothing to give"
+            )
 
 
 def _finite_positive(name: str, value) -> None:

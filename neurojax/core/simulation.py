@@ -78,26 +78,38 @@ class Stats(eqx.Module):
 
     @property
     def warnings(self) -> list[str]:
-        """Populations that were silent or ran away, in words; for a run outside jit and vmap."""
+        """Populations that were silent or ran away, in words; outside jit, also for trials."""
         found = []
         for name, rate in self.rates.items():
             label = f"population {name!r}" if name else "the population"
-            if int(self.spikes[name]) == 0:
-                found.append(f"{label} is silent: look at its inputs, weights and initial state")
-            elif float(rate) > _RUNAWAY:
+            silent, rate = np.asarray(self.spikes[name]) == 0, np.asarray(rate)
+            if np.any(silent):
                 found.append(
-                    f"{label} fires at {float(rate):.0f} Hz on average: runaway excitation? look "
-                    "at the balance of weights and at t_ref"
+                    f"{label} is silent{_share(silent)}: look at its inputs, weights and initial "
+                    "state"
+                )
+            if np.any(rate > _RUNAWAY):
+                found.append(
+                    f"{label} fires at {np.max(rate):.0f} Hz on average{_share(rate > _RUNAWAY)}: "
+                    "runaway excitation? look at the balance of weights and at t_ref"
                 )
         return found
 
     @property
     def trouble(self) -> str | None:
-        """The non-finite leaf and step in words, or `None`; for a run outside jit and vmap."""
-        if int(self.nonfinite_step) < 0:
+        """The non-finite leaf and step in words, or `None`; outside jit, also for trials."""
+        steps, leaves = np.ravel(self.nonfinite_step), np.ravel(self.nonfinite_leaf)
+        if np.all(steps < 0):
             return None
-        leaf = self.leaves[int(self.nonfinite_leaf)] or "state"
-        return f"{leaf!r} is not finite after step {int(self.nonfinite_step)}"
+        first = np.flatnonzero(steps >= 0)[0]
+        leaf = self.leaves[leaves[first]] or "state"
+        where = _share(np.asarray(self.nonfinite_step) >= 0)
+        return f"{leaf!r} is not finite after step {steps[first]}{where}"
+
+
+def _share(which) -> str:
+    """In how many of several trials; nothing where there is one."""
+    return f" in {np.sum(which)} of {np.size(which)} trials" if np.ndim(which) else ""
 
 
 class Simulation(eqx.Module):

@@ -22,12 +22,14 @@ from neurojax.core import (
     Output,
     SimState,
     SpikeOutput,
+    unwrap,
 )
 from neurojax.core.errors import UnknownNameError, suggestion
 from neurojax.core.inputs import resolve
+from neurojax.core.part_inputs import inputs_of
 from neurojax.core.random import host_generator
 from neurojax.core.solvers import AbstractStepper, Heun
-from neurojax.core.tracing import is_traced
+from neurojax.core.tracing import is_traced, known
 
 from . import _inbox
 from .plan import Layout, Plan, compile_plans, compile_plasticity
@@ -110,7 +112,9 @@ class Network(Dynamics):
                 raise ValueError(
                     f"two projections are called {projection.name!r}; give one of them a name="
                 )
-            built[projection.name] = _built(projection, sizes, identities, key)
+            synapses = _built(projection, sizes, identities, key)
+            self._check_sign(synapses)
+            built[projection.name] = synapses
         self.projections = built
         for coupling in couplings:
             for role in (coupling.source, coupling.target):
@@ -201,6 +205,21 @@ class Network(Dynamics):
                 raise UnknownNameError(
                     f"projection {projection.name!r} ends on the port {projection.port!r}, but the "
                     f"receptors of {name!r} are: {known}.{suggestion(projection.port, ports)}"
+                )
+
+    def _check_sign(self, synapses: Synapses) -> None:
+        """A conductance is not negative, where it is a number already."""
+        weight = unwrap(synapses.weight)
+        if not known(weight) or not np.any(np.asarray(weight) < 0):
+            return
+        for name, _ in synapses.target:
+            ports = getattr(self.populations[name], "receptors", {})
+            if synapses.port in ports and ports[synapses.port].is_conductance:
+                raise ValueError(
+                    f"projection {synapses.name!r}: the weights of {synapses.port!r} are "
+                    f"conductances and must not be negative, got {np.min(np.asarray(weight)):g} "
+                    "(a distribution can be cut by nj.random.Clipped(..., low=0.0)). Inhibition "
+                    "has a receptor of its own, with a low E_rev: ExpConductance(E_rev=-80.0)"
                 )
 
     def _joined(self) -> list[tuple[str, ...]]:
@@ -413,7 +432,7 @@ class Network(Dynamics):
         learning = {
             p.name: PlasticStep(
                 p, rules_of(self.projections[p.name]), state["plasticity"][p.name],
-                _of(inputs, p.name), clock,
+                inputs_of(inputs, p.name), clock,
             )
             for p in self.plastic
         }  # fmt: skip
@@ -455,7 +474,9 @@ class Network(Dynamics):
     def _part(self, names, states, inputs, impulses=None):
         """State and inputs of a component."""
         impulses = {} if impulses is None else impulses
-        given = {name: _with_impulses(_of(inputs, name), impulses.get(name, {})) for name in names}
+        given = {
+            name: _with_impulses(inputs_of(inputs, name), impulses.get(name, {})) for name in names
+        }
         if names in self._joined():
             return {name: states[name] for name in names}, given
         return states[names[0]], given[names[0]]
@@ -584,12 +605,6 @@ def _built(projection: Projection, sizes, identities, key) -> Synapses:
         )
     check(synapses)
     return synapses
-
-
-def _of(inputs, name: str):
-    """The inputs of a part, as they are: a copy would count as reading every name."""
-    own = {} if inputs is None else inputs.get(name)
-    return {} if own is None else own
 
 
 def _with_impulses(own, impulses):

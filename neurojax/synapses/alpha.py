@@ -103,6 +103,11 @@ class AlphaConductance(AbstractCascade):
         left = jnp.exp(-h / self.tau)
         return left, left, h * left
 
+    @property
+    def is_conductance(self) -> bool:
+        """True."""
+        return True
+
     def current(self, state, V_m) -> Array:
         """The current into the cell, pA."""
         return state["g"] * (self.E_rev - V_m)

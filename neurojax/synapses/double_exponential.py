@@ -109,6 +109,11 @@ class DoubleExpConductance(AbstractCascade):
         rise, decay = self.taus()
         return jnp.exp(-h / rise), jnp.exp(-h / decay), transferred(rise, decay, h)
 
+    @property
+    def is_conductance(self) -> bool:
+        """True."""
+        return True
+
     def current(self, state, V_m) -> Array:
         """The current into the cell, pA."""
         return state["g"] * (self.E_rev - V_m)

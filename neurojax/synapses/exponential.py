@@ -58,6 +58,11 @@ class ExpConductance(AbstractReceptor):
         """Add the weights, nS."""
         return {"g": state["g"] + _scaled(self, impulse)}
 
+    @property
+    def is_conductance(self) -> bool:
+        """True."""
+        return True
+
     def current(self, state, V_m) -> Array:
         """The current into the cell, pA."""
         return state["g"] * (self.E_rev - V_m)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import AbstractCoupling, Parameter, parameter
+from neurojax.core.parameter_checks import check_positive
 
 from ._leaf import check_matrix, leaf
 
@@ -30,7 +31,7 @@ class GapJunctions(AbstractCoupling):
             difference for every pair in place of a matrix product.
 
     Raises:
-        ValueError: if `g` does not fit the two parts, or a part has no such leaf.
+        ValueError: if `g` is negative or does not fit the two parts, or a part has no such leaf.
 
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
@@ -48,6 +49,9 @@ class GapJunctions(AbstractCoupling):
     port: str = eqx.field(static=True, default="I_e")
     leaf: str | None = eqx.field(static=True, default=None)
     rectifying: bool = eqx.field(static=True, default=False)
+
+    def __check_init__(self):
+        check_positive(self, "g", zero=True)
 
     def current(self, source, target) -> Array:
         """The current into each neuron of the target, shape (target neuron,)."""

@@ -78,6 +78,11 @@ class NMDA(AbstractCascade):
         blocking = jnp.exp(-0.062 * jnp.maximum(V_m, -500.0))
         return 1.0 / (1.0 + self.Mg / 3.57 * blocking)
 
+    @property
+    def is_conductance(self) -> bool:
+        """True."""
+        return True
+
     def current(self, state, V_m) -> Array:
         """The current into the cell, pA."""
         return state["g"] * self.unblocked(V_m) * (self.E_rev - V_m)

@@ -41,6 +41,11 @@ class AbstractReceptor(eqx.Module):
         return False
 
     @property
+    def is_conductance(self) -> bool:
+        """Whether weights are conductances, which are not negative: `E_rev` is their sign."""
+        return False
+
+    @property
     def is_held(self) -> bool:
         """Whether what is given at the port acts during the step, and not as impulses after it."""
         return False

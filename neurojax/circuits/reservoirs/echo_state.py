@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import Clock, Output, Parameter, unwrap
-from neurojax.core.parameter_checks import check_choice
+from neurojax.core.parameter_checks import check_choice, check_positive
 from neurojax.core.tracing import known
 
 from ..nonlinearities import as_nonlinearity, kept
@@ -138,6 +138,7 @@ class EchoState(RecurrentCircuit):
         for name in ("bias_scaling", "leak", "noise"):
             per_unit(getattr(self, name), n, name, spread=False)
         check_leak(self.leak)
+        check_positive(self, "radius", "noise", zero=True)
 
     def init_state(self, *, key=None) -> dict[str, Array]:
         """All zero."""

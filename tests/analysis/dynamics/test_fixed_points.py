@@ -161,6 +161,24 @@ def test_fixed_points_of_a_map():
     assert found.unstable_directions[order].tolist() == [1, 0]
 
 
+class Everywhere(nj.ContinuousDynamics):
+    """A large circuit that nowhere stands still."""
+
+    solver: nj.solvers.AbstractStepper = nj.solvers.Euler()
+
+    def init_state(self, *, key=None):
+        return {"x": jnp.zeros(70)}
+
+    def drift(self, t, state, inputs):
+        return {"x": 1.0 + 0.1 * jnp.tanh(state["x"])}
+
+
+@pytest.mark.parametrize("batch_size", [None, 64])
+def test_a_large_circuit_without_points(batch_size):
+    found = fixed_points(Everywhere(), starts(70, 80), batch_size=batch_size)
+    assert len(found) == 0 and found.lost == 80
+
+
 def test_neither_parameters_nor_inputs_nor_more_starts_compile_again():
     traced = []
 
