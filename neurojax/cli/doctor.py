@@ -41,6 +41,7 @@ _VARIABLES = (
     "JAX_COMPILATION_CACHE_DIR",
     "XLA_FLAGS",
     "PJRT_NPROC",
+    "JAX_DEFAULT_MATMUL_PRECISION",
 )
 
 
@@ -145,6 +146,7 @@ def advise(facts: Mapping[str, Any]) -> list[str]:
         _on_fake_devices(facts),
         _on_core_quota(facts),
         _on_double_precision(facts),
+        _on_rounded_products(facts),
         _on_compilation_cache(facts),
     )
     return [line for line in lines if line is not None]
@@ -186,6 +188,7 @@ def _jax_facts() -> dict[str, Any]:
         "disable_jit": bool(jax.config.jax_disable_jit),
         "debug_nans": bool(jax.config.jax_debug_nans),
         "compilation_cache": jax.config.jax_compilation_cache_dir,
+        "matmul_precision": jax.config.jax_default_matmul_precision,
         "error": None,
     }
     try:
@@ -312,6 +315,17 @@ def _on_double_precision(facts: Mapping[str, Any]) -> str | None:
     return (
         "64-bit numbers are on (jax_enable_x64): every array takes twice the memory and vector"
         " units hold half as many. Leave them off unless the result needs them."
+    )
+
+
+def _on_rounded_products(facts: Mapping[str, Any]) -> str | None:
+    jax = facts["jax"]
+    if jax["backend"] in (None, "cpu") or jax["matmul_precision"] or jax["x64"]:
+        return None
+    return (
+        "On this device JAX rounds the factors of matrix products to about three digits. For rates"
+        " of circuits to seven digits set JAX_DEFAULT_MATMUL_PRECISION=float32 before Python"
+        " starts."
     )
 
 

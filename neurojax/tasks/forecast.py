@@ -13,7 +13,7 @@ from .scores import r2
 from .task import Task
 from .trials import Trials
 
-_AT_ONCE = 128  # trials
+_ON_A_CPU, _ELSEWHERE = 128, 8192  # trials at once
 
 
 class ForecastTask(Task):
@@ -63,21 +63,22 @@ class ForecastTask(Task):
 
     def _batch(self, keys) -> Trials:
         """Some trials at a time, whose states all lie in the cache while they are integrated."""
+        at_once = _ON_A_CPU if jax.default_backend() == "cpu" else _ELSEWHERE
         ahead = _timing.steps(self, "horizon")
 
         def part(keys):
             series = self.several(keys, self.steps + ahead)
             return Trials(series[:, : self.steps], series[:, ahead:], dt=self.dt)
 
-        if len(keys) <= _AT_ONCE:
+        if len(keys) <= at_once:
             return part(keys)
-        parts = -(-len(keys) // _AT_ONCE)
+        parts = -(-len(keys) // at_once)
         # the last part is filled up, so that it needs no program of its own
-        filled = keys[jnp.minimum(jnp.arange(parts * _AT_ONCE), len(keys) - 1)]
-        trials = jax.lax.map(part, filled.reshape(parts, _AT_ONCE))
+        filled = keys[jnp.minimum(jnp.arange(parts * at_once), len(keys) - 1)]
+        trials = jax.lax.map(part, filled.reshape(parts, at_once))
         flat = lambda x: x.reshape(-1, *x.shape[2:])
         # a slice would copy even what it takes as a whole
-        kept = lambda x: flat(x) if parts * _AT_ONCE == len(keys) else flat(x)[: len(keys)]
+        kept = lambda x: flat(x) if parts * at_once == len(keys) else flat(x)[: len(keys)]
         return jax.tree.map(kept, trials)
 
     def score(self, trials: Trials, outputs: Any) -> Array:

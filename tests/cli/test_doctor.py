@@ -25,6 +25,7 @@ GOOD = {
         "disable_jit": False,
         "debug_nans": False,
         "compilation_cache": "cache",
+        "matmul_precision": None,
         "error": None,
     },
     "nvidia_driver": False,
@@ -73,6 +74,7 @@ def test_good_settings_need_no_advice():
         ("environment.XLA_FLAGS", "--xla_force_host_platform_device_count=4", "into 4 devices"),
         ("cores.quota", 1.5, "PJRT_NPROC=1"),
         ("jax.x64", True, "jax_enable_x64"),
+        ("jax.backend", "gpu", "JAX_DEFAULT_MATMUL_PRECISION=float32"),
         ("jax.compilation_cache", None, "JAX_COMPILATION_CACHE_DIR"),
     ],
 )
