@@ -98,8 +98,8 @@ def from_arrays(arrays: dict[str, Any], like):
 def _check_same(old: dict[str, Any], new: dict[str, Any], folder) -> None:
     new = json.loads(json.dumps(new))
     for name in new:
-        if old.get(name) != new[name]:
+        if old.get(name, new[name]) != new[name]:  # an older version may not have noted it
             raise ValueError(
                 f"the checkpoints in {str(folder)!r} belong to another fit: {name} was "
-                f"{old.get(name)!r}, now it is {new[name]!r}; name another folder"
+                f"{old[name]!r}, now it is {new[name]!r}; name another folder"
             )

@@ -1,5 +1,6 @@
 """`train`: a recurrent circuit, trials, and a rule."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,8 @@ def train(
 
     Raises:
         TypeError: for a circuit, task or rule of another kind.
-        ValueError: if circuit and trials do not fit, or a count is not positive.
+        ValueError: if circuit and trials do not fit, a count is not positive, or the checkpoints
+            belong to another training.
         FileExistsError: if the folder holds checkpoints and `resume` is false.
 
     Example:
@@ -108,12 +110,18 @@ def train(
     circuit = arrays_only(circuit)
     shown = source.draw(jax.random.fold_in(key, 0))
     check_fit(circuit, shown)
+    if shown.activity is not None and not rule.follows_recorded:
+        warnings.warn(
+            f"{type(rule).__name__} learns from the targets alone: the recorded activity of the "
+            "trials is not used. FullFORCE, BPTT and the other gradient rules follow it too",
+            stacklevel=2,
+        )
     state = rule.init(circuit, shown, jax.random.fold_in(key, 1))
     moving, static = eqx.partition((circuit, state), eqx.is_array)
     losses, done = np.zeros(steps), 0
     keeper = None
     if checkpoint is not None:
-        keeper = Checkpoints(checkpoint, _signature(circuit, rule, source), resume)
+        keeper = Checkpoints(checkpoint, _signature(circuit, rule, source, key), resume)
         found = keeper.latest(_saved(moving, losses, done))
         if found is not None:
             done, before = int(found.pop("done")), np.asarray(found.pop("losses"))
@@ -217,7 +225,7 @@ def _saved(moving, losses, done) -> dict[str, np.ndarray]:
     return as_arrays(moving) | {"losses": losses, "done": np.asarray(done)}
 
 
-def _signature(circuit, rule, source) -> dict[str, Any]:
+def _signature(circuit, rule, source, key) -> dict[str, Any]:
     shapes = [str(x.shape) for x in jax.tree.leaves(eqx.filter(circuit, eqx.is_array))]
     return {
         "circuit": type(circuit).__name__,
@@ -225,4 +233,5 @@ def _signature(circuit, rule, source) -> dict[str, Any]:
         "rule": type(rule).__name__,
         "task": type(getattr(source, "task", source.draw)).__name__,
         "batch": source.batch,
+        "key": np.asarray(jax.random.key_data(key)).tolist(),
     }

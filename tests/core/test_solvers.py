@@ -145,16 +145,18 @@ def test_phi1_and_its_derivative(rate):
 def test_phi1_of_many(largest, kind, within):
     from neurojax.core.solvers.exponential_euler import phi1
 
-    z = np.linspace(-0.1, 1.0, 5001) * largest
+    z = np.linspace(-0.1, 1.0, 10_001) * largest
     z[0] = 0.0
     exact = np.ones_like(z)
     exact[1:] = -np.expm1(-z[1:]) / z[1:]
     exact[z == 0] = 1.0
     given = jnp.asarray(z.astype(kind))
-    for found in (phi1(given), jax.vmap(phi1)(jnp.stack([given, given]))[1]):
+    for found in (phi1(given), jax.vmap(phi1)(jnp.stack([given, given]))[1], phi1(given[:100])):
         assert found.dtype == kind
         # the argument itself is rounded: exp(4) for z = -4 magnifies that
-        np.testing.assert_allclose(found, exact, rtol=within * max(1.0, 0.1 * largest))
+        np.testing.assert_allclose(
+            found, exact[: len(found)], rtol=within * max(1.0, 0.1 * largest)
+        )
     slope = jax.grad(lambda z: jnp.sum(phi1(z)))(given)
     alone = jax.vmap(jax.grad(phi1))(given[::100])
     np.testing.assert_allclose(slope[::100], alone, rtol=1e-6)

@@ -1,5 +1,7 @@
 """Training of recurrent circuits by gradient."""
 
+import warnings
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -146,8 +148,22 @@ def test_resumed_training_is_that_in_one_piece(tmp_path):
     assert (again.circuit.recurrent == whole.circuit.recurrent).all()
     with pytest.raises(ValueError, match="steps=3 is less than the 8 updates"):
         nj.train(_circuit(), task, checkpoint=folder, resume=True, **options | {"steps": 3})
+    with pytest.raises(ValueError, match=r"another fit: key was \[0, 0\], now it is \[0, 1\]"):
+        other = jax.random.key(1)
+        nj.train(_circuit(), task, checkpoint=folder, resume=True, key=other, **longer)
     with pytest.raises(ValueError, match="needs checkpoint="):
         nj.train(_circuit(), task, resume=True, **options)
+
+
+@pytest.mark.parametrize(
+    "rule", [nj.fitting.rules.FORCE(), nj.fitting.rules.Sinkhorn(optax.sgd(0.1), symbols=False)]
+)
+def test_recorded_activity_that_a_rule_does_not_use_is_said(rule):
+    with pytest.warns(UserWarning, match=f"{type(rule).__name__} learns from the targets alone"):
+        nj.train(_circuit(), _trials(recorded=2), rule=rule, steps=1, progress=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nj.train(_circuit(), _trials(), rule=rule, steps=1, progress=False)
 
 
 def test_later_chunks_and_other_numbers_compile_nothing():

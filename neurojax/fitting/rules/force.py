@@ -52,6 +52,11 @@ class FORCE(AbstractRule):
         if not 0 < self.probability <= 1:
             raise ValueError(f"probability must lie in (0, 1], got {self.probability}")
 
+    @property
+    def follows_recorded(self) -> bool:
+        """False: it learns from targets of the outputs alone."""
+        return False
+
     def init(self, circuit, trials, key) -> RLS:
         """See `AbstractRule`."""
         dtype = unwrap(circuit).output.dtype

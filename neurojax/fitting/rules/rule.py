@@ -18,6 +18,11 @@ from neurojax.tasks import Trials
 class AbstractRule(eqx.Module):
     """A training rule: given to `nj.train`, with pure functions of a state of its own."""
 
+    @property
+    def follows_recorded(self) -> bool:
+        """Whether the circuit learns from `trials.activity` too, where there is one."""
+        return True
+
     @abstractmethod
     def init(self, circuit: RecurrentCircuit, trials: Trials, key) -> Any:
         """The state of the rule before the first update; `trials` shows shapes alone."""

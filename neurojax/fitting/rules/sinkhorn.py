@@ -82,6 +82,11 @@ class Sinkhorn(AbstractRule):
         self.epsilon, self.iterations = float(epsilon), int(iterations)
         self.temperature, self.symbols = float(temperature), symbols
 
+    @property
+    def follows_recorded(self) -> bool:
+        """False: it learns from targets of the outputs alone."""
+        return False
+
     def init(self, circuit, trials, key):
         """See `AbstractRule`."""
         return self.objective.init(circuit, trials, key)
