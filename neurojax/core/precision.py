@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 import jax
 
-P, R = ParamSpec("P"), TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def unrounded(function: Callable[P, R]) -> Callable[P, R]:
+def unrounded(function: F) -> F:
     """The function, with products of 32-bit matrices inside it to 32 bits on every device.
 
     GPUs and TPUs round the factors to 11 or 8 bits unless they are told not to, as JAX has it by
@@ -23,8 +23,8 @@ def unrounded(function: Callable[P, R]) -> Callable[P, R]:
     """
 
     @wraps(function)
-    def within(*args: P.args, **kwargs: P.kwargs) -> R:
+    def within(*args, **kwargs):
         with jax.default_matmul_precision("float32"):
             return function(*args, **kwargs)
 
-    return within
+    return cast(F, within)
