@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logit
@@ -13,8 +14,11 @@ from neurojax.core import unwrap
 from neurojax.core.tracing import known
 
 from ..recurrent import current
+from .driven_rates import driven_rates
 from .ei_reservoir import EIReservoir, with_inhibition
 from .target_rates import as_targets
+
+_STEPS, _APART = 400, 0.03
 
 
 class InhibitionDesign(eqx.Module):
@@ -66,7 +70,8 @@ def design_inhibition(
         The reservoir, and an `InhibitionDesign` that says which targets can be reached.
 
     Warns:
-        UserWarning: outside of transforms, if neurons cannot reach their targets.
+        UserWarning: outside of transforms, if neurons cannot reach their targets, or if the rates
+            under the mean input alone leave them, since the fixed point is not stable.
 
     Raises:
         ValueError: for a mean input or targets that do not fit; with `strict`, if neurons cannot
@@ -100,6 +105,7 @@ def design_inhibition(
     reachable = inhibited & (needed >= 0)
     _report(reachable, strict)
     designed = with_inhibition(reservoir, model.inhibition * scale[:, None])
+    _report_instability(designed, mean_input, target, reachable)
     return designed, InhibitionDesign(target, scale, reachable)
 
 
@@ -124,3 +130,21 @@ def _report(reachable, strict: bool) -> None:
     if strict:
         raise ValueError(message)
     warnings.warn(message, stacklevel=3)
+
+
+def _report_instability(designed, mean_input, target, reachable) -> None:
+    leaves = jax.tree.leaves((eqx.filter(designed, eqx.is_array), mean_input, target))
+    if not known(*leaves) or not bool(np.all(reachable)):
+        return
+    model = unwrap(designed)
+    channels = 0 if model.input is None else model.input.shape[1]
+    steady = jnp.broadcast_to(jnp.asarray(mean_input, target.dtype), (_STEPS, channels))
+    found = driven_rates(designed, steady, washout=_STEPS // 2)
+    wanted, mean = float(jnp.mean(target)), float(jnp.mean(found.mean))
+    if abs(mean - wanted) > _APART:
+        how = " and alternate from step to step" if bool(found.alternates) else ""
+        warnings.warn(
+            "the target rates are a fixed point that is not stable: under the mean input alone "
+            f"the rates are {mean:.3g} in the mean, not {wanted:.3g}{how}. Ask for higher targets",
+            stacklevel=3,
+        )

@@ -73,6 +73,16 @@ def test_targets_out_of_reach_are_reported():
     assert many.reachable.tolist() == [[True, True, False, True], [True, False, False, True]]
 
 
+def test_a_fixed_point_that_is_not_stable_is_reported():
+    reservoir = EIReservoir(200, indegree=40)
+    with pytest.warns(UserWarning, match=r"rates are 0.2\d+ in the mean, not 0.1 and alternate"):
+        design_inhibition(reservoir, 0.0, 0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        design_inhibition(reservoir, 0.0, 0.5)
+        jax.jit(lambda rho: design_inhibition(reservoir, 0.0, rho)[1].scale)(0.1)
+
+
 def test_its_gradient_is_that_of_finite_differences():
     reservoir = nj.unwrap(EIReservoir(20, inputs=2, indegree=20.0, key=jax.random.key(2)))
     inputs = np.random.default_rng(0).uniform(-1.0, 1.0, size=(20, 2))
