@@ -91,7 +91,7 @@ def kept(value) -> Any:
     Time constants, gains and noise of the circuits are declared so: `nj.positive(10.0)` in place
     of `10.0` trains one.
     """
-    plain = isinstance(value, int | float) or eqx.is_array_like(value)
+    plain = isinstance(value, int | float | list | tuple) or eqx.is_array_like(value)
     return frozen(jnp.asarray(value, jnp.result_type(float))) if plain else value
 
 

@@ -156,7 +156,7 @@ class RateRNN(RecurrentCircuit, ContinuousDynamics):
 
 def per_unit(value, n: int, name: str, spread: bool = True) -> Any:
     """A scalar as one value per unit; what is wrapped or has the shape already stays."""
-    value = as_parameter(value)
+    value = as_parameter(jnp.asarray(value) if isinstance(value, list | tuple) else value)
     if value is None:
         return None
     shape = jnp.shape(unwrap(value))

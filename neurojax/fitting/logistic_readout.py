@@ -55,7 +55,8 @@ def logistic_readout(
     $$-\sum_b \log \mathrm{softmax}(W r_b + c)_{y_b} + \frac{\lambda}{2} |W|^2$$
 
     by L-BFGS (`scipy.optimize`); with a penalty above 0 there is one solution (c sums to 0).
-    $\lambda = 1 / C$ in scikit-learn. Features of very different sizes should be scaled before.
+    $\lambda = 1 / C$ in scikit-learn, and $2 / C$ for two classes, for which it has one row of
+    weights. Features of very different sizes should be scaled before.
 
     Arguments:
         features: (samples, features), such as rates or spike counts at the end of trials.

@@ -11,6 +11,7 @@ from neurojax.circuits import RecurrentCircuit
 from neurojax.circuits.recurrent import channels, current
 from neurojax.core import Clock, unwrap
 from neurojax.core.parameter_checks import check_count
+from neurojax.core.paths import leaf_names
 from neurojax.core.tracing import known
 
 from .readout_methods import AbstractReadoutMethod, Ridge
@@ -75,7 +76,10 @@ class FittedReadout(eqx.Module):
         return outputs[0] if series.single else outputs
 
     def generate(self, steps: Any, *, state: Any = None, key: Any = None):
-        """The circuit on its own outputs from the end of the series on; see `generate`."""
+        """The circuit on its own outputs from the end of the series on; see `generate`.
+
+        After a fit of several series: from the end of each, with an axis over series in front.
+        """
         return generate(self.circuit, self.state if state is None else state, steps,
                         dt=self.dt, key=key)  # fmt: skip
 
@@ -86,8 +90,8 @@ class Driven(eqx.Module):
 
     Arguments:
         rates: of the units at the end of each step, (time, n), with an axis over series in front
-            where there are several.
-        state: at the end.
+            where there are several; where a series of a list is over, they stay as they are.
+        state: at the end of each series.
 
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
@@ -106,7 +110,7 @@ def drive(
     *,
     targets: Any = None,
     state: Any = None,
-    dt: float = 1.0,
+    dt: float | None = None,
     key: Any = None,
 ) -> Driven:
     """The rates of a circuit for a series of inputs, compiled once for each length.
@@ -118,9 +122,11 @@ def drive(
         circuit: a reservoir, or any recurrent circuit.
         inputs: as in `fit_readout`.
         targets: for circuits with feedback, what is fed back in place of their own outputs.
-        state: to begin with, such as that of an earlier run; default the circuit's own.
-        dt: ms per step.
-        key: for the noise of the circuit.
+        state: to begin with, such as that of an earlier run; default that of the trials, or the
+            circuit's own.
+        dt: ms per step; default that of the trials, or 1.
+        key: for the initial state and the noise of the circuit. A run that goes on needs another
+            one: with the same its noise would repeat itself.
 
     Raises:
         ValueError: for shapes that do not fit.
@@ -146,7 +152,7 @@ def fit_readout(
     method: AbstractReadoutMethod | None = None,
     washout: int = 0,
     state: Any = None,
-    dt: float = 1.0,
+    dt: float | None = None,
     key: Any = None,
 ) -> FittedReadout:
     """Fit the linear read-out of a circuit; nothing else of it changes.
@@ -164,9 +170,10 @@ def fit_readout(
         method: `Ridge(penalty)` (default, 1e-8), `RidgeGCV()`, `RidgeCV()`,
             `RecursiveLeastSquares()`, `LMS()`.
         washout: steps at the beginning of each series that are not fitted.
-        state: to begin with, such as that of an earlier fit; default the circuit's own.
-        dt: ms per step.
-        key: for the noise of the circuit.
+        state: to begin with, such as that of an earlier fit; default that of the trials, or the
+            circuit's own.
+        dt: ms per step; default that of the trials, or 1.
+        key: for the initial state and the noise of the circuit.
 
     Raises:
         ValueError: for shapes that do not fit, values that are not finite, a circuit without the
@@ -212,14 +219,15 @@ def generate(
 
     Arguments:
         circuit: with a fitted read-out, and as many outputs as inputs, or no inputs.
-        state: to begin with, such as `fitted.state`.
+        state: to begin with, such as `fitted.state`; of several series with an axis in front.
         steps: how many.
         dt: ms per step.
         key: for the noise of the circuit.
 
     Returns:
-        Outputs (steps, outputs). The first input is the output of `state`, so after a fit of the
-        next value of a series the first output is the first value that the fit has not seen.
+        Outputs (steps, outputs), with an axis over series in front where there are several. The
+        first input is the output of `state`, so after a fit of the next value of a series the first
+        output is the first value that the fit has not seen.
 
     Raises:
         ValueError: for a circuit whose outputs cannot be its inputs, or no whole number of steps.
@@ -247,13 +255,22 @@ def generate(
             f"generate needs as many outputs as inputs, or feedback and no inputs; this circuit "
             f"has {inputs} inputs and {outputs} outputs"
         )
-    return _generate(circuit, state, int(steps), float(dt), key, inputs > 0)
+    several = check_state(circuit, state, float(dt))
+    return _generate(circuit, state, int(steps), float(dt), key, inputs > 0, several)
 
 
 @eqx.filter_jit
-def _generate(circuit, state, steps, dt, key, driven):
+def _generate(circuit, state, steps, dt, key, driven, several):
     circuit = ready(circuit, dt)
+    one = lambda state, key: _alone(circuit, state, steps, dt, key, driven)
+    if not several:
+        return one(state, key)
+    count = len(jax.tree.leaves(state)[0])
+    keys = None if key is None else jax.random.split(key, count)
+    return jax.vmap(one)(state, keys)
 
+
+def _alone(circuit, state, steps, dt, key, driven):
     def step(carry, number):
         state, output = carry
         given = {"u": output} if driven else {}
@@ -275,15 +292,58 @@ def _driven(circuit: Any, series: Series, state, key):
         if series.gaps:
             raise ValueError("targets of a circuit with feedback must be finite: they are fed back")
         targets = jnp.asarray(series.targets, kind)
-    rates, final = _run(circuit, inputs, targets, state, series.dt, key, series.single)
+    if state is None:
+        state = series.initial
+    elif isinstance(state, dict):
+        several = check_state(circuit, state, series.dt)
+        if several == series.single or (several and _count(state) != len(inputs)):
+            theirs = f"{_count(state)} series" if several else "one series"
+            ours = "one series" if series.single else f"{len(inputs)} series"
+            raise ValueError(f"state is that of {theirs}, but the inputs are {ours}")
+    rates, final = _run(circuit, inputs, targets, state, series.dt, key, series.single,
+                        series.lengths)  # fmt: skip
     if series.single:
         rates, final = rates[None], jax.tree.map(lambda x: x[None], final)
     return final, rates
 
 
+def check_state(circuit, state, dt: float) -> bool:
+    """Whether a state has an axis over series in front.
+
+    Raises:
+        ValueError: if it is not a state of the circuit.
+    """
+    own = jax.eval_shape(lambda: ready(circuit, dt).init_state())
+    wanted, given = (
+        dict(zip(leaf_names(t), jax.tree.leaves(t), strict=True)) for t in (own, state)
+    )
+    if list(wanted) != list(given):
+        raise ValueError(
+            f"state must have the leaves {list(wanted)} of {type(unwrap(circuit)).__name__}, as "
+            f"that of an earlier run, got {list(given)}"
+        )
+    shapes = {name: (jnp.shape(given[name]), wanted[name].shape) for name in wanted}
+    if all(found == own for found, own in shapes.values()):
+        return False
+    for name, (found, one) in shapes.items():
+        if found[1:] != one or len(found) != len(one) + 1:
+            raise ValueError(
+                f"state[{name!r}] must have shape {one}, with an axis over series in front where "
+                f"there are several, got {found}"
+            )
+    return True
+
+
+def _count(state) -> int:
+    return len(jax.tree.leaves(state)[0])
+
+
 @eqx.filter_jit
-def _run(circuit: Any, inputs, targets, state, dt, key, single):
+def _run(circuit: Any, inputs, targets, state, dt, key, single, lengths):
     circuit = ready(circuit, dt)
+    if state is not None and not isinstance(state, dict):  # of trials: the state of one leaf
+        start = lambda initial: begin(circuit, initial)
+        state = start(state) if single else jax.vmap(start)(state)
     currents = None
     if targets is not None:
         first = jnp.zeros_like(targets[:, :1])
@@ -293,17 +353,18 @@ def _run(circuit: Any, inputs, targets, state, dt, key, single):
         currents = current(circuit.feedback, jnp.concatenate([first, targets[:, :-1]], 1))
         circuit = eqx.tree_at(lambda c: c.feedback, circuit, None, is_leaf=lambda x: x is None)
 
-    def one(inputs, state, key, currents):
+    def one(inputs, state, key, currents, length=None):
         # the other states, which may be large, are not kept
-        start = begin(circuit, state)
-        final, rates = along(circuit, inputs, start, dt, key, currents, keep=circuit.rates)
+        start = circuit.init_state(key=key) if state is None else state
+        keep = circuit.rates
+        final, rates = along(circuit, inputs, start, dt, key, currents, keep=keep, length=length)
         return rates, final
 
     if single:  # without an axis over series the product is that of one vector
         first = lambda x: None if x is None else x[0]
         return one(inputs[0], state, key, first(currents))
     keys = None if key is None else jax.random.split(key, len(inputs))
-    return jax.vmap(one)(inputs, state, keys, currents)
+    return jax.vmap(one)(inputs, state, keys, currents, lengths)
 
 
 def with_outputs(circuit, outputs: int) -> Any:

@@ -129,9 +129,9 @@ class RidgeGCV(AbstractReadoutMethod):
 class RidgeCV(AbstractReadoutMethod):
     r"""Ridge regression with the penalty chosen by cross-validation over folds of time.
 
-    Each series is cut into `folds` parts that are not mixed, as neighbours in time are alike; with
-    that many series or more, whole series are left out. The score is the mean squared error of
-    what is left out.
+    What counts of each series (after the washout, where the mask is not 0) is cut into `folds`
+    parts that are not mixed, as neighbours in time are alike; with that many series or more, whole
+    series are left out. The score is the mean squared error of what is left out.
 
     Arguments:
         penalties: to choose among, default 1e-12 to 1e2 by factors of 10 of the half.
@@ -164,11 +164,7 @@ class RidgeCV(AbstractReadoutMethod):
             raise ValueError(
                 f"folds={self.folds} is more than the {steps} steps of a series: give fewer"
             )
-        if series >= self.folds:
-            fold = np.broadcast_to((np.arange(series) * self.folds // series)[:, None],
-                                   (series, steps))  # fmt: skip
-        else:
-            fold = np.broadcast_to((np.arange(steps) * self.folds // steps)[None], (series, steps))
+        fold = self._folds(xp, weights)
         penalties = xp.asarray(self.penalties, xp.asarray(features).dtype)
         scores, total = xp.zeros(len(self.penalties)), 0.0
         for part in range(self.folds):
@@ -188,6 +184,26 @@ class RidgeCV(AbstractReadoutMethod):
         s, Vt, z, _ = _decomposed(xp, X, y)
         W = _along_path(s, Vt, z, penalties[best])
         return _solution(W, means, penalties[best], scores / total, f"SVD, {where}")
+
+    def _folds(self, xp, weights):
+        """The fold of each sample: of those that count, all are about as large."""
+        counted = xp.asarray(weights) > 0
+        whole = xp.any(counted, axis=1)
+        known_here = xp is np
+        if known_here and self.folds > max(int(np.sum(whole)), int(np.min(
+            np.sum(counted, axis=1)[whole], initial=counted.shape[1]
+        ))):  # fmt: skip
+            raise ValueError(
+                f"folds={self.folds} is more than the samples of a series that count, washout and "
+                "mask aside: give fewer folds or longer series"
+            )
+        number = int(np.sum(whole)) if known_here else counted.shape[0]
+        if number >= self.folds:  # whole series
+            rank = xp.cumsum(whole) - 1
+            one = xp.maximum(rank, 0) * self.folds // xp.maximum(xp.sum(whole), 1)
+            return xp.broadcast_to(one[:, None], counted.shape)
+        rank = xp.maximum(xp.cumsum(counted, axis=1) - 1, 0)
+        return rank * self.folds // xp.maximum(xp.sum(counted, axis=1), 1)[:, None]
 
 
 @final
@@ -365,5 +381,11 @@ def _solution(W, means, penalty, scores, solver) -> Solution:
 
 
 def _check_penalties(name, value) -> None:
-    if known(value) and not (np.all(np.asarray(value) > 0) and np.size(value) > 0):
-        raise ValueError(f"{name} must be positive, got {value}")
+    several = name == "penalties"
+    if np.ndim(value) != several:
+        what = "an array of positive numbers to choose among" if several else "one positive number"
+        raise ValueError(f"{name} must be {what}, got {value!r}")
+    if known(value):
+        values = np.asarray(value, float)
+        if not (np.all(values > 0) and np.all(np.isfinite(values)) and np.size(values) > 0):
+            raise ValueError(f"{name} must be positive, got {value}")

@@ -24,6 +24,8 @@ class Series(eqx.Module):
         dt: ms per step.
         single: whether one series without an axis over series was given.
         gaps: whether some targets were not finite (and are 0 now).
+        lengths: (series,) steps of each, or `None` where all have the same.
+        initial: where each series begins, or `None`.
     """
 
     inputs: Any
@@ -32,15 +34,25 @@ class Series(eqx.Module):
     dt: float = eqx.field(static=True)
     single: bool = eqx.field(static=True)
     gaps: bool = eqx.field(static=True, default=False)
+    lengths: Any = None
+    initial: Any = None
 
 
-def as_series(inputs: Any, targets: Any = None, *, washout: int = 0, dt: float = 1.0) -> Series:
+def as_series(
+    inputs: Any, targets: Any = None, *, washout: int = 0, dt: float | None = None
+) -> Series:
     """Arrays (time, channels) or (series, time, channels), lists of them, or `Trials`.
 
     Raises:
-        ValueError: for shapes that do not fit together, or a washout that leaves nothing.
+        ValueError: for shapes that do not fit together, a washout that leaves nothing, or another
+            `dt` than that of the trials.
     """
     if isinstance(inputs, Trials):
+        if dt is not None and float(dt) != inputs.dt:
+            raise ValueError(
+                f"the trials have steps of dt={inputs.dt:g} ms, but dt={float(dt):g} is asked for "
+                "(a read-out keeps the dt of its fit)"
+            )
         return _of_trials(inputs, targets, washout)
     listed = isinstance(inputs, list | tuple)
     if listed:
@@ -66,7 +78,11 @@ def as_series(inputs: Any, targets: Any = None, *, washout: int = 0, dt: float =
     check_washout(washout, min(lengths))
     time = np.arange(steps)[None]
     weights = (time >= washout) & (time < np.asarray(lengths)[:, None])
-    return _checked(inputs, targets, weights.astype(float), float(dt), single)
+    dt = 1.0 if dt is None else float(dt)
+    made = _checked(inputs, targets, weights.astype(float), dt, single)
+    if len(set(lengths)) == 1:
+        return made
+    return eqx.tree_at(lambda s: s.lengths, made, jnp.asarray(lengths), is_leaf=lambda x: x is None)
 
 
 def check_washout(washout, shortest: int) -> None:
@@ -92,7 +108,12 @@ def _of_trials(trials: Trials, targets, washout) -> Series:
     elif trials.mask.ndim > 2:
         values = jax.tree.map(lambda x: x.reshape(-1, *x.shape[trials.mask.ndim - 1 :]), values)
     inputs, targets, weights = values
-    return _checked(inputs, targets, weights, trials.dt, single)
+    initial = trials.initial
+    if trials.mask.ndim > 2:
+        joined = lambda x: x.reshape(-1, *x.shape[trials.mask.ndim - 1 :])
+        initial = jax.tree.map(joined, initial)
+    made = _checked(inputs, targets, weights, trials.dt, single)
+    return eqx.tree_at(lambda s: s.initial, made, initial, is_leaf=lambda x: x is None)
 
 
 def _checked(inputs, targets, weights, dt, single) -> Series:

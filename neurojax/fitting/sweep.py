@@ -166,6 +166,10 @@ def sweep(
         bar.close()
     scores = jax.tree.map(lambda *x: np.stack(x), *results)
     scores = scores if isinstance(scores, dict) else {"score": scores}
+    if taken := {"model", *scores} & set(values):
+        raise ValueError(
+            f"the settings {sorted(taken)} have names of scores or of the axis 'model': rename them"
+        )
     shape = (len(listed), *(len(v) for v in values.values()))
     return Sweep(values, {name: x.reshape(*shape, *x.shape[2:]) for name, x in scores.items()})
 
@@ -176,6 +180,11 @@ def _all(function, model, settings, with_model: bool):
 
     def one(settings):
         given = function(model, **settings) if with_model else function(**settings)
+        if isinstance(given, tuple | list):
+            raise TypeError(
+                "the function must give a number, or a dictionary of numbers or arrays by name, "
+                f"got a {type(given).__name__} of {len(given)}"
+            )
         return jax.tree.map(jnp.asarray, given)
 
     return jax.vmap(one)(settings)
@@ -183,6 +192,7 @@ def _all(function, model, settings, with_model: bool):
 
 def _values(name, given) -> np.ndarray:
     values = np.atleast_1d(np.asarray(given))
+    values = values.astype(int) if values.dtype == bool else values
     if values.ndim != 1 or values.size == 0 or not np.issubdtype(values.dtype, np.number):
         raise ValueError(f"setting {name!r} must be a list of numbers, got {given!r}")
     return values if np.issubdtype(values.dtype, np.integer) else values.astype(float)

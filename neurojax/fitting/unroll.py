@@ -110,13 +110,19 @@ def unroll_one(circuit, inputs, initial, dt, key, currents=None) -> Unrolled:
     return Unrolled(states, rates, circuit.read_out(rates))
 
 
-def along(circuit, inputs, state, dt, key, currents, *, keep):
-    """The last state of a circuit that is `ready`, and what is kept of the state of each step."""
+def along(circuit, inputs, state, dt, key, currents, *, keep, length=None):
+    """The last state of a circuit that is `ready`, and what is kept of the state of each step.
 
-    def step(state, drive):
+    After `length` steps the state stays as it is.
+    """
+
+    def step(before, drive):
         number, u, current = drive
         given = {"u": u} if current is None else {"u": u, "I_e": current}
-        state, _ = circuit.step(state, given, Clock(number, dt, key))
+        state, _ = circuit.step(before, given, Clock(number, dt, key))
+        if length is not None:
+            stay = lambda new, old: jnp.where(number < length, new, old)
+            state = jax.tree.map(stay, state, before)
         return state, keep(state)
 
     drives = (jnp.arange(inputs.shape[0]), inputs, currents)

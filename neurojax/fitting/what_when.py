@@ -176,4 +176,6 @@ class ErrorModulated(AbstractTrialRule):
         size = on * self.eta_what / (self.epsilon + mean @ mean)
         learnt = readouts.what + (size * (comes - what))[:, None] * mean[None, :]
         trace = WhatWhenTrace(what[None, :] * found, found, what, jnp.mean(z, axis=1))
-        return WhatWhen(learnt, when, mean), trace
+        # a trial without learning leaves the mean too: it scales what is fed back
+        kept = jnp.where(on > 0, mean, readouts.mean)
+        return WhatWhen(learnt, when, kept), trace

@@ -52,7 +52,10 @@ def valid_prediction_time(
         )
     x, y = real(x, "truth"), real(y, "forecast")
     variance = jnp.var(x, axis=-2, keepdims=True)
-    error = jnp.sqrt(jnp.mean((y - x) ** 2 / variance, axis=-1))
+    square = (y - x) ** 2
+    # of a variable that does not vary every error is too large, and none is none
+    relative = jnp.where(square == 0, 0.0, square / variance)
+    error = jnp.sqrt(jnp.mean(relative, axis=-1))
     right = (error <= threshold).astype(int)
     steps = jnp.sum(jnp.cumprod(right, axis=-1), axis=-1)
     return steps * (jnp.asarray(dt, x.dtype) / lyapunov_time)

@@ -76,6 +76,8 @@ def checked_inputs(circuit, inputs, washout: int) -> Array:
         raise ValueError(
             f"inputs must have shape (time, inputs) with {channels} inputs, got {inputs.shape}"
         )
+    if known(inputs) and not bool(jnp.all(jnp.isfinite(inputs))):
+        raise ValueError("inputs must be finite numbers; some are NaN or infinite")
     if not 0 <= washout < inputs.shape[0] - 1:
         raise ValueError(
             f"washout must leave at least two of the {inputs.shape[0]} steps, got {washout}"

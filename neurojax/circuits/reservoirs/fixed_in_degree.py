@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from neurojax.core.tracing import known
+
 from ..constrained_weights import check_share, masked
 from ..initial_weights import AbstractWeights
 from ..sparse_weights import SparseWeights
@@ -40,6 +42,11 @@ class FixedInDegree(AbstractWeights):
 
     def draw(self, key, n: int) -> Any:
         """See `AbstractWeights`."""
+        if not known(key):
+            raise ValueError(
+                "sparse weights are drawn on the host, not inside jit or vmap: make a reservoir "
+                "for each key outside, in a list, such as nj.fitting.sweep(models=[...]) takes"
+            )
         count = max(1, round(self.density * n))
         places, weights = jax.random.split(key)
         values = np.asarray(jax.random.normal(weights, (n, count))) / np.sqrt(count)

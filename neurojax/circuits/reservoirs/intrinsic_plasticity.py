@@ -179,8 +179,6 @@ def adapt_intrinsic(
         raise ValueError("adapt_intrinsic drives the reservoir by inputs alone: feedback=None")
     check_shapes(target, reservoir.n)
     inputs = checked_inputs(reservoir, inputs, 0)
-    if known(inputs) and not bool(jnp.all(jnp.isfinite(inputs))):
-        raise ValueError("inputs must be finite")
     rate = jnp.atleast_1d(jnp.asarray(rate, inputs.dtype))
     if rate.ndim != 1 or rate.shape[0] == 0 or (known(rate) and not np.all(np.asarray(rate) > 0)):
         raise ValueError(f"rate must be one positive learning rate or several, got {rate}")
@@ -230,10 +228,9 @@ def _adapted(reservoir, inputs, target, rate, key) -> IntrinsicAdaptation:
     steps = inputs.shape[0]
 
     def step(carry, drive):
-        gain, shift, state, total, squares = carry
+        gain, shift, state, rates, total, squares = carry
         number, u, eta = drive
-        rates = state if internal else model.nonlinearity(gain * state + shift)
-        x = driven(model, rates, u)
+        x = driven(model, state if internal else rates, u)
         if model.noise is not None:
             clock = Clock(number, 1.0, key)
             x = x + model.noise * clock.normal("noise", (model.n,), x.dtype)
@@ -243,7 +240,7 @@ def _adapted(reservoir, inputs, target, rate, key) -> IntrinsicAdaptation:
         state = state + model.leak * (y - state) if internal else x
         change = eta * target.pull(y)
         gain, shift = gain + eta / gain + change * x, shift + change
-        return (gain, shift, state, total + y, squares + y**2), None
+        return (gain, shift, state, y, total + y, squares + y**2), None
 
     def one_pass(carry, drive):
         number, eta = drive
@@ -254,8 +251,9 @@ def _adapted(reservoir, inputs, target, rate, key) -> IntrinsicAdaptation:
         return tuple(carry), (mean, jnp.sqrt(jnp.maximum(squares / steps - mean**2, 0.0)))
 
     (state,) = model.init_state().values()
-    start = jnp.ones_like(state), jnp.zeros_like(state), state
+    # what the others receive is the rate that was put out, before gain and shift have moved
+    start = jnp.ones_like(state), jnp.zeros_like(state), state, model.nonlinearity(state)
     drives = jnp.arange(rate.shape[0]), rate
-    (gain, shift, state), (mean, sd) = jax.lax.scan(one_pass, start, drives)
+    (gain, shift, state, _), (mean, sd) = jax.lax.scan(one_pass, start, drives)
     final = {"h": state} if internal else {"x": gain * state + shift}
     return IntrinsicAdaptation(gain, shift, final, mean, sd)

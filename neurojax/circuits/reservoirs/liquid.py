@@ -5,12 +5,14 @@ from typing import Any, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from neurojax.core import Clock, Output, Parameter, as_parameter
 from neurojax.core.inputs import resolve
 from neurojax.core.parameter_checks import check_choice, check_positive
 from neurojax.core.random import host_generator
+from neurojax.core.tracing import known
 from neurojax.networks import Network, Projection
 
 from ..recurrent import RecurrentCircuit, check_sizes, current, drawn
@@ -219,7 +221,7 @@ def _by_pair(name: str, given, usual) -> dict[str, Any]:
     given = given if isinstance(given, dict) else dict.fromkeys(PAIRS, given)
     for pair, size in given.items():
         check_pair(pair)
-        if isinstance(size, int | float) and not size >= 0:
+        if known(size) and np.ndim(size) == 0 and not float(size) >= 0:
             raise ValueError(
                 f"{name}[{pair!r}] is a size and must not be negative, got {size}: the sign is "
                 "that of the sender"

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import frozen, unwrap
+from neurojax.core.tracing import known
 
 from ..initial_weights import AbstractWeights
 from ..nonlinearities import kept
@@ -42,6 +43,11 @@ def radius_and_unit(radius, recurrent, n: int) -> tuple[Any, Any]:
         return None, None
     radius = kept(radius)
     per_unit(radius, n, "radius", spread=False)
+    if not known(*jax.tree.leaves(unwrap(recurrent))):
+        raise ValueError(
+            "recurrent is scaled to its radius on the host, not inside jit or vmap: make the "
+            "circuit outside, or give radius=None for weights that stay as they are"
+        )
     own = spectral_radius(unwrap(recurrent))
     if not float(own) > 1e-7:
         raise ValueError(

@@ -61,19 +61,19 @@ def test_it_is_the_loop_of_the_published_rule_and_the_same_reservoir(form):
     B, bias = np.asarray(plain.input) * np.array([0.5, 2.0]), 0.3 * np.asarray(plain.bias)
     a, b, state = np.ones(n), np.zeros(n), np.zeros(n)
 
-    def step(row, state):
-        h = state if form == "internal" else np.tanh(a * state + b)
-        x = W @ h + B @ row + bias
+    def step(row, state, y):
+        # units receive what was put out, before gain and shift moved
+        x = W @ (state if form == "internal" else y) + B @ row + bias
         if form == "external":
             x = (1 - leak) * state + leak * x
         y = np.tanh(a * x + b)
         return x, y, (1 - leak) * state + leak * y if form == "internal" else x
 
-    means = []
+    means, y = [], np.zeros(n)
     for rate in (eta, eta / 2):
         ys = []
         for row in u:
-            x, y, state = step(row, state)
+            x, y, state = step(row, state, y)
             ys.append(y)
             s2 = sigma**2
             db = -rate * (-mu / s2 + y / s2 * (2 * s2 + 1 - y**2 + mu * y))
@@ -83,9 +83,9 @@ def test_it_is_the_loop_of_the_published_rule_and_the_same_reservoir(form):
     np.testing.assert_allclose(found.shift, b, rtol=1e-9)
     np.testing.assert_allclose(found.mean, means, rtol=1e-9)
     # learning stopped, the adapted loop and the reservoir that was returned are the same
-    expected = []
+    expected, y = [], np.tanh(a * state + b)
     for row in u[:20]:
-        _, y, state = step(row, state)
+        _, y, state = step(row, state, y)
         expected.append(state if form == "internal" else y)
     np.testing.assert_allclose(driven(adapted, u[:20], *found.state.values()), expected, rtol=1e-9)
     assert isinstance(adapted, EchoState) and nj.unwrap(adapted).radius.shape == (n,)

@@ -1,0 +1,149 @@
+"""Series of different lengths, states that go on, and what trials bring along."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.sparse
+
+import neurojax as nj
+from neurojax.fitting import drive, fit_readout
+from neurojax.tasks import Trials
+
+T = np.arange(200)
+X = (np.sin(0.3 * T) * np.cos(0.07 * T))[:, None]
+
+
+def reservoir(**options):
+    return nj.circuits.EchoState(30, inputs=1, leak=0.3, density=0.3, **options)
+
+
+def test_each_series_of_a_list_ends_where_it_ends():
+    parts = [X[:80], X[10:150], X[:30]]
+    r = reservoir()
+    run = drive(r, parts)
+    for i, part in enumerate(parts):
+        alone = drive(r, part)
+        np.testing.assert_allclose(run.state["h"][i], alone.state["h"], rtol=1e-12)
+        np.testing.assert_allclose(run.rates[i, : len(part)], alone.rates, rtol=1e-12)
+    fitted = fit_readout(r, [p[:-1] for p in parts], [p[1:] for p in parts], washout=5)
+    more = fitted.predict([X[80:90], X[150:170], X[30:40]], state=fitted.state)
+    whole = fitted.predict([X[:79], X[10:149], X[:29]])
+    assert [len(m) for m in more] == [10, 20, 10] and len(whole[2]) == 29
+    go_on = fitted.predict(X[30:40], state=jax.tree.map(lambda a: a[2], fitted.state))
+    np.testing.assert_allclose(more[2], go_on, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "circuit",
+    [
+        nj.circuits.WithSquares(reservoir()),
+        nj.circuits.NextGeneration(inputs=1, delays=3),
+        reservoir(),
+    ],
+    ids=["squares", "next generation", "echo state"],
+)
+def test_several_series_go_on_by_themselves(circuit):
+    many = np.stack([X[:100], X[50:150], X[90:190]])
+    fitted = fit_readout(
+        circuit, many[:, :-1], many[:, 1:], washout=20, method=nj.fitting.Ridge(1e-3)
+    )
+    found = fitted.generate(9)
+    assert found.shape == (3, 9, 1)
+    for i in range(3):
+        own = jax.tree.map(lambda a, i=i: a[i], fitted.state)
+        np.testing.assert_allclose(found[i], fitted.generate(9, state=own), rtol=1e-10)
+    with pytest.raises(ValueError, match="state is that of 3 series, but the inputs are one"):
+        fitted.predict(X[:9], state=fitted.state)
+    one = fit_readout(circuit, X[:-1], X[1:])
+    with pytest.raises(ValueError, match="state is that of one series, but the inputs are 2"):
+        one.predict(many[:2], state=one.state)
+
+
+def test_states_that_are_none():
+    r = reservoir()
+    with pytest.raises(ValueError, match=r"state must have the leaves \['h'\]"):
+        drive(r, X, state={"x": jnp.zeros(30)})
+    with pytest.raises(ValueError, match=r"state\['h'\] must have shape \(30,\)"):
+        drive(r, X, state={"h": jnp.zeros(29)})
+
+
+def test_trials_bring_their_initial_state_and_dt():
+    circuit = nj.circuits.RateRNN(4, inputs=1, outputs=1, tau=20.0)
+    trials = Trials(X[None, :30], X[None, :30], dt=1.0, initial=jnp.full((1, 4), 0.9))
+    np.testing.assert_allclose(
+        drive(circuit, trials).rates, nj.fitting.unroll(circuit, trials).rates, rtol=1e-12
+    )
+    with pytest.raises(ValueError, match="steps of dt=1 ms, but dt=5"):
+        drive(circuit, trials, dt=5.0)
+    fitted = fit_readout(circuit, X[:30], X[:30], dt=5.0)
+    with pytest.raises(ValueError, match="a read-out keeps the dt of its fit"):
+        fitted.predict(trials)
+
+
+def test_folds_are_of_what_counts():
+    rng = np.random.default_rng(0)
+    u = rng.normal(size=(100, 1))
+    y, r = np.roll(u, 2, 0), nj.circuits.EchoState(8, inputs=1, density=1.0)
+    method = nj.fitting.RidgeCV(folds=5)
+    late = fit_readout(r, u, y, method=method, washout=80)
+    state = drive(r, u[:80]).state
+    alone = fit_readout(r, u[80:], y[80:], method=method, state=state)
+    np.testing.assert_allclose(late.scores, alone.scores, rtol=1e-6)
+    inside = jax.jit(lambda u: fit_readout(r, u, y, method=method, washout=80).penalty)(u)
+    assert float(inside) == pytest.approx(float(alone.penalty))
+    with pytest.raises(ValueError, match="folds=5 is more than the samples of a series that count"):
+        fit_readout(r, u, y, method=method, washout=97)
+
+
+def test_lists_and_sparse_matrices_are_weights():
+    u = np.ones((9, 2))
+    pairs = {"input_scaling": [0.1, 0.2], "bias": [0.1] * 5, "radius": [0.5] * 5, "leak": [0.3] * 5}
+    for name, value in pairs.items():
+        one, other = (
+            nj.circuits.EchoState(5, inputs=2, density=1.0, **{name: given})
+            for given in (value, np.array(value))
+        )
+        assert (drive(one, u).rates == drive(other, u).rates).all(), name
+    W = np.random.default_rng(0).normal(size=(5, 5))
+    B = scipy.sparse.random(5, 2, density=0.5, format="csr", random_state=0)
+    one = nj.circuits.EchoState(5, inputs=2, recurrent=W.tolist(), input=B)
+    other = nj.circuits.EchoState(5, inputs=2, recurrent=W, input=B.toarray())
+    assert (drive(one, u).rates == drive(other, u).rates).all()
+    rnn = nj.circuits.RateRNN(2, recurrent=[[0.0, 1.0]] * 2, tau=[5.0, 8.0], bias=[0.5, 0.8])
+    assert nj.simulate(rnn, duration=5.0, dt=1.0).final_state.state["x"].shape == (2,)
+
+
+def test_what_is_drawn_on_the_host_says_so():
+    make = lambda key: nj.circuits.EchoState(300, inputs=1, key=key).init_state()["h"]
+    with pytest.raises(ValueError, match="make a reservoir for each key outside"):
+        jax.vmap(make)(jax.random.split(jax.random.key(0), 2))
+    with pytest.raises(ValueError, match="scaled to its radius on the host"):
+        jax.jit(lambda W: nj.circuits.EchoState(3, recurrent=W).init_state())(jnp.eye(3))
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: nj.fitting.RidgeGCV(1e-3), "penalties must be an array of positive numbers"),
+        (lambda: nj.fitting.Ridge([1e-3, 1e-2]), "penalty must be one positive number"),
+        (lambda: nj.fitting.Ridge(np.inf), "penalty must be positive, got inf"),
+        (lambda: nj.circuits.Liquid((2, 2, 2), weight={"EE": jnp.array(-300.0)}), "must not be negative"),
+        (
+            lambda: nj.circuits.adapt_inhibition(
+                nj.circuits.EIReservoir(40, indegree=10), np.full((50, 1), np.nan)
+            ),
+            "inputs must be finite",
+        ),
+    ],
+)
+def test_refusals(make, match):
+    with pytest.raises(ValueError, match=match):
+        make()
+
+
+def test_a_table_keeps_its_columns():
+    with pytest.raises(ValueError, match=r"\['score'\] have names of scores"):
+        nj.fitting.sweep(lambda score: score, {"score": [1.0, 2.0]})
+    with pytest.raises(TypeError, match="a tuple of 2"):
+        nj.fitting.sweep(lambda a: (a, a), {"a": [1.0, 2.0]})
