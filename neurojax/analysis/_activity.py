@@ -83,9 +83,9 @@ def gram_inner(x: Float[Array, "sample unit"], y: Float[Array, "sample other"]) 
 
 
 def root(square: Array) -> Array:
-    """The square root of what is not negative; its derivative at zero is taken as zero."""
-    positive = square > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1.0)), 0.0)
+    """The square root of what is not negative, NaN of NaN; its derivative at zero is zero."""
+    zero = square <= 0
+    return jnp.where(zero, 0.0, jnp.sqrt(jnp.where(zero, 1.0, square)))
 
 
 def unit_norm(x: Array) -> Array:

@@ -10,9 +10,17 @@ from jaxtyping import Array
 
 from neurojax.core import Clock, Output, Parameter, unwrap
 
+from .initial_weights import AbstractWeights
 from .nonlinearities import kept
 from .rate_rnn import per_unit
-from .recurrent import RecurrentCircuit, check_shape, check_sizes, current, drawn
+from .recurrent import (
+    RecurrentCircuit,
+    as_array,
+    check_shape,
+    check_sizes,
+    current,
+    drawn,
+)
 
 
 @final
@@ -177,6 +185,15 @@ def _gated(gates: int, n, inputs, outputs, recurrent, input, output, key) -> tup
         recurrent = uniform(keys[0], (gates * n, n))
     if input is None and inputs:
         input = uniform(keys[1], (gates * n, inputs))
+    if isinstance(recurrent, AbstractWeights):  # one draw for each gate, one above the other
+        draws = [recurrent.draw(k, n) for k in jax.random.split(keys[0], gates)]
+        if not all(eqx.is_array(one) for one in draws):
+            raise ValueError(
+                f"recurrent of a gated circuit has one matrix for each gate: {recurrent!r} gives "
+                "no plain arrays; give an array"
+            )
+        recurrent = jnp.concatenate(draws)
+    recurrent = as_array(recurrent)
     check_shape("recurrent", recurrent, (gates * n, n))
     input = drawn(input, keys[1], (gates * n, inputs), 1.0, "input")
     output = drawn(output, keys[2], (outputs, n), 1.0, "output")

@@ -84,7 +84,7 @@ def low_rank(
     kind = jax.random.randint(keys[0], (size,), 0, populations)
     tilt = jax.random.normal(keys[1], (populations, rank))
     spread = (tilt - jnp.mean(tilt, axis=0, keepdims=True)) * (populations > 1)
-    tilt = overlap * (1.0 + spread)
+    tilt = overlap + (overlap if overlap else 1.0) * spread
     m = jax.random.normal(keys[2], (size, rank))
     n = tilt[kind] * m + jax.random.normal(keys[3], (size, rank))
     return LowRank(m, n)

@@ -13,7 +13,8 @@ from neurojax.core.tracing import known
 
 _INVERSE = {
     "identity": lambda r: r,
-    "relu": lambda r: r,  # of the activations that drive a unit
+    # of the activations that drive a unit; there is none for a negative rate
+    "relu": lambda r: jnp.where(r < 0, jnp.nan, r),
     "sigmoid": jax.scipy.special.logit,
     "softplus": lambda r: r + jnp.log(-jnp.expm1(-r)),
     "tanh": jnp.arctanh,

@@ -74,7 +74,7 @@ def drawn_recurrent(weights, key, n: int) -> Any:
             "recurrent must be an array, or a way to draw one such as nj.circuits.Orthogonal(), "
             f"got {weights!r}"
         )
-    weights = weights if isinstance(weights, _FACTORED) else as_parameter(_array(weights))
+    weights = weights if isinstance(weights, _FACTORED) else as_parameter(as_array(weights))
     check_shape("recurrent", weights, (n, n))
     return weights
 
@@ -87,12 +87,12 @@ def drawn(weights, key, shape: tuple[int, int], scale: float, name: str) -> Any:
         return None
     if weights is None:
         return scale / np.sqrt(shape[1]) * jax.random.normal(key, shape)
-    weights = as_parameter(_array(weights))
+    weights = as_parameter(as_array(weights))
     check_shape(name, weights, shape)
     return weights
 
 
-def _array(weights) -> Any:
+def as_array(weights) -> Any:
     """Nested lists and matrices of scipy.sparse as arrays; what else is given stays."""
     if hasattr(weights, "toarray"):
         weights = weights.toarray()

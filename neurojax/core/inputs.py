@@ -77,10 +77,32 @@ class AbstractStochasticInput(eqx.Module):
         """The value one step later."""
 
 
-def _mean_indicator(t, dt, start, stop):
-    """The fraction of the step [t, t + dt] that lies in [start, stop]."""
-    overlap = jnp.minimum(t + dt, stop) - jnp.maximum(t, start)
-    return jnp.clip(overlap / dt, 0.0, 1.0)
+def _since(edge, clock: Clock) -> Array:
+    """The time from an edge to the beginning of the step, ms.
+
+    Whole steps are subtracted as integers: in 32 bits a difference of two late times would lose
+    what lies within a step. An edge that lies on the grid but for its rounding counts as on it.
+    """
+    fixed, dt = jax.lax.stop_gradient(edge), jax.lax.stop_gradient(clock.dt)
+    finite = jnp.isfinite(fixed)
+    steps = jnp.clip(jnp.rint(jnp.where(finite, fixed, 0.0) / dt), -(2.0**30), 2.0**30)
+    whole = steps.astype(jnp.int32)
+    rest = edge - steps * clock.dt
+    rounding = 2.0 * jnp.finfo(rest.dtype).eps * jnp.abs(fixed)
+    rest = rest - jnp.where(jnp.abs(rest) <= rounding, jax.lax.stop_gradient(rest), 0.0)
+    since = (clock.step - whole).astype(rest.dtype) * clock.dt - rest
+    return jnp.where(finite, since, -edge)
+
+
+def _mean_indicator(clock: Clock, start, stop):
+    """The fraction of the step that lies in [start, stop].
+
+    At an edge on the grid the step inside the pulse has its whole derivative, the one outside none.
+    """
+    begin, end = -_since(start, clock), -_since(stop, clock)
+    inside = jnp.where(end <= clock.dt, end, clock.dt) - jnp.where(begin >= 0, begin, 0.0)
+    part = inside / clock.dt
+    return jnp.where(part <= 0, 0.0, jnp.where(part <= 1, part, 1.0))
 
 
 def _float(x) -> Array:
@@ -117,7 +139,7 @@ class Step(AbstractInput):
 
     def at(self, clock: Clock) -> Array:
         """The mean over the step: the charge of a pulse is exact on any grid."""
-        return self.amplitude * _mean_indicator(clock.t, clock.dt, self.start, self.stop)
+        return self.amplitude * _mean_indicator(clock, self.start, self.stop)
 
     def __call__(self, t) -> Array:
         """The value at time t (ms)."""
@@ -154,15 +176,13 @@ class Ramp(AbstractInput):
         self.first, self.last = _float(first), _float(last)
         self.start, self.stop = _float(start), _float(stop)
 
-    def _rise(self, t):
-        """The integral of the unit ramp from `start` to t, divided by its length."""
-        length = self.stop - self.start
-        s = jnp.clip(t - self.start, 0.0, length)
-        return 0.5 * s * s / length + jnp.maximum(t - self.stop, 0.0)
-
     def at(self, clock: Clock) -> Array:
         """The exact mean over the step."""
-        mean = (self._rise(clock.t + clock.dt) - self._rise(clock.t)) / clock.dt
+        length, dt = self.stop - self.start, clock.dt
+        since, after = _since(self.start, clock), _since(self.stop, clock)
+        near, far = (jnp.clip(x, 0.0, length) for x in (since, since + dt))
+        rise = 0.5 * (far - near) * (far + near) / length + jnp.clip(after + dt, 0.0, dt)
+        mean = rise / dt
         return self.first + (self.last - self.first) * mean
 
     def __call__(self, t) -> Array:

@@ -56,7 +56,13 @@ class Checkpoints:
             step = self._manager.latest_step()
             if step is None:
                 return None
-            found: Any = self._manager.restore(step, args=ocp.args.StandardRestore(like))
+            try:
+                found: Any = self._manager.restore(step, args=ocp.args.StandardRestore(like))
+            except ValueError as error:
+                raise ValueError(
+                    f"the checkpoints in {str(self.folder)!r} hold another state than this fit has, "
+                    "for example that of another optimiser; name another folder"
+                ) from error
         return found
 
     def save(self, step: int, arrays: dict[str, np.ndarray]) -> None:
@@ -99,7 +105,10 @@ def _check_same(old: dict[str, Any], new: dict[str, Any], folder) -> None:
     new = json.loads(json.dumps(new))
     for name in new:
         if old.get(name, new[name]) != new[name]:  # an older version may not have noted it
+            was, now = old[name], new[name]
+            if isinstance(was, list) and isinstance(now, list) and len(was) == len(now) > 2:
+                was, now = next((a, b) for a, b in zip(was, now, strict=True) if a != b)
             raise ValueError(
                 f"the checkpoints in {str(folder)!r} belong to another fit: {name} was "
-                f"{old[name]!r}, now it is {new[name]!r}; name another folder"
+                f"{was!r}, now it is {now!r}; name another folder"
             )

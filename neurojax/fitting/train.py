@@ -227,10 +227,14 @@ def _saved(moving, losses, done) -> dict[str, np.ndarray]:
 
 def _signature(circuit, rule, source, key) -> dict[str, Any]:
     shapes = [str(x.shape) for x in jax.tree.leaves(eqx.filter(circuit, eqx.is_array))]
+    lines = lambda tree: eqx.tree_pformat(tree, width=100).splitlines()
     return {
         "circuit": type(circuit).__name__,
         "shapes": shapes,
         "rule": type(rule).__name__,
+        "what the circuit is": lines(circuit),
+        "how the rule learns": lines(rule),
+        "what is learnt": lines(source),
         "task": type(getattr(source, "task", source.draw)).__name__,
         "batch": source.batch,
         "key": np.asarray(jax.random.key_data(key)).tolist(),

@@ -61,9 +61,11 @@ def r2(trials: Trials, outputs: Any) -> Array:
     outputs = checked_outputs(trials, outputs)
     weight = trials.mask[..., None]
     total = jnp.maximum(jnp.sum(weight, axis=-2, keepdims=True), jnp.finfo(weight.dtype).tiny)
-    mean = jnp.sum(weight * trials.targets, axis=-2, keepdims=True) / total
-    error = jnp.sum(weight * (outputs - trials.targets) ** 2, axis=(-2, -1))
-    spread = jnp.sum(weight * (trials.targets - mean) ** 2, axis=(-2, -1))
+    # targets and outputs may be NaN where nothing counts
+    targets, outputs = (jnp.where(weight > 0, x, 0.0) for x in (trials.targets, outputs))
+    mean = jnp.sum(weight * targets, axis=-2, keepdims=True) / total
+    error = jnp.sum(weight * (outputs - targets) ** 2, axis=(-2, -1))
+    spread = jnp.sum(weight * (targets - mean) ** 2, axis=(-2, -1))
     flat = spread <= 0
     ratio = error / jnp.where(flat, 1.0, spread)
     return 1.0 - jnp.where(flat, jnp.where(error > 0, jnp.inf, 0.0), ratio)

@@ -220,3 +220,43 @@ def test_steps_of_an_input_do_not_recompile():
     with models.count_traces() as traces:
         run(3.0, 0.5)
     assert traces() == 0
+
+
+@pytest.mark.parametrize("t0", [0.0, 1e5, 1e6])
+@pytest.mark.parametrize("begin, length", [(2.0, 0.1), (2.3, 0.2), (2.0, 1.0)])
+def test_late_pulses_in_single_precision(float32, t0, begin, length):
+    """The charge of a pulse on the grid is that of the closed form, a quarter of an hour on too."""
+    pulse = nj.inputs.Step(100.0, t0 + begin, t0 + begin + length)
+    V = nj.simulate(
+        nj.neurons.LIF(), duration=8.0, dt=0.1, t0=t0, record={"V": "V_m"}, inputs={"I_e": pulse}
+    )["V"][-1, 0]  # fmt: skip
+    exact = 4.0 * (np.exp((begin + length - 8.0) / 10.0) - np.exp((begin - 8.0) / 10.0))
+    assert float(V) + 70.0 == pytest.approx(exact, rel=1e-3)
+
+
+def test_late_ramps_in_single_precision(float32):
+    def end(t0):
+        ramp = nj.inputs.Ramp(0.0, 300.0, start=t0 + 1.0, stop=t0 + 2.0)
+        run = nj.simulate(
+            nj.neurons.LIF(), duration=5.0, dt=0.1, t0=t0, record={"V": "V_m"}, inputs={"I_e": ramp}
+        )  # fmt: skip
+        return float(run["V"][-1, 0])
+
+    assert end(1e6) == pytest.approx(end(0.0), abs=1e-4)
+
+
+@pytest.mark.parametrize("start", [2.0, 2.03])
+def test_the_derivative_by_the_ends_of_a_pulse(start):
+    """By a start on the grid as beside it: -I / C exp(-(T - start) / tau)."""
+
+    def end(start, stop):
+        pulse = nj.inputs.Step(100.0, start, stop)
+        cell = nj.neurons.LIF()
+        run = nj.simulate(
+            cell, duration=8.0, dt=0.1, record={"V": "V_m"}, inputs={"I_e": pulse}
+        )  # fmt: skip
+        return run["V"][-1, 0]
+
+    by_start, by_stop = jax.grad(end, (0, 1))(start, 5.0)
+    assert float(by_start) == pytest.approx(-0.4 * np.exp((start - 8.0) / 10.0), rel=0.006)
+    assert float(by_stop) == pytest.approx(0.4 * np.exp((5.0 - 8.0) / 10.0), rel=0.006)

@@ -128,7 +128,10 @@ def test_what_is_drawn_on_the_host_says_so():
         (lambda: nj.fitting.RidgeGCV(1e-3), "penalties must be an array of positive numbers"),
         (lambda: nj.fitting.Ridge([1e-3, 1e-2]), "penalty must be one positive number"),
         (lambda: nj.fitting.Ridge(np.inf), "penalty must be positive, got inf"),
-        (lambda: nj.circuits.Liquid((2, 2, 2), weight={"EE": jnp.array(-300.0)}), "must not be negative"),
+        (
+            lambda: nj.circuits.Liquid((2, 2, 2), weight={"EE": jnp.array(-300.0)}),
+            "must not be negative",
+        ),
         (
             lambda: nj.circuits.adapt_inhibition(
                 nj.circuits.EIReservoir(40, indegree=10), np.full((50, 1), np.nan)

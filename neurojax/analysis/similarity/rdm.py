@@ -142,7 +142,7 @@ def squared_distances(x: Float[Array, "sample unit"]) -> Float[Array, " pair"]:
     both = upper(size[:, None] + size[None, :])
     square = both - 2.0 * upper(gram)
     rounding = jnp.finfo(x.dtype).eps * max(8.0, math.sqrt(x.shape[1]))
-    return jnp.where(square > rounding * both, square, 0.0)
+    return jnp.where(square <= rounding * both, 0.0, square)  # NaN stays NaN
 
 
 def whitened(x: Array, noise_covariance: Any) -> Array:

@@ -10,7 +10,7 @@ from neurojax.core import Clock, unwrap
 
 from ..unroll import begin, ready
 from .least_squares import RLS
-from .rule import AbstractRule
+from .rule import AbstractRule, check_plain_output
 
 
 @final
@@ -59,6 +59,7 @@ class FORCE(AbstractRule):
 
     def init(self, circuit, trials, key) -> RLS:
         """See `AbstractRule`."""
+        check_plain_output("FORCE", circuit)
         dtype = unwrap(circuit).output.dtype
         return RLS.start(circuit.n, self.alpha, self.forgetting, dtype)
 

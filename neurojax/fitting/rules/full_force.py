@@ -14,12 +14,13 @@ from neurojax.circuits import RateRNN
 from neurojax.circuits.recurrent import current
 from neurojax.core import Clock, unwrap
 from neurojax.core.errors import suggestion
+from neurojax.core.solvers import Euler, EulerMaruyama
 from neurojax.core.tracing import known
 from neurojax.tasks import Trials
 
 from ..unroll import begin, ready, unroll_one
 from .least_squares import RLS, Moments
-from .rule import AbstractRule, squared_error
+from .rule import AbstractRule, check_plain_output, squared_error
 
 
 class Teacher(eqx.Module):
@@ -53,7 +54,7 @@ class FullFORCE(AbstractRule):
 
     By `"ridge"` an update is one pass over all trials: the first with the states of the teacher
     and noise on them, later ones with the states of the running circuit; the samples of all passes
-    are kept. By `"rls"` the circuit runs and is corrected step by step, trial after trial.
+    are kept; its `output_bias` becomes 0. By `"rls"` the circuit runs and is corrected step by step, trial after trial.
 
     Arguments:
         method: `"ridge"` or `"rls"`.
@@ -68,8 +69,8 @@ class FullFORCE(AbstractRule):
 
     Raises:
         TypeError: if the circuit is no `RateRNN`.
-        ValueError: if its recurrent weights are wrapped or of low rank, if a recording has gaps or
-            rates that its nonlinearity cannot make.
+        ValueError: if its weights are wrapped or of low rank, for another solver than Euler and
+            EulerMaruyama, if a recording has gaps or rates that its nonlinearity cannot make.
 
     Source: DePasquale, Cueva, Rajan, Escola and Abbott (2018), PLoS ONE 13:e0191527; recorded
     units after Salatiello and Giese (2020), arXiv:2005.02211.
@@ -258,6 +259,12 @@ def _check(circuit, trials: Trials) -> None:
         raise ValueError(
             "FullFORCE solves for all recurrent weights: they must be a plain (n, n) array, "
             "without mask, signs or low rank (train such weights by BPTT)"
+        )
+    check_plain_output("FullFORCE", circuit)
+    if not isinstance(circuit.solver, Euler | EulerMaruyama):
+        raise ValueError(
+            "FullFORCE finds the currents of steps by Euler or EulerMaruyama, got "
+            f"solver={type(circuit.solver).__name__}"
         )
     if circuit.feedback is not None:
         raise ValueError("FullFORCE trains circuits without feedback; leave feedback out")

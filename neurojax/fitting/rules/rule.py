@@ -38,6 +38,17 @@ class AbstractRule(eqx.Module):
         """
 
 
+def check_plain_output(rule: str, circuit) -> None:
+    """The read-out is one plain matrix, which a rule may replace."""
+    if circuit.output is None:
+        raise ValueError(f"{rule} trains the outputs of a circuit, but it has none: give outputs=")
+    if not eqx.is_array(circuit.output):
+        raise ValueError(
+            f"{rule} solves for all output weights: they must be a plain array, without mask or "
+            f"signs and not frozen, got {type(circuit.output).__name__} (train such weights by BPTT)"
+        )
+
+
 def squared_error(outputs, targets, mask) -> Array:
     """Mean of the squared error over weighted steps and over outputs.
 
@@ -49,7 +60,8 @@ def squared_error(outputs, targets, mask) -> Array:
     """
     wanted = jnp.where(mask[..., None] > 0, targets, 0.0)  # a NaN where nothing counts is no harm
     error = jnp.where(mask[..., None] > 0, outputs - wanted, 0.0)
-    total = jnp.maximum(jnp.sum(mask), 1e-12) * outputs.shape[-1]
+    # without outputs, where recorded units alone are followed, there is no error
+    total = jnp.maximum(jnp.sum(mask), 1e-12) * max(outputs.shape[-1], 1)
     return jnp.sum(mask[..., None] * error**2) / total
 
 
@@ -101,6 +113,17 @@ def check_fit(circuit: Any, trials: Trials) -> None:
             raise ValueError(
                 f"the circuit has {own} {name}, the trials have {given}: build it with "
                 f"{name}={given}"
+            )
+    if outputs == 0 and trials.activity is None:
+        raise ValueError(
+            "there is nothing to learn: the circuit has no outputs, the trials no recorded activity"
+        )
+    if trials.initial is not None and not isinstance(trials.initial, dict):
+        found = trials.initial.shape[len(trials.batch) :]
+        if found != (model.n,):
+            raise ValueError(
+                f"trials.initial must have shape {(*trials.batch, model.n)}, one number for each "
+                f"unit, got {trials.initial.shape}"
             )
     if trials.recorded is not None and trials.recorded.shape[0] > model.n:
         raise ValueError(
