@@ -43,6 +43,7 @@ class Trace(eqx.Module):
     index: Any = None
     every: int = eqx.field(static=True, default=1)
     at: tuple[float, ...] | None = eqx.field(static=True, default=None)
+    among: int | None = eqx.field(static=True, default=None)  # entries of a mask that was given
 
     def __init__(self, what, index=None, *, every: int = 1, at=None):
         if not (isinstance(what, str) or callable(what)):
@@ -62,6 +63,9 @@ class Trace(eqx.Module):
             at = tuple(at.tolist())
         self.what, self.every, self.at = what, int(every), at
         self.index = _as_index(index)
+        listed = isinstance(index, list | tuple | np.ndarray | jax.Array) and not is_traced(index)
+        masked = listed and np.ndim(index) == 1 and np.asarray(index).dtype == bool
+        self.among = len(index) if masked else None
 
     def read(self, state):
         """The recorded part of a visible state."""
@@ -100,6 +104,10 @@ def check_index(name: str, recorder: Trace, value) -> None:
         if leaf.ndim == 0:
             raise ValueError(f"record {name!r}: index= needs an array, the record is one number")
         n = leaf.shape[0]
+        if recorder.among not in (None, n):
+            raise ValueError(
+                f"record {name!r}: the mask has {recorder.among} entries, the record {n} elements"
+            )
         found = np.asarray(index)
         if np.any((found < -n) | (found >= n)):
             raise ValueError(

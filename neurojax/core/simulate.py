@@ -245,7 +245,7 @@ def _start(dynamics, state, key, t0, dt) -> tuple[SimState, Any]:
     if isinstance(state, SimState):
         if t0 != 0.0:
             raise ValueError("give either t0= or state= of an earlier run, which has its own time")
-        return SimState(state.state, _step_in_units_of(dt, state)), state.inputs
+        return SimState(_held_in_units_of(dt, state), _step_in_units_of(dt, state)), state.inputs
     step = 0 if t0 == 0.0 else whole_steps("t0", t0, dt)
     if state is None:
         init = unwrap(dynamics)
@@ -263,6 +263,21 @@ def _step_in_units_of(dt, state: SimState):
         return whole_steps("the time of state=", float(own) * int(step), dt)
     ratio = own / dt
     return jnp.where(jnp.abs(ratio - 1) < 1e-6, step, jnp.round(step * ratio).astype(int))
+
+
+def _held_in_units_of(dt, state: SimState):
+    """The state with the steps for which neurons are refractory still counted in steps of `dt`."""
+    own = state.dt
+    if own is None or (known(own) and np.isclose(float(own), float(dt), rtol=1e-6)):
+        return state.state
+
+    def counted(path, leaf):
+        last = path[-1] if path else None
+        if getattr(last, "key", None) != "refractory":
+            return leaf
+        return jnp.round(leaf * (own / dt)).astype(leaf.dtype)
+
+    return jax.tree_util.tree_map_with_path(counted, state.state)
 
 
 def _tracing(*trees) -> bool:

@@ -60,8 +60,8 @@ class Checkpoints:
                 found: Any = self._manager.restore(step, args=ocp.args.StandardRestore(like))
             except ValueError as error:
                 raise ValueError(
-                    f"the checkpoints in {str(self.folder)!r} hold another state than this fit has, "
-                    "for example that of another optimiser; name another folder"
+                    f"the checkpoints in {str(self.folder)!r} hold another state than this fit "
+                    "has, for example that of another optimiser; name another folder"
                 ) from error
         return found
 

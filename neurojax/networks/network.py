@@ -24,6 +24,7 @@ from neurojax.core import (
     SpikeOutput,
     unwrap,
 )
+from neurojax.core._asked import Asked
 from neurojax.core.errors import UnknownNameError, suggestion
 from neurojax.core.inputs import resolve
 from neurojax.core.part_inputs import inputs_of
@@ -447,7 +448,10 @@ class Network(Dynamics):
         for names, part in self._components().items():
             own, given = self._part(names, state["populations"], inputs, impulses)
             name = "+".join(names)
-            moved, output = part.step(own, given, clock.child(name))
+            if len(names) == 1 and not hasattr(part, "receptors") and impulses.get(name):
+                moved, output = _step_that_reads(part, name, own, given, impulses, clock)
+            else:
+                moved, output = part.step(own, given, clock.child(name))
             if len(names) == 1 and names not in self._joined():
                 moved, output = {name: moved}, Output(parts={name: output})
             new["populations"] |= moved
@@ -605,6 +609,22 @@ def _built(projection: Projection, sizes, identities, key) -> Synapses:
         )
     check(synapses)
     return synapses
+
+
+def _step_that_reads(part, name: str, own, given, impulses, clock: Clock):
+    """A step of a population without receptors: it must read what projections end on."""
+    watched = given if isinstance(given, Asked) else Asked(given)
+    try:
+        result = part.step(own, watched, clock.child(name))
+    except (KeyError, TypeError, ValueError):
+        return part.step(own, given, clock.child(name))  # it wants a plain dictionary
+    for port in impulses[name]:
+        if port not in watched.asked:
+            raise UnknownNameError(
+                f"a projection ends on the port {port!r} of {name!r}, which "
+                f"{type(part).__name__} never reads.{suggestion(port, watched.asked)}"
+            )
+    return result
 
 
 def _with_impulses(own, impulses):

@@ -7,6 +7,7 @@ import numpy as np
 
 from neurojax.connectivity.builder import Builder
 from neurojax.connectivity.edges import Edges
+from neurojax.synapses import AbstractRelease
 
 Group = tuple[str, Any]  # name of a population and which of its neurons (None: all)
 
@@ -68,6 +69,13 @@ class Projection(eqx.Module):
                 "connectivity must be one of nj.connectivity, for example "
                 f"nj.connectivity.bernoulli(0.1), got {connectivity!r}"
             )
+        if release is not None and not isinstance(release, AbstractRelease):
+            raise TypeError(
+                "release must be short-term dynamics such as nj.synapses.TsodyksMarkram(), got "
+                f"{release!r}; learning rules are for plasticity="
+            )
+        if name is not None and "." in name:
+            raise ValueError(f"the name of a projection must not have dots, got {name!r}")
         self.source, self.target = as_groups("source", source), as_groups("target", target)
         self.port, self.connectivity = port, connectivity
         self.weight, self.delay = weight, delay

@@ -54,7 +54,8 @@ class FullFORCE(AbstractRule):
 
     By `"ridge"` an update is one pass over all trials: the first with the states of the teacher
     and noise on them, later ones with the states of the running circuit; the samples of all passes
-    are kept; its `output_bias` becomes 0. By `"rls"` the circuit runs and is corrected step by step, trial after trial.
+    are kept. By `"rls"` the circuit runs and is corrected step by step, trial after trial. The
+    `output_bias` of the circuit becomes 0.
 
     Arguments:
         method: `"ridge"` or `"rls"`.

@@ -45,7 +45,7 @@ def check_plain_output(rule: str, circuit) -> None:
     if not eqx.is_array(circuit.output):
         raise ValueError(
             f"{rule} solves for all output weights: they must be a plain array, without mask or "
-            f"signs and not frozen, got {type(circuit.output).__name__} (train such weights by BPTT)"
+            f"signs and not frozen, got {type(circuit.output).__name__} (BPTT trains such weights)"
         )
 
 
