@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from neurojax.core import unwrap
+from neurojax.core.tracing import known
 
 from .low_rank import LowRank
 from .sparse_weights import SparseWeights
@@ -50,13 +52,23 @@ def with_spectral_radius(weights, radius: float) -> Array:
     """The weights scaled so that their spectral radius is `radius` exactly.
 
     Raises:
-        ValueError: if they have no spectral radius to scale (all eigenvalues are zero).
+        ValueError: if they have no spectral radius to scale (all eigenvalues are zero), for a
+            negative radius, or inside jit.
+        TypeError: for weights that are no matrix.
 
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
         >>> nj.circuits.with_spectral_radius(jnp.diag(jnp.array([2.0, -4.0])), 1.0).tolist()
         [[0.5, 0.0], [0.0, -1.0]]
     """
+    if not radius >= 0:
+        raise ValueError(f"radius must not be negative, got {radius}")
+    if isinstance(weights, LowRank | SparseWeights):
+        raise TypeError(
+            f"with_spectral_radius scales matrices, got {type(weights).__name__}: multiply one of "
+            "its factors"
+        )
+    weights = _on_host(weights)
     now = float(spectral_radius(weights))
     size = float(np.abs(np.asarray(weights)).max(initial=0.0))
     if now <= 1e-7 * size:
@@ -79,7 +91,21 @@ def with_spectral_abscissa(weights, abscissa: float) -> Array:
     return weights + (abscissa - spectral_abscissa(weights)) * jnp.eye(len(weights))
 
 
+def _on_host(weights) -> Any:
+    """The weights without wrappers, where they are numbers."""
+    weights = unwrap(weights)
+    if not known(*jax.tree.leaves(weights)):
+        raise ValueError(
+            "eigenvalues of weights are found on the host, not inside jit or vmap: draw or scale "
+            "the weights outside"
+        )
+    return weights
+
+
 def _eigenvalues(weights) -> np.ndarray:
+    weights = _on_host(weights)
+    if isinstance(weights, LowRank):
+        weights = np.asarray(weights.m, float) @ np.asarray(weights.n, float).T / len(weights.m)
     weights = np.asarray(weights, float)
     if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
         raise ValueError(f"weights must be square [to, from], got shape {weights.shape}")
@@ -88,8 +114,9 @@ def _eigenvalues(weights) -> np.ndarray:
 
 def _matrix(weights) -> Any:
     """Weights as numpy or scipy.sparse holds them; of low rank, a small one of equal spectrum."""
+    weights = _on_host(weights)
     if isinstance(weights, LowRank):
-        m, n = (np.asarray(factor, float) for factor in unwrap((weights.m, weights.n)))
+        m, n = np.asarray(weights.m, float), np.asarray(weights.n, float)
         return n.T @ m / len(m)
     if isinstance(weights, SparseWeights):
         return weights.to_scipy()

@@ -63,9 +63,9 @@ class Trace(eqx.Module):
             at = tuple(at.tolist())
         self.what, self.every, self.at = what, int(every), at
         self.index = _as_index(index)
-        listed = isinstance(index, list | tuple | np.ndarray | jax.Array) and not is_traced(index)
-        masked = listed and np.ndim(index) == 1 and np.asarray(index).dtype == bool
-        self.among = len(index) if masked else None
+        listed: Any = None if is_traced(index) or isinstance(index, slice) else index
+        masked = np.ndim(listed) == 1 and np.asarray(listed).dtype == bool
+        self.among = len(listed) if masked else None
 
     def read(self, state):
         """The recorded part of a visible state."""

@@ -267,3 +267,63 @@ def test_unroll_says_what_it_wants():
         nj.fitting.unroll(_circuit(), np.zeros((5, 12, 1)))
     with pytest.raises(ValueError, match="1 input channels, the inputs have 3"):
         nj.fitting.unroll(_circuit(), _trials(inputs=3))
+
+
+def test_recorded_activity_alone_is_learnt():
+    """Without outputs the recorded units are all there is to follow."""
+    circuit = nj.circuits.LeakyRNN(4, inputs=1)
+    trials = Trials(
+        np.ones((4, 12, 1)), np.zeros((4, 12, 0)), dt=1.0, activity=np.full((4, 12, 1), 0.3),
+        recorded=np.array([2]),
+    )  # fmt: skip
+    trained = nj.train(circuit, trials, rule=BPTT(optax.adam(0.1)), steps=40, progress=False)
+    assert trained.losses[-1] < 0.05 * trained.losses[0]
+    empty = Trials(np.ones((4, 12, 1)), np.zeros((4, 12, 0)), dt=1.0)
+    with pytest.raises(ValueError, match="there is nothing to learn"):
+        nj.train(circuit, empty, rule=BPTT(optax.adam(0.1)), steps=1, progress=False)
+    with pytest.raises(ValueError, match="FORCE trains the outputs"):
+        nj.train(circuit, trials, rule=nj.fitting.rules.FORCE(), steps=1, progress=False)
+
+
+@pytest.mark.parametrize("rule", [nj.fitting.rules.FORCE(), nj.fitting.rules.FullFORCE()])
+def test_read_outs_that_are_not_plain_are_refused(rule):
+    output = nj.circuits.masked(jnp.ones((1, 4)), np.array([[1, 1, 0, 0]]) > 0)
+    with pytest.raises(ValueError, match="all output weights: they must be a plain array"):
+        nj.train(_circuit(output=output), _trials(), rule=rule, steps=1, progress=False)
+
+
+def test_full_force_refuses_what_it_cannot_follow():
+    rule = nj.fitting.rules.FullFORCE()
+    circuit = _circuit(solver=nj.solvers.RungeKutta4())
+    with pytest.raises(ValueError, match="Euler or EulerMaruyama, got solver=RungeKutta4"):
+        nj.train(circuit, _trials(), rule=rule, steps=1, progress=False)
+    with pytest.raises(ValueError, match="beyond what the"):
+        nj.train(
+            _circuit(nonlinearity="relu"), _trials(recorded=2), rule=rule, steps=1, progress=False
+        )
+
+
+def test_another_training_is_not_resumed(tmp_path):
+    def go(circuit=None, trials=None, rule=None, steps=4, **options):
+        return nj.train(
+            circuit or _circuit(), trials or _trials(), rule=rule or BPTT(optax.adam(1e-2)),
+            steps=steps, progress=False, checkpoint=tmp_path / "run", **options,
+        )  # fmt: skip
+
+    go()
+    for changed, words in (
+        ({"circuit": _circuit(nonlinearity="relu")}, "what the circuit is was .*tanh"),
+        ({"trials": _trials(steps=20)}, "what is learnt was"),
+        ({"rule": BPTT(optax.adam(1e-2), rate_penalty=0.1)}, "how the rule learns was"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            go(**changed, steps=6, resume=True)
+    with pytest.raises(ValueError, match=r"another (fit|state)"):
+        go(rule=BPTT(optax.sgd(1e-2, momentum=0.9)), steps=6, resume=True)
+    assert len(go(steps=6, resume=True).losses) == 6
+
+
+def test_an_initial_state_of_another_size():
+    trials = Trials(np.ones((2, 5, 1)), np.ones((2, 5, 1)), dt=1.0, initial=np.zeros((2, 3)))
+    with pytest.raises(ValueError, match=r"trials.initial must have shape \(2, 4\)"):
+        nj.train(_circuit(), trials, rule=BPTT(optax.sgd(0.1)), steps=1, progress=False)

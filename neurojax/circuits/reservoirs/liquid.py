@@ -221,7 +221,8 @@ def _by_pair(name: str, given, usual) -> dict[str, Any]:
     given = given if isinstance(given, dict) else dict.fromkeys(PAIRS, given)
     for pair, size in given.items():
         check_pair(pair)
-        if known(size) and np.ndim(size) == 0 and not float(size) >= 0:
+        number = isinstance(size, int | float | np.number | np.ndarray | jax.Array) and known(size)
+        if number and not np.all(np.asarray(size) >= 0):
             raise ValueError(
                 f"{name}[{pair!r}] is a size and must not be negative, got {size}: the sign is "
                 "that of the sender"
