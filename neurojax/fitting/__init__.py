@@ -24,6 +24,7 @@ from .fit import EarlyStopping, fit
 from .folds import Folds, homologue_indices, neuron_folds
 from .force_readout import ForceReadout, ForceTrace, ForceTrials
 from .free_run import free_run
+from .generalisation import Generalisation, generalisation
 from .hold_outs import AbstractHoldOut, HeldOutNeurons, LaterTime, LeaveOneAnimalOut, Split
 from .logistic_readout import LogisticReadout, logistic_readout
 from .normalisation import Normalisation
@@ -65,6 +66,7 @@ __all__ = [
     "Estimator",
     "Fit",
     "Folds",
+    "Generalisation",
     "HeldOutNeurons",
     "Job",
     "LaterTime",
@@ -133,6 +135,7 @@ __all__ = [
     "drive",
     "Tuned",
     "fit_readout",
+    "generalisation",
     "generate",
     "search",
     "sweep",

@@ -327,3 +327,26 @@ def test_an_initial_state_of_another_size():
     trials = Trials(np.ones((2, 5, 1)), np.ones((2, 5, 1)), dt=1.0, initial=np.zeros((2, 3)))
     with pytest.raises(ValueError, match=r"trials.initial must have shape \(2, 4\)"):
         nj.train(_circuit(), trials, rule=BPTT(optax.sgd(0.1)), steps=1, progress=False)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda x: nj.fitting.rules.FORCE(alpha=x), lambda x: nj.fitting.rules.FullFORCE(penalty=x)],
+    ids=["FORCE", "FullFORCE"],
+)
+def test_another_penalty_compiles_nothing(make):
+    traced = []
+
+    def tanh(x):
+        traced.append(1)
+        return jnp.tanh(x)
+
+    circuit = _circuit(nonlinearity=tanh)
+    go = lambda x: nj.train(circuit, _trials(), rule=make(x), steps=2, progress=False).losses
+    first = go(1.0)
+    counts = [len(traced)]
+    for x in (1.0, 0.01):
+        second = go(x)
+        counts.append(len(traced))
+    assert np.ptp(np.diff(counts)) == 0
+    assert not np.allclose(first, second)

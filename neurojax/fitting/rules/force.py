@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from neurojax.core import Clock, unwrap
+from neurojax.core import Clock, as_parameter, unwrap
 
 from ..unroll import begin, ready
 from .least_squares import RLS
@@ -43,12 +43,12 @@ class FORCE(AbstractRule):
         (2,)
     """
 
-    alpha: float = eqx.field(static=True, converter=float, default=1.0)
+    alpha: Any = eqx.field(converter=as_parameter, default=1.0)  # another value compiles nothing
     probability: float = eqx.field(static=True, converter=float, default=1.0)
     forgetting: float = eqx.field(static=True, converter=float, default=1.0)
 
     def __check_init__(self):
-        RLS.start(1, self.alpha, self.forgetting)
+        RLS.start(1, float(self.alpha), self.forgetting)
         if not 0 < self.probability <= 1:
             raise ValueError(f"probability must lie in (0, 1], got {self.probability}")
 

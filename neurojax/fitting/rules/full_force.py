@@ -12,7 +12,7 @@ from jaxtyping import Array
 
 from neurojax.circuits import RateRNN
 from neurojax.circuits.recurrent import current
-from neurojax.core import Clock, unwrap
+from neurojax.core import Clock, as_parameter, unwrap
 from neurojax.core.errors import suggestion
 from neurojax.core.solvers import Euler, EulerMaruyama
 from neurojax.core.tracing import known
@@ -88,9 +88,9 @@ class FullFORCE(AbstractRule):
     """
 
     method: Literal["ridge", "rls"] = eqx.field(static=True, default="ridge")
-    gain: float = eqx.field(static=True, default=1.5)
-    penalty: float = eqx.field(static=True, default=1.0)
-    noise: float = eqx.field(static=True, default=0.02)
+    gain: Any = eqx.field(converter=as_parameter, default=1.5)  # other values compile nothing
+    penalty: Any = eqx.field(converter=as_parameter, default=1.0)
+    noise: Any = eqx.field(converter=as_parameter, default=0.02)
     probability: float = eqx.field(static=True, default=0.5)
     hints: Callable | None = eqx.field(static=True, default=None)
 

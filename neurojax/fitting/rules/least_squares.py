@@ -1,12 +1,13 @@
 """Recursive least squares and its batch equal, ridge regression."""
 
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from neurojax.core.precision import unrounded
+from neurojax.core.tracing import known
 
 
 @final
@@ -41,13 +42,13 @@ class RLS(eqx.Module):
     forgetting: float = eqx.field(static=True, default=1.0)
 
     @classmethod
-    def start(cls, n: int, alpha: float = 1.0, forgetting: float = 1.0, dtype=None) -> "RLS":
+    def start(cls, n: int, alpha: Any = 1.0, forgetting: float = 1.0, dtype=None) -> "RLS":
         """Before the first sample: $P = I / \\alpha$.
 
         Raises:
             ValueError: if alpha is not positive or forgetting outside (0, 1].
         """
-        if not alpha > 0:
+        if known(alpha) and not alpha > 0:
             raise ValueError(f"alpha must be positive, got {alpha}")
         if not 0 < forgetting <= 1:
             raise ValueError(f"forgetting must lie in (0, 1], got {forgetting}")
