@@ -90,6 +90,8 @@ def logistic_readout(
         raise ValueError("features must be finite: some are NaN or infinite")
     if not penalty >= 0:
         raise ValueError(f"penalty must not be negative, got {penalty}")
+    if np.issubdtype(labels.dtype, np.floating) and not np.all(np.isfinite(labels)):
+        raise ValueError("labels must be finite numbers or names: some are NaN or infinite")
     classes, number = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"labels must have at least two classes, got {classes.tolist()}")

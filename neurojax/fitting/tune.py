@@ -173,6 +173,10 @@ def search(
 def _check_range(name, bounds) -> None:
     if isinstance(bounds, list):
         fine = bool(bounds)
+    elif not isinstance(bounds, tuple) or not all(
+        isinstance(x, int | float | np.number) for x in bounds[:2]
+    ):
+        fine = False
     elif len(bounds) == 3:
         fine = 0 < bounds[0] < bounds[1] and bounds[2] == "log"
     else:

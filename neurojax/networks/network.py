@@ -448,8 +448,9 @@ class Network(Dynamics):
         for names, part in self._components().items():
             own, given = self._part(names, state["populations"], inputs, impulses)
             name = "+".join(names)
-            if len(names) == 1 and not hasattr(part, "receptors") and impulses.get(name):
-                moved, output = _step_that_reads(part, name, own, given, impulses, clock)
+            ports = self._ports_to_read(name)
+            if len(names) == 1 and ports:
+                moved, output = _step_that_reads(part, name, own, given, ports, clock)
             else:
                 moved, output = part.step(own, given, clock.child(name))
             if len(names) == 1 and names not in self._joined():
@@ -484,6 +485,14 @@ class Network(Dynamics):
         if names in self._joined():
             return {name: states[name] for name in names}, given
         return states[names[0]], given[names[0]]
+
+    def _ports_to_read(self, name: str) -> list[str]:
+        """Ports on which projections end at a population that has no receptors to look them up."""
+        if name not in self.populations or hasattr(self.populations[name], "receptors"):
+            return []
+        # a source may stand for the postsynaptic spikes of a learning rule
+        static = (s for s in self.projections.values() if s.plasticity is None)
+        return [s.port for s in static if any(target == name for target, _ in s.target)]
 
     def _impulses(self, arrived: Array) -> dict[str, dict[str, Array]]:
         """What arrives at each port of each population in this step."""
@@ -611,14 +620,14 @@ def _built(projection: Projection, sizes, identities, key) -> Synapses:
     return synapses
 
 
-def _step_that_reads(part, name: str, own, given, impulses, clock: Clock):
+def _step_that_reads(part, name: str, own, given, ports, clock: Clock):
     """A step of a population without receptors: it must read what projections end on."""
     watched = given if isinstance(given, Asked) else Asked(given)
     try:
         result = part.step(own, watched, clock.child(name))
     except (KeyError, TypeError, ValueError):
         return part.step(own, given, clock.child(name))  # it wants a plain dictionary
-    for port in impulses[name]:
+    for port in ports:
         if port not in watched.asked:
             raise UnknownNameError(
                 f"a projection ends on the port {port!r} of {name!r}, which "

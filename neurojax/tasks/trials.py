@@ -84,7 +84,7 @@ class Trials(eqx.Module):
             )
         mask = jnp.ones(lead, targets.dtype) if mask is None else _float(mask)
         _fits("mask", mask, lead)
-        if known(mask) and not bool(jnp.all(mask >= 0)):
+        if known(mask) and not np.all(np.asarray(mask) >= 0):
             raise ValueError("mask is a weight and must not be negative or NaN")
         conditions = {name: jnp.asarray(value) for name, value in (conditions or {}).items()}
         for name, value in conditions.items():

@@ -51,7 +51,7 @@ def test_the_shipped_circuit_amplifies():
 def test_energies_are_integrals_of_the_activity(small):
     """The energy of a mode by quadrature (Simpson's rule) along matrix exponentials."""
     energies, modes = circuits.evoked_energy_modes(small)
-    h, steps = 0.02, 4000
+    h, steps = 0.01, 8000
     move = expm(h * (small - np.eye(20)))
     x, squares = modes, []
     for _ in range(steps + 1):

@@ -71,3 +71,8 @@ def test_bad_arguments_are_named():
         logistic_readout(X, np.zeros(150, int))
     with pytest.raises(ValueError, match="did not converge"):
         logistic_readout(X, y, iterations=2)
+
+
+def test_labels_without_a_number():
+    with pytest.raises(ValueError, match="labels must be finite"):
+        logistic_readout(np.ones((3, 2)), [0.0, 1.0, np.nan])

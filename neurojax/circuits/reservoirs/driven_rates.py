@@ -5,6 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from neurojax.core import Clock, unwrap
@@ -76,7 +77,7 @@ def checked_inputs(circuit, inputs, washout: int) -> Array:
         raise ValueError(
             f"inputs must have shape (time, inputs) with {channels} inputs, got {inputs.shape}"
         )
-    if known(inputs) and not bool(jnp.all(jnp.isfinite(inputs))):
+    if known(inputs) and not np.all(np.isfinite(np.asarray(inputs))):
         raise ValueError("inputs must be finite numbers; some are NaN or infinite")
     if not 0 <= washout < inputs.shape[0] - 1:
         raise ValueError(

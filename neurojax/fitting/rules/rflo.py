@@ -77,6 +77,11 @@ class RFLO(AbstractSlopeRule):
         """See `AbstractSlopeRule`."""
         check_units("RFLO", circuit, self.objective.freeze)
         output = unwrap(circuit).output
+        if output is None:
+            raise ValueError(
+                "RFLO sends the errors of outputs back, but the circuit has none: give outputs=, "
+                "or follow recorded units by BPTT"
+            )
         shape = (circuit.n, output.shape[0])
         if self.feedback is None:
             key = key if self.key is None else self.key
