@@ -608,8 +608,9 @@ def _size(part: Dynamics) -> int:
 
 def _built(projection: Projection, sizes, identities, key) -> Synapses:
     """The synapses of a projection, from a stream of random numbers of its own."""
-    own = jax.random.key(0) if key is None else Clock(0, 1.0, key).child(projection.name).key
-    rng = host_generator(own)
+    with jax.ensure_compile_time_eval():  # a key that is no argument is a number inside jit too
+        own = jax.random.key(0) if key is None else key
+        rng = host_generator(Clock(0, 1.0, own).child(projection.name).key)
     before = rng.bit_generator.state
     synapses = build(projection, sizes, identities, rng)
     if key is None and rng.bit_generator.state != before:

@@ -48,7 +48,7 @@ class FORCE(AbstractRule):
     forgetting: float = eqx.field(static=True, converter=float, default=1.0)
 
     def __check_init__(self):
-        RLS.start(1, float(self.alpha), self.forgetting)
+        RLS.start(1, self.alpha, self.forgetting)
         if not 0 < self.probability <= 1:
             raise ValueError(f"probability must lie in (0, 1], got {self.probability}")
 
