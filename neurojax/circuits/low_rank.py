@@ -53,7 +53,7 @@ class LowRank(eqx.Module):
 
 
 def low_rank(
-    key, size: int, *, rank: int = 1, populations: int = 1, overlap: float = 0.0
+    key, size: int, *, rank: int = 1, populations: int = 1, overlap: Any = 0.0
 ) -> LowRank:
     r"""Factors of low-rank weights drawn from a mixture of Gaussian populations.
 
@@ -84,7 +84,7 @@ def low_rank(
     kind = jax.random.randint(keys[0], (size,), 0, populations)
     tilt = jax.random.normal(keys[1], (populations, rank))
     spread = (tilt - jnp.mean(tilt, axis=0, keepdims=True)) * (populations > 1)
-    tilt = overlap + (overlap if overlap else 1.0) * spread
+    tilt = overlap + jnp.where(overlap == 0, 1.0, overlap) * spread
     m = jax.random.normal(keys[2], (size, rank))
     n = tilt[kind] * m + jax.random.normal(keys[3], (size, rank))
     return LowRank(m, n)

@@ -254,10 +254,16 @@ def _start(dynamics, state, key, t0, dt) -> tuple[SimState, Any]:
     return SimState(arrays_only(state), step), None
 
 
+def _has_steps_of(dt, state: SimState) -> bool:
+    """Whether the steps of a state are known to be as long."""
+    own = state.dt
+    return own is None or (known(own) and bool(np.isclose(float(own), float(dt), rtol=1e-6)))
+
+
 def _step_in_units_of(dt, state: SimState):
     """The step number of a state whose own steps may have had another length."""
     step, own = state.step, state.dt
-    if own is None or (known(own) and np.isclose(float(own), float(dt), rtol=1e-6)):
+    if _has_steps_of(dt, state):
         return step
     if known(own, step):
         return whole_steps("the time of state=", float(own) * int(step), dt)
@@ -267,9 +273,9 @@ def _step_in_units_of(dt, state: SimState):
 
 def _held_in_units_of(dt, state: SimState):
     """The state with the steps for which neurons are refractory still counted in steps of `dt`."""
-    own = state.dt
-    if own is None or (known(own) and np.isclose(float(own), float(dt), rtol=1e-6)):
+    if _has_steps_of(dt, state):
         return state.state
+    own = state.dt
 
     def counted(path, leaf):
         last = path[-1] if path else None

@@ -265,8 +265,7 @@ def _generate(circuit, state, steps, dt, key, driven, several):
     one = lambda state, key: _alone(circuit, state, steps, dt, key, driven)
     if not several:
         return one(state, key)
-    count = len(jax.tree.leaves(state)[0])
-    keys = None if key is None else jax.random.split(key, count)
+    keys = None if key is None else jax.random.split(key, _count(state))
     return jax.vmap(one)(state, keys)
 
 

@@ -79,10 +79,8 @@ def as_series(
     time = np.arange(steps)[None]
     weights = (time >= washout) & (time < np.asarray(lengths)[:, None])
     dt = 1.0 if dt is None else float(dt)
-    made = _checked(inputs, targets, weights.astype(float), dt, single)
-    if len(set(lengths)) == 1:
-        return made
-    return eqx.tree_at(lambda s: s.lengths, made, jnp.asarray(lengths), is_leaf=lambda x: x is None)
+    lengths = jnp.asarray(lengths) if len(set(lengths)) > 1 else None
+    return _checked(inputs, targets, weights.astype(float), dt, single, lengths=lengths)
 
 
 def check_washout(washout, shortest: int) -> None:
@@ -102,28 +100,23 @@ def _of_trials(trials: Trials, targets, washout) -> Series:
     single = trials.mask.ndim == 1
     kept = jnp.where(jnp.arange(trials.steps) >= washout, 1.0, 0.0)
     weights = trials.mask * jnp.broadcast_to(kept, trials.mask.shape)
-    values: Any = (trials.inputs, trials.targets, weights)
-    if single:
-        values = jax.tree.map(lambda x: x[None], values)
+    values: Any = (trials.inputs, trials.targets, weights, trials.initial)
+    if single:  # but for the state
+        values = (*(x[None] for x in values[:3]), trials.initial)
     elif trials.mask.ndim > 2:
         values = jax.tree.map(lambda x: x.reshape(-1, *x.shape[trials.mask.ndim - 1 :]), values)
-    inputs, targets, weights = values
-    initial = trials.initial
-    if trials.mask.ndim > 2:
-        joined = lambda x: x.reshape(-1, *x.shape[trials.mask.ndim - 1 :])
-        initial = jax.tree.map(joined, initial)
-    made = _checked(inputs, targets, weights, trials.dt, single)
-    return eqx.tree_at(lambda s: s.initial, made, initial, is_leaf=lambda x: x is None)
+    inputs, targets, weights, initial = values
+    return _checked(inputs, targets, weights, trials.dt, single, initial=initial)
 
 
-def _checked(inputs, targets, weights, dt, single) -> Series:
+def _checked(inputs, targets, weights, dt, single, **more) -> Series:
     """Everything that counts is finite, and gaps are 0."""
     inputs = without_gaps("inputs", inputs, 1.0)
     if targets is None:
-        return Series(inputs, None, weights, dt, single)
+        return Series(inputs, None, weights, dt, single, **more)
     filled = without_gaps("targets", targets, weights[..., None])
     gaps = known(targets, weights) and filled is not targets
-    return Series(inputs, filled, weights, dt, single, gaps)
+    return Series(inputs, filled, weights, dt, single, gaps, **more)
 
 
 def _array(name, values) -> Any:

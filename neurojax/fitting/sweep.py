@@ -157,6 +157,7 @@ def sweep(
             given = {name: jnp.asarray(c[rows]) for name, c in columns.items()}
             with one_blas_thread():
                 part = jax.block_until_ready(_all(function, model, given, models is not None))
+            _check_names(values, part)  # now, not when all is done
             kept = min(batch, count - first)
             parts.append(jax.tree.map(lambda x, kept=kept: np.asarray(x)[:kept], part))
             if bar:
@@ -166,10 +167,6 @@ def sweep(
         bar.close()
     scores = jax.tree.map(lambda *x: np.stack(x), *results)
     scores = scores if isinstance(scores, dict) else {"score": scores}
-    if taken := {"model", *scores} & set(values):
-        raise ValueError(
-            f"the settings {sorted(taken)} have names of scores or of the axis 'model': rename them"
-        )
     shape = (len(listed), *(len(v) for v in values.values()))
     return Sweep(values, {name: x.reshape(*shape, *x.shape[2:]) for name, x in scores.items()})
 
@@ -188,6 +185,14 @@ def _all(function, model, settings, with_model: bool):
         return jax.tree.map(jnp.asarray, given)
 
     return jax.vmap(one)(settings)
+
+
+def _check_names(settings, scores) -> None:
+    """No setting is called as a score or as the axis over models, whose column it would take."""
+    if taken := {"model", *(scores if isinstance(scores, dict) else ["score"])} & set(settings):
+        raise ValueError(
+            f"the settings {sorted(taken)} have names of scores or of the axis 'model': rename them"
+        )
 
 
 def _values(name, given) -> np.ndarray:

@@ -448,12 +448,12 @@ class Network(Dynamics):
         for names, part in self._components().items():
             own, given = self._part(names, state["populations"], inputs, impulses)
             name = "+".join(names)
-            ports = self._ports_to_read(name)
-            if len(names) == 1 and ports:
+            alone = names not in self._joined()
+            if alone and (ports := self._ports_to_read(name)):
                 moved, output = _step_that_reads(part, name, own, given, ports, clock)
             else:
                 moved, output = part.step(own, given, clock.child(name))
-            if len(names) == 1 and names not in self._joined():
+            if alone:
                 moved, output = {name: moved}, Output(parts={name: output})
             new["populations"] |= moved
             outputs |= output.parts
@@ -488,7 +488,7 @@ class Network(Dynamics):
 
     def _ports_to_read(self, name: str) -> list[str]:
         """Ports on which projections end at a population that has no receptors to look them up."""
-        if name not in self.populations or hasattr(self.populations[name], "receptors"):
+        if hasattr(self.populations[name], "receptors"):
             return []
         # a source may stand for the postsynaptic spikes of a learning rule
         static = (s for s in self.projections.values() if s.plasticity is None)

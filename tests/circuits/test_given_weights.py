@@ -45,6 +45,12 @@ def test_populations_differ_without_overlap():
     assert np.ptp(means) > 0.3
 
 
+def test_the_overlap_may_be_traced():
+    draw = lambda overlap: C.low_rank(KEY, 20, populations=2, overlap=overlap).n
+    for overlap in (0.0, 1.5):
+        np.testing.assert_allclose(jax.jit(draw)(overlap), draw(overlap), rtol=1e-6)
+
+
 def test_negative_masks():
     with pytest.raises(ValueError, match="mask is a weight"):
         nj.tasks.Trials(jnp.ones((4, 1)), jnp.ones((4, 1)), -jnp.ones(4), dt=1.0)

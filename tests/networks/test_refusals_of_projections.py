@@ -86,3 +86,11 @@ def test_a_refractory_neuron_goes_on_with_another_step(dt):
         state=first.final_state,
     )  # fmt: skip
     assert more["s"].times[0] == pytest.approx(14.6, abs=0.11)
+
+
+def test_a_port_of_a_model_that_is_coupled_to_itself():
+    gap = nj.synapses.GapJunctions("own", "own", g=np.zeros((1, 1)), port="gap", leaf="V")
+    net = nj.Network(
+        {"s": SOURCE, "own": Leaky()}, [nj.Projection("s", "own", "drive", ALL)], [gap]
+    )
+    assert int(nj.simulate(net, duration=3.0, dt=0.1).stats.steps) == 30

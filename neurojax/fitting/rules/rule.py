@@ -119,11 +119,11 @@ def check_fit(circuit: Any, trials: Trials) -> None:
             "there is nothing to learn: the circuit has no outputs, the trials no recorded activity"
         )
     if trials.initial is not None and not isinstance(trials.initial, dict):
-        found = trials.initial.shape[len(trials.batch) :]
-        if found != (model.n,):
+        own = jax.tree.leaves(jax.eval_shape(model.init_state))
+        if len(own) == 1 and trials.initial.shape != (*trials.batch, *own[0].shape):
             raise ValueError(
-                f"trials.initial must have shape {(*trials.batch, model.n)}, one number for each "
-                f"unit, got {trials.initial.shape}"
+                f"trials.initial must have shape {(*trials.batch, *own[0].shape)}, one state for "
+                f"each trial, got {trials.initial.shape}"
             )
     if trials.recorded is not None and trials.recorded.shape[0] > model.n:
         raise ValueError(
