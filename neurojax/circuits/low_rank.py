@@ -52,9 +52,7 @@ class LowRank(eqx.Module):
         return m @ n.T / m.shape[0]
 
 
-def low_rank(
-    key, size: int, *, rank: int = 1, populations: int = 1, overlap: Any = 0.0
-) -> LowRank:
+def low_rank(key, size: int, *, rank: int = 1, populations: int = 1, overlap: Any = 0.0) -> LowRank:
     r"""Factors of low-rank weights drawn from a mixture of Gaussian populations.
 
     Each unit belongs to one of several populations, drawn evenly, each with a covariance of its
