@@ -13,7 +13,7 @@ from neurojax.core.tracing import mesh_axes, varying
 from .edges import Edges
 from .format import AbstractConnections, Events, check_spikes, nonzero, one_per_neuron
 from .sparse import edge_weights
-from .spike_list import BITS, rows, set_bits_before
+from .spike_list import BITS, count_spikes, rows
 
 _CHUNK = 8  # rows that are gathered at once
 
@@ -120,13 +120,13 @@ def _(primals, tangents):
 def _sum_of_rows(amplitude, words, weight):
     """[b, n] amplitudes, [b, w] words and [n, m] or [b, n, m] weights give [b, m]."""
     trials, each = words.shape
-    counts, ends = set_bits_before(words.reshape(-1))
-    flat, total, n = words.reshape(-1), ends[-1], amplitude.shape[1]
+    counts = count_spikes(words.reshape(-1))
+    flat, total, n = words.reshape(-1), counts.total, amplitude.shape[1]
     length = min(_CHUNK, BITS * trials * each)
 
     def body(carry):
         first, found = carry
-        row = rows(flat, counts, ends, first, length)
+        row = rows(flat, counts, first, length)
         trial = jnp.minimum(row // (BITS * each), trials - 1)
         row = row - trial * (BITS * each)
         neuron = row // BITS + (row % BITS) * each

@@ -33,7 +33,7 @@ from jax.interpreters import ad, batching, mlir
 
 from neurojax.core.tracing import alike
 
-from .spike_list import BITS, rows, set_bits_before
+from .spike_list import BITS, count_spikes, rows
 
 
 def push(buffer, x, w, words, targets, turn=None, every_row: bool = False):
@@ -116,17 +116,17 @@ class _Events:
         self.trials, self.words_each = words.shape
         self.words, self.targets = words.reshape(-1), targets
         self.rows_each, self.width = BITS * self.words_each, targets.shape[-1]
-        self.counts, self.ends = set_bits_before(self.words)
+        self.counts = count_spikes(self.words)
         n_rows = self.rows_each * self.trials
         self.length = min(at_once(n_rows), n_rows)
 
     def loop(self, body, start):
         """`body(trial, row, carry)` for chunks of rows until none is left; nothing is dropped."""
-        total = self.ends[-1]
+        total = self.counts.total
 
         def one(carry):
             first, value = carry
-            found = rows(self.words, self.counts, self.ends, first, self.length)
+            found = rows(self.words, self.counts, first, self.length)
             trial = jnp.minimum(found // self.rows_each, self.trials - 1)
             # rows past the end of the list are the padding row of the last trial
             value = body(trial, found - trial * self.rows_each, value)
@@ -143,12 +143,12 @@ class _Events:
             take = lambda t, r: jax.lax.dynamic_slice(table, (r, zero), (1, self.width))[0]
         else:
             take = lambda t, r: jax.lax.dynamic_slice(table, (t, r, zero), (1, 1, self.width))[0, 0]
-        return jax.vmap(take)(trial, row)
+        # gathered before anything is done with them: fused, XLA reads them one by one
+        return jax.lax.optimization_barrier(jax.vmap(take)(trial, row))
 
     def places(self, trial, row, size: int):
         """Flat indices of the targets in a buffer [trial, size]."""
-        # gathered before they are scattered to: fused, XLA reads them one by one
-        targets = jax.lax.optimization_barrier(self.gather(self.targets, trial, row))
+        targets = self.gather(self.targets, trial, row)
         if self.turn is not None:
             targets = targets + (self.turn if self.turn.ndim == 0 else self.turn[trial][:, None])
             targets = jnp.where(targets >= size, targets - size, targets)

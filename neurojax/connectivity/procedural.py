@@ -24,7 +24,7 @@ from .format import (
     one_per_neuron,
     reach,
 )
-from .spike_list import BITS, rows, set_bits_before
+from .spike_list import BITS, count_spikes, rows
 
 _ROWS_OF_A_LIST = 4096  # rows that `to_edges` computes at once
 
@@ -181,12 +181,12 @@ def _loop(words, graph, start, body):
     _, n_pre, _, _ = graph
     trials, each = words.shape
     flat = words.reshape(-1)
-    counts, ends = set_bits_before(flat)
+    counts = count_spikes(flat)
     length = 8 if n_pre * trials < 8192 else 32
 
     def one(carry):
         first, value = carry
-        row = rows(flat, counts, ends, first, length)
+        row = rows(flat, counts, first, length)
         trial = jnp.minimum(row // (BITS * each), trials - 1)
         row = row - trial * (BITS * each)
         neuron = row // BITS + (row % BITS) * each
@@ -197,7 +197,7 @@ def _loop(words, graph, start, body):
         value = body(trial, jnp.minimum(neuron, n_pre - 1), real, targets, value)
         return first + length, value
 
-    more = lambda carry: carry[0] < ends[-1]
+    more = lambda carry: carry[0] < counts.total
     return jax.lax.while_loop(more, one, (jnp.zeros((), jnp.int32), start))[1]
 
 

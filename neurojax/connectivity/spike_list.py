@@ -1,54 +1,88 @@
 """From packed spikes to a list of rows: rank and select, without a scatter.
 
-Bit b of word w stands for row 32 w + b of a table. The number of set bits before each word is one
-cumulative sum; entry r of the list is found by a search in these sums and five halvings of a word.
+Bit b of word w stands for row 32 w + b of a table. Set bits are counted in eights of words, in
+eights of these, and so on; entry r of the list is found by going down, eight at a time, and by five
+halvings of a word.
 """
 
-import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, UInt32
+from jaxtyping import Array, UInt32
 
 BITS = 32
+_SIDE = 8  # parts that are looked through one by one; a power of 2
+_SHIFT = _SIDE.bit_length() - 1
+_TOP = 64  # parts that are all compared with every rank
 
 
-def set_bits_before(words: UInt32[Array, " words"]) -> tuple[Array, Array]:
-    """Set bits of each word, and of each word together with all earlier ones."""
-    counts = jax.lax.population_count(words).astype(jnp.int32)
-    return counts, jnp.cumsum(counts, dtype=jnp.int32)
+class SpikeCounts(NamedTuple):
+    """Numbers of set bits of packed words.
+
+    Arguments:
+        levels: of each eight words, of each eight of these, ...; at most 64 at the end.
+        ends: of each of the last level together with all before it.
+        total: of all.
+    """
+
+    levels: tuple[Array, ...]
+    ends: Array
+    total: Array
 
 
-def rows(words: UInt32[Array, " words"], counts, ends, first, length: int) -> Int[Array, " length"]:
+def count_spikes(words: UInt32[Array, " words"]) -> SpikeCounts:
+    """The numbers of set bits by which `rows` finds them."""
+    counts, levels = jax.lax.population_count(words).astype(jnp.int32), []
+    while counts.shape[0] > _TOP or not levels:
+        padded = jnp.pad(counts, (0, -counts.shape[0] % _SIDE))
+        counts = jnp.sum(padded.reshape(-1, _SIDE), axis=1, dtype=jnp.int32)
+        levels.append(counts)
+    # a cumulative sum of so few is quickest as a sum over all that are not later
+    place = jnp.arange(counts.shape[0])
+    earlier = place[:, None] <= place[None]
+    ends = jnp.sum(jnp.where(earlier, counts[:, None], 0), axis=0, dtype=jnp.int32)
+    return SpikeCounts(tuple(levels), ends, ends[-1])
+
+
+def rows(words: UInt32[Array, " words"], counts: SpikeCounts, first, length: int):
     """Rows of the set bits number `first` to `first + length`; beyond the last: rows past the end.
 
     Example:
         >>> import jax.numpy as jnp
-        >>> from neurojax.connectivity.spike_list import rows, set_bits_before
+        >>> from neurojax.connectivity.spike_list import count_spikes, rows
         >>> words = jnp.array([0b101, 0, 0b1000], jnp.uint32)
-        >>> rows(words, *set_bits_before(words), 0, 4).tolist()
+        >>> rows(words, count_spikes(words), 0, 4).tolist()
         [0, 2, 67, 96]
     """
-    rank = first + jnp.arange(length, dtype=jnp.int32)
-    word = _number_up_to(ends, rank)
-    inside = jnp.minimum(word, words.shape[0] - 1)
-    bit = _select(words[inside], rank - (ends[inside] - counts[inside]))
-    return jnp.where(word < words.shape[0], BITS * inside + bit, BITS * words.shape[0])
+    wanted = first + jnp.arange(length, dtype=jnp.int32)
+    part = jnp.sum(counts.ends[None] <= wanted[:, None], axis=1, dtype=jnp.int32)
+    part = jnp.minimum(part, counts.ends.shape[0] - 1)
+    rank = wanted - (counts.ends[part] - counts.levels[-1][part])
+    for level in reversed(counts.levels[:-1]):
+        part, rank = _down(level, part, rank)
+    part, rank = _down(words, part, rank)
+    bit = _select(_read(words, part), rank)
+    return jnp.where(wanted < counts.total, BITS * part + bit, BITS * words.shape[0])
 
 
-def _number_up_to(ends, rank):
-    """How many of the sorted `ends` are not above each rank, by looking at about two roots of them.
+def _down(level, part, rank):
+    """Which of the eight that a part is made of holds the bit of this rank, and its rank there."""
+    total, found = jnp.zeros_like(rank), jnp.zeros_like(rank)
+    for i in range(_SIDE - 1):
+        count = _read(level, jnp.minimum(_SIDE * part + i, level.shape[0] - 1))
+        if count.dtype == jnp.uint32:
+            count = jax.lax.population_count(count).astype(rank.dtype)
+        total = total + count
+        # both results in one number: XLA would go down once for each
+        found = jnp.where(total <= rank, _SIDE * total + i + 1, found)
+    found = jax.lax.optimization_barrier(found)
+    part = jnp.minimum(_SIDE * part + (found & (_SIDE - 1)), level.shape[0] - 1)
+    return part, rank - (found >> _SHIFT)
 
-    Two comparisons with many numbers each are two short programs; halving would be a dozen.
-    """
-    side = math.isqrt(max(ends.shape[0] - 1, 0)) + 1
-    blocks = -(-ends.shape[0] // side)
-    # padding with the last, so that what is past the end comes out past the end
-    padded = jnp.pad(ends, (0, blocks * side - ends.shape[0]), mode="edge").reshape(blocks, side)
-    block = jnp.sum(padded[None, :, -1] <= rank[:, None], axis=1, dtype=jnp.int32)
-    own = padded[jnp.minimum(block, blocks - 1)]
-    inside = jnp.sum(own <= rank[:, None], axis=1, dtype=jnp.int32)
-    return jnp.where(block < blocks, side * block + inside, blocks * side)
+
+def _read(values, place):
+    return values.at[place].get(mode="promise_in_bounds", wrap_negative_indices=False)
 
 
 def _select(word, rank):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from . import inputs as signals
 from .adjoints import Auto, CheckpointBlocks, CheckpointSteps, Forward
@@ -97,8 +98,10 @@ class _Run:
         now = signals.resolve(model.read_inputs(now, first), first)
         self.dynamics = model.prepare_steps(self.state, now, first)
         parts = outputs_by_name(output)
-        self.spiking = [name for name, part in parts.items() if part.spikes is not None]
-        self.neurons = {name: parts[name].spikes.value.shape[0] for name in self.spiking}
+        spikes = {name: part.spikes for name, part in parts.items() if part.spikes is not None}
+        counts = lambda spikes: eqx.filter_eval_shape(lambda s: s.counts(), spikes)
+        self.spiking = {name: counts(s).size for name, s in spikes.items()}
+        self.neurons = {name: s.value.shape[0] for name, s in spikes.items()}
         self._place_recorders(output)
 
     def _place_recorders(self, output):
@@ -153,7 +156,9 @@ class _Run:
         visible = self.dynamics.visible(state)
         sample = {name: read(visible, output) for name, read in self.every_step.items()}
         parts = outputs_by_name(output)
-        counts = {name: counts[name] + parts[name].spikes.count() for name in counts}
+        if self.spiking:  # one sum for all populations: a short program takes longer to start
+            new = [parts[name].spikes.counts().reshape(-1) for name in self.spiking]
+            counts = counts + jnp.concatenate(new)
         latest = {n: self.strided[n].pick(readout(output, self.strided[n].what)) for n in latest}
         carry = varying((state, noise, counts, latest, carried), self.axes)
         return carry, sample | self._strided(carry, 0)
@@ -249,11 +254,16 @@ class _Run:
 
     def result(self) -> Result:
         """The traced run."""
-        counts = {name: jnp.zeros((), jnp.int32) for name in self.spiking}
+        counts = jnp.zeros(sum(self.spiking.values()), jnp.int32)
         carried = self.dynamics.carried()
         carry = varying((self.state, self.noise, counts, self.latest, carried), self.axes)
         (carry, bad, saved), samples = self._blocks(carry, self.step0, self.setup.steps)
         state, noise, counts, _, _ = carry
+        ends = np.cumsum([0, *self.spiking.values()])
+        counts = {
+            name: jnp.sum(counts[lo:hi], dtype=jnp.int32)
+            for name, lo, hi in zip(self.spiking, ends, ends[1:], strict=False)
+        }
         for name, level in self.level_of.items():
             if name not in samples:  # the run is shorter than the stride
                 shapes = jax.eval_shape(lambda c, i=level: self._strided(c, i), carry)[name]

@@ -54,8 +54,15 @@ class SpikeOutput(eqx.Module):
 
     def count(self) -> Int[Array, ""]:
         """How many neurons spike."""
+        return jnp.sum(self.counts(), dtype=jnp.int32)
+
+    def counts(self) -> Int[Array, "..."]:
+        """Numbers that add up to `count`: one per word, where the spikes are packed already.
+
+        What adds them up over time needs no sum over neurons in every step.
+        """
         if self.words is not None:
-            return jnp.sum(jax.lax.population_count(self.words), dtype=jnp.int32)
+            return jax.lax.population_count(self.words).astype(jnp.int32)
         return jnp.sum(self.fired(), dtype=jnp.int32)
 
     def packed(self) -> UInt32[Array, " words"]:

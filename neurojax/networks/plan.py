@@ -127,18 +127,19 @@ def _regions(synapses, sizes):
 
     A scalar weight multiplies what is read from a region of its own, so that its synapses need no
     weights. With more than two such projections on one port reading the regions would cost more
-    than weights do: they then count as projections with one weight per synapse.
+    than weights do: all then count as projections with one weight per synapse, since a second list
+    of spikes for the rest would cost more as well.
     """
     per_port: dict[tuple[str, str], int] = {}
     for s in synapses.values():
         if _may_share(s):
             for name, _ in s.target:
                 per_port[name, s.port] = per_port.get((name, s.port), 0) + 1
+    crowded = max(per_port.values(), default=0) > 2
     groups: dict[tuple[str | None, bool], list[str]] = {}
     regions: dict[tuple[str, str], list[Region]] = {}
     start = 0
     for name, s in synapses.items():
-        crowded = max((per_port.get((target, s.port), 0) for target, _ in s.target), default=0) > 2
         shared = _may_share(s) and not crowded
         key = (name if s.release is not None or s.plasticity is not None else None, not shared)
         groups.setdefault(key, []).append(name)

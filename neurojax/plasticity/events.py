@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int32
 
-from neurojax.connectivity.spike_list import BITS, rows, set_bits_before
+from neurojax.connectivity.spike_list import BITS, count_spikes, rows
 from neurojax.core.symbolic_zeros import instantiated, is_zero
 from neurojax.core.tracing import alike
 
@@ -225,7 +225,7 @@ class _List:
     def __init__(self, moving: Moving, words):
         self.trials, self.rows_each = words.shape[0], BITS * words.shape[1]
         self.moving, self.words = moving, words.reshape(-1)
-        self.counts, self.ends = set_bits_before(self.words)
+        self.counts = count_spikes(self.words)
         total = self.trials * self.rows_each
         self.length = min(8 if total < 8192 else 16, total)
 
@@ -234,7 +234,7 @@ class _List:
 
         def one(carry):
             first, tables = carry
-            found = rows(self.words, self.counts, self.ends, first, self.length)
+            found = rows(self.words, self.counts, first, self.length)
             trial = jnp.zeros_like(found)
             if self.trials > 1:
                 # rows past the end of the list are the padding row of the last trial
@@ -243,8 +243,9 @@ class _List:
             trial, row = jax.lax.optimization_barrier((trial, found - trial * self.rows_each))
             return first + self.length, body(trial, row, tables)
 
-        more = lambda carry: carry[0] < self.ends[-1]
-        return jax.lax.while_loop(more, one, (jnp.zeros_like(self.ends[-1]), tables))[1]
+        total = self.counts.total
+        more = lambda carry: carry[0] < total
+        return jax.lax.while_loop(more, one, (jnp.zeros_like(total), tables))[1]
 
     def change(self, side: str, trial, tables, pre, post):
         """The rules of each row's trial on the synapses of this row."""

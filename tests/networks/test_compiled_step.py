@@ -36,7 +36,8 @@ def steps_of(net) -> list[str]:
     )
     text = jax.jit(run).lower(arrays, net.init_state(key=jax.random.key(1))).compile().as_text()
     bodies = re.split(r"\n(?=%|ENTRY)", text)
-    found = [b for b in bodies if "popcnt" in b and re.search(r"= \(.*\bwhile\(", b)]
+    packs = re.compile(rf"= u32\[{N // 32}\]")
+    found = [b for b in bodies if packs.search(b) and re.search(r"= \(.*\bwhile\(", b)]
     return [b for b in found if not b.startswith("ENTRY")]
 
 
