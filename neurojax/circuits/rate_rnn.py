@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import ContinuousDynamics, Output, Parameter, as_parameter, unwrap
-from neurojax.core.parameter_checks import check_positive
+from neurojax.core.parameter_checks import check_drawn, check_positive
 from neurojax.core.solvers import AbstractStepper, EulerMaruyama
 
 from .initial_weights import Gaussian
@@ -159,6 +159,7 @@ def per_unit(value, n: int, name: str, spread: bool = True) -> Any:
     value = as_parameter(jnp.asarray(value) if isinstance(value, list | tuple) else value)
     if value is None:
         return None
+    check_drawn(name, unwrap(value))
     shape = jnp.shape(unwrap(value))
     if shape not in ((), (n,)):
         raise ValueError(f"{name} must be a scalar or have shape ({n},), got shape {shape}")

@@ -27,15 +27,21 @@ def fold(words: UInt32[Array, "2"], value) -> UInt32[Array, "2"]:
     return jnp.stack([_mix(first + second * jnp.uint32(_GOLDEN)), second])
 
 
-def _hash(words, shape) -> Array:
+def _hash(words, counter) -> Array:
     """32 mixed bits per element, under the first key word."""
-    index = jnp.arange(math.prod(shape), dtype=jnp.uint32).reshape(shape)
-    return _mix(index + words[0])
+    return _mix(numbers(counter) + words[0])
 
 
-def _lanes(words, shape) -> tuple[Array, Array]:
+def numbers(counter) -> Array:
+    """The numbers of the elements: 0 to `counter` - 1, or `counter` itself."""
+    if isinstance(counter, int):
+        return jnp.arange(counter, dtype=jnp.uint32)
+    return counter.astype(jnp.uint32)
+
+
+def _lanes(words, counter) -> tuple[Array, Array]:
     """Two words per element: the hash under the second key word, by a short round for each."""
-    first = _hash(words, shape)
+    first = _hash(words, counter)
     a = (first ^ words[1]) * jnp.uint32(0x2C1B3C6D)
     b = (first + (words[1] * jnp.uint32(_GOLDEN) + jnp.uint32(0x85EBCA6B))) * jnp.uint32(0x297A2D39)
     return a ^ (a >> 15), b ^ (b >> 13)
@@ -46,9 +52,9 @@ def _byte_pairs(bits) -> Array:
     return (bits & jnp.uint32(0x00FF00FF)) + ((bits >> 8) & jnp.uint32(0x00FF00FF))
 
 
-def normal(words, shape, dtype) -> Array:
+def normal(words, counter, dtype) -> Array:
     """The standardised sum of eight hashed bytes."""
-    first, second = _lanes(words, shape)
+    first, second = _lanes(words, counter)
     pairs = _byte_pairs(first) + _byte_pairs(second)
     total = ((pairs & jnp.uint32(0xFFFF)) + (pairs >> 16)).astype(jnp.int32)
     mean = 8 * 127.5
@@ -56,7 +62,7 @@ def normal(words, shape, dtype) -> Array:
     return (total.astype(dtype) - jnp.asarray(mean, dtype)) * jnp.asarray(scale, dtype)
 
 
-def uniform(words, shape, dtype) -> Array:
+def uniform(words, counter, dtype) -> Array:
     """24 hashed bits as a fraction in [0, 1)."""
-    bits = _mix(_hash(words, shape) ^ words[1]) >> 8
+    bits = _mix(_hash(words, counter) ^ words[1]) >> 8
     return bits.astype(jnp.int32).astype(dtype) * jnp.asarray(2.0**-24, dtype)

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ._counter import numbers
+
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 # inverse error function for small and large w = -log(1 - x^2): Giles (2012), GPU Computing Gems
 _CENTRE = (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
@@ -27,13 +29,13 @@ def applies(key, dtype) -> bool:
     )
 
 
-def bits(key, shape: tuple[int, ...]) -> Array:
-    """32 bits per element: threefry of the element's number (Salmon et al., 2011)."""
+def bits(key, counter) -> Array:
+    """32 bits per element: threefry of its number, see `numbers` (Salmon et al., 2011)."""
     if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         key = jax.random.key_data(key)
     words = (key[0], key[1], key[0] ^ key[1] ^ jnp.uint32(0x1BD11BDA))
     high = words[0]  # of a 64-bit counter that stays below 2^32
-    low = jnp.arange(math.prod(shape), dtype=jnp.uint32).reshape(shape) + words[1]
+    low = numbers(counter) + words[1]
     for i in range(5):
         for rotation in _ROTATIONS[i % 2]:
             high = high + low
@@ -44,16 +46,16 @@ def bits(key, shape: tuple[int, ...]) -> Array:
     return high ^ low
 
 
-def uniform(key, shape: tuple[int, ...]) -> Array:
+def uniform(key, counter) -> Array:
     """Uniform in [0, 1)."""
-    mantissa = (bits(key, shape) >> 9) | jnp.uint32(0x3F800000)
+    mantissa = (bits(key, counter) >> 9) | jnp.uint32(0x3F800000)
     return jax.lax.bitcast_convert_type(mantissa, jnp.float32) - jnp.float32(1)
 
 
-def normal(key, shape: tuple[int, ...]) -> Array:
+def normal(key, counter) -> Array:
     """Standard normal numbers by the inverse error function."""
     # the barrier keeps XLA from computing the bits again for both branches below
-    fraction = jax.lax.optimization_barrier(uniform(key, shape))
+    fraction = jax.lax.optimization_barrier(uniform(key, counter))
     low = np.nextafter(np.float32(-1), np.float32(0))
     x = jnp.maximum(low, fraction * (np.float32(1) - low) + low)
     w = -jnp.log((1 - x) * (1 + x))

@@ -1,5 +1,6 @@
 """Time as an integer step count, and the random numbers that belong to a step."""
 
+import math
 import zlib
 from typing import Any
 
@@ -9,6 +10,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 
 from . import _counter, _threefry
+
+
+class Portion(eqx.Module):
+    """The neurons of a population that one of several devices holds.
+
+    Arguments:
+        neurons: their numbers, shape (m,).
+        n: number of neurons of the population.
+    """
+
+    neurons: Int[Array, " m"]
+    n: int = eqx.field(static=True)
 
 
 class Clock(eqx.Module):
@@ -38,6 +51,7 @@ class Clock(eqx.Module):
     dt: Float[Array, ""]
     key: PRNGKeyArray | UInt32[Array, "2"] | None
     noise: str = eqx.field(static=True)
+    portion: Portion | None
 
     def __init__(self, step=0, dt=0.1, key=None, noise: str = "threefry"):
         if noise not in ("threefry", "counter"):
@@ -51,6 +65,7 @@ class Clock(eqx.Module):
         if key is not None and noise == "counter" and not _is_words(key):
             key = jax.random.key_data(key).astype(jnp.uint32)[:2]
         self.key = key
+        self.portion = None
 
     @property
     def t(self) -> Float[Array, ""]:
@@ -72,6 +87,14 @@ class Clock(eqx.Module):
             key = jax.random.fold_in(self.key, tag)
         return eqx.tree_at(lambda c: c.key, self, key)
 
+    def of(self, portion: Portion) -> "Clock":
+        """The clock of a portion of a population, which draws shapes (m,) and ().
+
+        A random number is a function of the number of its neuron, so a population that is divided
+        over devices draws what it draws as a whole.
+        """
+        return eqx.tree_at(lambda c: c.portion, self, portion, is_leaf=lambda x: x is None)
+
     def normal(self, name: str, shape: tuple[int, ...] = (), dtype=None) -> Array:
         """Standard normal numbers of this step for the noise source `name`.
 
@@ -85,12 +108,7 @@ class Clock(eqx.Module):
             ValueError: if the clock has no key.
         """
         dtype = jnp.result_type(float) if dtype is None else dtype
-        key = self._draw_key(name)
-        if self.noise == "counter":
-            return _counter.normal(key, shape, dtype)
-        if _threefry.applies(key, dtype):
-            return _threefry.normal(key, shape)
-        return jax.random.normal(key, shape, dtype)
+        return self._draw(name, shape, dtype, "normal")
 
     def uniform(self, name: str, shape: tuple[int, ...] = (), dtype=None) -> Array:
         """Uniform numbers in [0, 1) of this step for the noise source `name`.
@@ -99,12 +117,24 @@ class Clock(eqx.Module):
             ValueError: if the clock has no key.
         """
         dtype = jnp.result_type(float) if dtype is None else dtype
-        key = self._draw_key(name)
+        return self._draw(name, shape, dtype, "uniform")
+
+    def _draw(self, name: str, shape: tuple[int, ...], dtype, law: str) -> Array:
+        key, portion = self._draw_key(name), self.portion if shape else None
+        if portion is not None and shape != portion.neurons.shape:
+            raise ValueError(
+                f"the noise source {name!r} draws numbers of shape {shape}; only one number for "
+                f"all, or one per neuron, {portion.neurons.shape}, can be divided over devices"
+            )
+        counter = math.prod(shape) if portion is None else portion.neurons
         if self.noise == "counter":
-            return _counter.uniform(key, shape, dtype)
+            return getattr(_counter, law)(key, counter, dtype).reshape(shape)
         if _threefry.applies(key, dtype):
-            return _threefry.uniform(key, shape)
-        return jax.random.uniform(key, shape, dtype)
+            return getattr(_threefry, law)(key, counter).reshape(shape)
+        draw = getattr(jax.random, law)
+        if portion is None:
+            return draw(key, shape, dtype)
+        return draw(key, (portion.n,), dtype)[portion.neurons]
 
     def _draw_key(self, name: str) -> Any:
         if self.key is None:

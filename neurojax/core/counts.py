@@ -28,14 +28,16 @@ def poisson_counts(mean, shape: tuple[int, ...], clock: Clock, name: str) -> Arr
         (3,)
     """
     mean = jnp.asarray(mean)
-    pieces = jnp.maximum(jnp.ceil(jnp.max(mean, initial=0.0) / _PIECE), 1.0)
-    part, clock = alike((jnp.broadcast_to(mean / pieces, shape), clock))
+    pieces = jnp.maximum(jnp.ceil(mean / _PIECE), 1.0)
+    part, pieces, clock = alike((jnp.broadcast_to(mean / pieces, shape), pieces, clock))
 
     def add(i, total):
         u = _part(clock, i).uniform(name, shape, part.dtype)
-        return total + _by_inversion(part, u)
+        # an element has as many parts as it needs itself, whatever the others need
+        return total + _by_inversion(jnp.where(i < pieces, part, 0.0), u)
 
-    return jax.lax.fori_loop(0, pieces.astype(jnp.int32), add, jnp.zeros_like(part))
+    most = jnp.max(pieces, initial=1.0).astype(jnp.int32)
+    return jax.lax.fori_loop(0, most, add, jnp.zeros_like(part))
 
 
 def _part(clock: Clock, i) -> Clock:

@@ -8,6 +8,7 @@ import paramax
 
 from .errors import suggestion
 from .parameters import as_parameter
+from .random import AbstractDistribution
 from .tracing import known
 
 
@@ -59,13 +60,49 @@ def components(value) -> tuple:
     return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
+def refuse_distributions(model, advice: str) -> None:
+    """All parameters are numbers or arrays.
+
+    Raises:
+        TypeError: if one is a distribution; `advice` says where `{name}` may be one.
+    """
+    for name, value in each_parameter(model):
+        if isinstance(value, AbstractDistribution):
+            raise TypeError(
+                f"{name} of {type(model).__name__} is the distribution {value!r}: "
+                + advice.format(name=name)
+            )
+
+
+def check_drawn(what: str, value) -> None:
+    """A parameter is a number or an array, not a distribution."""
+    if isinstance(value, AbstractDistribution):
+        raise TypeError(
+            f"{what} must be a number or an array, got the distribution {value!r}: draw from it, "
+            "as in law.sample(jax.random.key(0), (n,))"
+        )
+
+
+def _numbers(model, name: str) -> list:
+    """The components of a parameter that are numbers already.
+
+    Where a model does not know how many there will be, a distribution waits to be drawn.
+    """
+    found = []
+    for value in components(paramax.unwrap(getattr(model, name))):
+        if not getattr(model, "drawn_later", False):
+            check_drawn(f"{name} of {type(model).__name__}", value)
+        if isinstance(value, AbstractDistribution):
+            continue
+        if value is not None and known(value):
+            found.append(np.asarray(value))
+    return found
+
+
 def check_positive(model, *names: str, zero: bool = False) -> None:
     """The parameters of these names are positive, or at least not negative."""
     for name in names:
-        for value in components(paramax.unwrap(getattr(model, name))):
-            if value is None or not known(value):
-                continue
-            number = np.asarray(value)
+        for number in _numbers(model, name):
             if not np.all(number >= 0 if zero else number > 0):
                 what = "must not be negative" if zero else "must be positive"
                 raise ValueError(f"{name} of {type(model).__name__} {what}, got {number}")
@@ -73,11 +110,11 @@ def check_positive(model, *names: str, zero: bool = False) -> None:
 
 def check_probability(model, name: str) -> None:
     """A parameter lies between 0 and 1."""
-    value = paramax.unwrap(getattr(model, name))
-    if known(value) and not np.all((np.asarray(value) >= 0) & (np.asarray(value) <= 1)):
-        raise ValueError(
-            f"{name} of {type(model).__name__} must lie between 0 and 1, got {np.asarray(value)}"
-        )
+    for value in _numbers(model, name):
+        if not np.all((value >= 0) & (value <= 1)):
+            raise ValueError(
+                f"{name} of {type(model).__name__} must lie between 0 and 1, got {value}"
+            )
 
 
 def check_below(model, low: str, high: str) -> None:

@@ -168,6 +168,21 @@ def draw(value, key, shape: tuple[int, ...]) -> Array:
     return jnp.broadcast_to(jnp.asarray(value, jnp.result_type(float)), shape)
 
 
+def drawn(model, each):
+    """A model whose parameters that are distributions are replaced by `each(name, distribution)`.
+
+    Example:
+        >>> import numpy as np, neurojax as nj
+        >>> rng = np.random.default_rng(0)
+        >>> receptor = nj.synapses.ExpCurrent(tau=nj.random.Uniform(2.0, 3.0))
+        >>> nj.random.drawn(receptor, lambda name, law: law.draw(rng, (5,))).tau.shape
+        (5,)
+    """
+    given = {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}
+    laws = {name: x for name, x in given.items() if isinstance(x, AbstractDistribution)}
+    return dataclasses.replace(model, **{name: each(name, law) for name, law in laws.items()})
+
+
 def host_generator(key) -> np.random.Generator:
     """A numpy generator that is a pure function of a jax key, for work on the host.
 

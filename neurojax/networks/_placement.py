@@ -10,7 +10,9 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
-from neurojax.core.inputs import Sampled
+from neurojax.core import Clock
+from neurojax.core.clock import Portion
+from neurojax.core.inputs import AbstractStochasticInput, Sampled
 from neurojax.core.paths import leaf_names
 from neurojax.neurons import SpikeTimes
 
@@ -90,6 +92,42 @@ def _native(value) -> np.ndarray:
 # -- what is divided how -------------------------------------------------------------------------
 
 
+class InPart(AbstractStochasticInput):
+    """A stochastic input of the neurons of one device, with the numbers that these have.
+
+    Arguments:
+        signal: of their shape.
+        portion: which ones they are.
+    """
+
+    signal: AbstractStochasticInput
+    portion: Portion
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the signal."""
+        return self.signal.shape
+
+    def init_state(self, clock: Clock, name: str) -> Array:
+        """See `AbstractStochasticInput`."""
+        return self.signal.init_state(clock.of(self.portion), name)
+
+    def advance(self, state: Array, clock: Clock, name: str) -> Array:
+        """See `AbstractStochasticInput`."""
+        return self.signal.advance(state, clock.of(self.portion), name)
+
+
+def portion(share: Share) -> Portion:
+    """The numbers of the neurons of each device."""
+    ids: Any = Divided(lambda device: share.ids[device].astype(np.int32))
+    return _copy(Portion, {"neurons": ids, "n": share.n})
+
+
+def noise(value, share: Share):
+    """The value of a stochastic input: one for all neurons, or one per neuron."""
+    return per_neuron(value, share, "noise")
+
+
 def per_neuron(value, share: Share, name: str):
     """A number for all neurons, or an array with a value for each."""
     value = np.asarray(value)
@@ -126,7 +164,7 @@ def population(part, share: Share, name: str):
         per_neuron(x, share, f"{name}.{path}") if eqx.is_array(x) else x
         for path, x in zip(leaf_names(values), leaves, strict=True)
     ]
-    return _copy(part, jax.tree.unflatten(tree, marked) | {"n": share.size})
+    return _copy(type(part), jax.tree.unflatten(tree, marked) | {"n": share.size})
 
 
 def signal(x, share: Share, name: str):
@@ -140,7 +178,19 @@ def signal(x, share: Share, name: str):
             )
         part = lambda device: values[:, share.ids[device]]
         sampled: dict[str, Any] = {"dt": Common(x.dt), "t0": Common(x.t0), "totals": None}
-        return _copy(x, sampled | {"values": Common(values) if values.ndim == 1 else Divided(part)})
+        return _copy(
+            type(x), sampled | {"values": Common(values) if values.ndim == 1 else Divided(part)}
+        )
+    if isinstance(x, AbstractStochasticInput):
+        if x.shape not in ((), (share.n,)):
+            raise ValueError(
+                f"{name} is noise of shape {x.shape}; only one signal for all neurons, or one per "
+                f"neuron, shape ({share.n},), can be divided over devices"
+            )
+        values = {field.name: getattr(x, field.name) for field in dataclasses.fields(x)}
+        values |= {k: per_neuron(v, share, name) for k, v in values.items() if eqx.is_array(v)}
+        own = _copy(type(x), values | {"shape": (share.size,) if x.shape else ()})
+        return _copy(InPart, {"signal": own, "portion": portion(share)})
     if eqx.is_array_like(x):
         return per_neuron(x, share, name)
     inner = lambda y: y is not x and (isinstance(y, Sampled) or eqx.is_array_like(y))
@@ -152,12 +202,12 @@ def _spike_times(part: SpikeTimes, share: Share):
     device, place = share.places(np.asarray(part.neurons))
     neurons = lambda d: np.where(device == d, place, share.size).astype(np.int32)
     values = {"times": Common(np.zeros(0)), "neurons": Divided(neurons), "n": share.size}
-    return _copy(part, values | {"labels": Common(part.labels)})
+    return _copy(SpikeTimes, values | {"labels": Common(part.labels)})
 
 
-def _copy(module, values: dict[str, Any]):
-    """A module with other values of all its fields."""
-    new = object.__new__(type(module))
-    for field in dataclasses.fields(module):
+def _copy(kind, values: dict[str, Any]):
+    """A module of a class with these values of all its fields, which may be marks."""
+    new = object.__new__(kind)
+    for field in dataclasses.fields(kind):
         object.__setattr__(new, field.name, values[field.name])
     return new

@@ -9,6 +9,7 @@ from jaxtyping import Array
 
 from neurojax.connectivity.event_products import push
 from neurojax.core import Clock, Dynamics, Output
+from neurojax.core.clock import Portion
 
 from . import _inbox
 from .plan import Layout
@@ -38,6 +39,7 @@ class Shard(Dynamics):
         populations: the neurons of this device.
         scales: the weights of projections that share one weight.
         real: packed bits of the places where there is a neuron, by population.
+        portions: which neurons of each population these are.
         plans: delivery tables.
         layout: of the inbox of this device.
         words: number of packed words by source, without those that pad it out.
@@ -48,6 +50,7 @@ class Shard(Dynamics):
     populations: dict[str, Dynamics]
     scales: dict[str, Any]
     real: dict[str, Any]
+    portions: dict[str, Portion]
     plans: tuple[ShardPlan, ...]
     layout: Layout = eqx.field(static=True)
     words: tuple[tuple[str, int], ...] = eqx.field(static=True)
@@ -97,7 +100,8 @@ class Shard(Dynamics):
         for name, part in self.populations.items():
             own, ports = dict(inputs.get(name, {})), impulses.get(name, {})
             own |= {port: own[port] + x if port in own else x for port, x in ports.items()}
-            states[name], output = part.step(state["populations"][name], own, clock.child(name))
+            now = clock.child(name).of(self.portions[name])
+            states[name], output = part.step(state["populations"][name], own, now)
             outputs[name] = self._real_only(name, output)
         if not self.plans:
             return {"populations": states, "inbox": inbox}, Output(parts=outputs)

@@ -20,9 +20,11 @@ from . import _division
 from ._placement import (
     Common,
     Divided,
+    noise,
     on_host,
     place,
     population,
+    portion,
     signal,
     specs,
     state_leaf,
@@ -52,9 +54,13 @@ class ShardedRun:
         recorders: by name.
         mesh: one axis.
         dt: ms.
+        key: of what is random while it runs, or `None`.
+        values: of the stochastic inputs, `None` for all other inputs.
     """
 
-    def __init__(self, network, state, output, inputs, recorders, mesh: Mesh, dt: float):
+    def __init__(
+        self, network, state, output, inputs, recorders, mesh: Mesh, dt: float, key, values
+    ):
         self.network, self.recorders, self.mesh, self.dt = network, recorders, mesh, dt
         self.axis, self.devices = mesh.axis_names[0], mesh.devices.size
         self.shares = {n: _division.share(size, self.devices) for n, size in network.sizes.items()}
@@ -79,6 +85,9 @@ class ShardedRun:
         }
         self.parts = place((self._shard(), inputs, local), mesh)
         self.state = place(self._divided(state), mesh)
+        self.key = key
+        divided = lambda path, x: noise(x, self.shares[path[0].key])
+        self.values = place(jax.tree_util.tree_map_with_path(divided, values), mesh)
         self.period = math.lcm(1, *(r.every for r in recorders.values() if isinstance(r, Trace)))
 
     # -- division ----------------------------------------------------------------------------
@@ -105,7 +114,10 @@ class ShardedRun:
                 )
             )
         words = tuple((name, -(-n // BITS)) for name, n in layout.sources)
-        return Shard(parts, scales, real, tuple(plans), self.inbox.layout, words, self.axis, block)
+        portions = {name: portion(share) for name, share in self.shares.items()}
+        return Shard(
+            parts, scales, real, portions, tuple(plans), self.inbox.layout, words, self.axis, block
+        )
 
     def _divided(self, state):
         populations = {
@@ -173,7 +185,8 @@ class ShardedRun:
 
     def simulation(self, first: int, steps: int, throw: bool) -> Simulation:
         """Run from step `first`."""
-        chunk, done, arrays = self._chunk_steps(steps), 0, self.state.arrays
+        chunk, done = self._chunk_steps(steps), 0
+        arrays, values = self.state.arrays, self.values.arrays
         found: dict[str, list] = {name: [] for name in self.recorders}
         spikes: dict[str, int] = {}
         trouble = (-1, -1)
@@ -181,9 +194,10 @@ class ShardedRun:
             now = min(chunk, steps - done)
             offset = (first + done) % self.period
             setup = Setup(now, offset, "threefry", adjoints.Plain(), False)
-            arrays, samples, counts, finite = _chunk(
+            arrays, samples, counts, finite, values = _chunk(
                 self.mesh, self.axis, self.parts, self.state._replace(arrays=arrays),
-                jnp.asarray(first + done), jnp.asarray(self.dt), setup,
+                self.values._replace(arrays=values), self.key, jnp.asarray(first + done),
+                jnp.asarray(self.dt), setup,
             )  # fmt: skip
             for name in self.recorders:
                 found[name].append(self._sample(name, samples[name], first + done))
@@ -205,7 +219,11 @@ class ShardedRun:
             np.asarray(trouble[0]), np.asarray(trouble[1]), np.asarray(False), self.names,
             {n: np.asarray(self.shares[n].n) for n in spikes}, np.asarray(self.dt),
         )  # fmt: skip
-        final = SimState(self._joined(arrays), np.asarray(first + done), np.asarray(self.dt))
+        whole = lambda path, x: self._whole(path[0].key, x)
+        final = SimState(
+            self._joined(arrays), np.asarray(first + done), np.asarray(self.dt),
+            jax.tree_util.tree_map_with_path(whole, values),
+        )  # fmt: skip
         return Simulation(records, final, stats, times)
 
     def _sample(self, name: str, sample, first: int):
@@ -234,11 +252,16 @@ class ShardedRun:
     def _joined(self, arrays):
         """The state of the whole network."""
         populations = {
-            name: jax.tree.map(lambda x, n=name: self.shares[n].joined(on_host(x)), own)
+            name: jax.tree.map(lambda x, n=name: self._whole(n, x), own)
             for name, own in arrays["populations"].items()
         }
         inbox = self.inbox.joined(on_host(arrays["inbox"]), self.devices)
         return {"populations": populations, "inbox": inbox}
+
+    def _whole(self, name: str, array) -> np.ndarray:
+        """A value for all neurons of a population, or the values of all of them."""
+        values = on_host(array)
+        return self.shares[name].joined(values) if values.ndim else values
 
     def _trouble(self, arrays, end: int, throw: bool) -> tuple[int, int]:
         """The last step of the chunk, and the first leaf that is not finite."""
@@ -261,26 +284,37 @@ def _by_device(values: np.ndarray) -> Divided:
 
 
 @eqx.filter_jit
-def _chunk(mesh: Mesh, axis: str, parts, state, step0, dt, setup: Setup):
-    """Some steps on all devices: the state, samples, counts of spikes, whether all is finite."""
+def _chunk(mesh: Mesh, axis: str, parts, state, values, key, step0, dt, setup: Setup):
+    """Some steps on all devices.
 
-    def local(arrays, own, step0, dt):
+    The state, samples, counts of spikes, whether all is finite, values of the stochastic inputs.
+    """
+
+    def local(arrays, own, values, key, step0, dt):
         shard, inputs, recorders = eqx.combine(arrays, parts.static)
         own = eqx.combine(own, state.static)
         if shard.block > 1:
             own = own | {"waiting": shard.waiting()}
-        result = run_steps(shard, own, None, inputs, step0, dt, None, recorders, setup)
+        result = run_steps(shard, own, values, inputs, step0, dt, key, recorders, setup)
         ended = shard.flushed(result.state, step0 + setup.steps)
         counts = jax.lax.psum(result.spikes, axis)
         finite = jax.lax.pmin(result.finite.astype(jnp.int32), axis)
-        return ended, result.samples, counts, finite
+        return ended, result.samples, counts, finite, result.noise
 
     nothing, divided = PartitionSpec(), PartitionSpec(axis)
+    noisy = specs(values.divided, axis)
     run = jax.shard_map(
         local,
         mesh=mesh,
-        in_specs=(specs(parts.divided, axis), specs(state.divided, axis), nothing, nothing),
-        out_specs=(divided, PartitionSpec(None, axis), nothing, nothing),
+        in_specs=(
+            specs(parts.divided, axis),
+            specs(state.divided, axis),
+            noisy,
+            nothing,
+            nothing,
+            nothing,
+        ),
+        out_specs=(divided, PartitionSpec(None, axis), nothing, nothing, noisy),
         check_vma=False,  # its marks in the equations would hide that they are linear
     )
-    return run(parts.arrays, state.arrays, step0, dt)
+    return run(parts.arrays, state.arrays, values.arrays, key, step0, dt)

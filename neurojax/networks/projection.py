@@ -32,7 +32,8 @@ class Projection(eqx.Module):
         delay: ms; a number, an array, a distribution or a function of distance; rounded to whole
             steps, at least one. `None`: the connectivity's own, else one step.
         release: short-term dynamics of the presynaptic terminals, such as
-            `nj.synapses.TsodyksMarkram(...)`.
+            `nj.synapses.TsodyksMarkram(...)`; a parameter that is a distribution is drawn once per
+            sending neuron.
         plasticity: a learning rule of `nj.plasticity`, or a list of rules that act one after the
             other. Delays of one synapse each are possible; the cost grows with the number of
             different ones.

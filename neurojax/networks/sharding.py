@@ -9,7 +9,7 @@ from jax.sharding import Mesh
 
 from neurojax.core import Clock, SimState, Simulation
 from neurojax.core.checks import admitted
-from neurojax.core.inputs import AbstractStochasticInput, is_input
+from neurojax.core.inputs import begin_noise, with_noise
 from neurojax.core.parameters import arrays_only, unwrap
 from neurojax.core.recorders import as_recorders
 from neurojax.core.simulate import whole_steps
@@ -42,9 +42,9 @@ def simulate_sharded(
     states are those of the whole network: a run may go on with another mesh, or with none.
 
     Populations of `nj.neurons` with any receptors, projections with any weights and delays,
-    constant, step, ramp, sine and sampled inputs are divided. Not yet: plasticity, release,
-    graded couplings, noise and random sources (their draws depend on the shape of a population),
-    derivatives.
+    constant, step, ramp, sine, sampled and random inputs, noise and random sources are divided: a
+    neuron draws the numbers that it would draw on one device. Not yet: plasticity, release,
+    graded couplings, gamma renewal sources, derivatives.
 
     With several processes (`jax.distributed`) every one of them builds the network, calls this
     function with the same arguments, and gets the whole result.
@@ -57,7 +57,7 @@ def simulate_sharded(
         t0: time of the first step in ms.
         inputs: see `simulate`.
         record: `nj.Spikes` and `nj.Trace` by path, with `index=` and `every=`.
-        key: for initial states that are drawn; the draws are those of `simulate`.
+        key: for initial states that are drawn and for noise; the draws are those of `simulate`.
         state: a `SimState` to go on from, or a bare state to begin with.
         throw: raise if the state becomes NaN or infinite; else `stats.nonfinite_step` is the last
             step of the chunk in which that was found.
@@ -103,8 +103,11 @@ def simulate_sharded(
     recorders = as_recorders(record)
     inputs = arrays_only({} if inputs is None else inputs)
     start = _start(network, state, key, t0, float(dt))
-    prepared, whole, output = _admitted(network, start, inputs, float(dt))
-    run = ShardedRun(prepared, whole, output, inputs, recorders, mesh, float(dt))
+    clock = Clock(start.step, float(dt), key)
+    values = begin_noise(inputs, clock, start.inputs)
+    prepared = network.prepare()
+    whole, output = admitted("Network", prepared, start.state, with_noise(inputs, values), clock)
+    run = ShardedRun(prepared, whole, output, inputs, recorders, mesh, float(dt), key, values)
     return run.simulation(int(start.step), steps, throw)
 
 
@@ -141,31 +144,8 @@ def _start(network: Network, state, key, t0, dt: float) -> SimState:
         step = state.step
         if state.dt is not None and not np.isclose(float(state.dt), dt, rtol=1e-6):
             step = whole_steps("the time of state=", float(state.dt) * int(step), dt)
-        return SimState(state.state, int(step))
+        return SimState(state.state, int(step), inputs=state.inputs)
     if state is None:
         child = None if key is None else Clock(0, 1.0, key).child("init_state").key
         state = network.init_state(key=child)
     return SimState(state, 0 if t0 == 0.0 else whole_steps("t0", t0, dt))
-
-
-def _admitted(network: Network, start: SimState, inputs, dt: float):
-    """The prepared network and its state in the precision of a step; refuses what is random."""
-    for path, x in jax.tree_util.tree_flatten_with_path(inputs, is_leaf=is_input)[0]:
-        if isinstance(x, AbstractStochasticInput):
-            raise ValueError(
-                f"the input {jax.tree_util.keystr(path)} ({type(x).__name__}) is random, and its "
-                "draws would not be those of one device; use simulate"
-            )
-    prepared = network.prepare()
-    check = lambda key: admitted(
-        "Network", prepared, start.state, inputs, Clock(start.step, dt, key)
-    )
-    state, output = check(jax.random.key(0))
-    try:
-        check(None)  # whoever draws needs a key
-    except ValueError as error:
-        raise ValueError(
-            "the network draws random numbers while it runs, and they would not be those of one "
-            f"device; use simulate ({error})"
-        ) from error
-    return prepared, state, output

@@ -11,6 +11,7 @@ from jaxtyping import Array
 from neurojax.connectivity.edges import Edges
 from neurojax.connectivity.values import synapse_values
 from neurojax.core import as_parameter
+from neurojax.core.random import drawn
 from neurojax.core.tracing import is_traced
 
 from .projection import Group, Projection
@@ -142,6 +143,7 @@ def build(projection: Projection, sizes: dict[str, int], identities: dict[str, n
             edges = graph.build(len(pre), len(post), rng, pre_ids=pre, post_ids=post)
         weight = _weight(projection.weight, edges, rng)
         delay = _delay(projection.delay, edges, rng)
+        release = _release(projection.release, edges, rng)
     except ValueError as error:
         raise ValueError(f"projection {projection.name!r}: {error}") from error
     moving, fixed = None, None if delay is None else Fixed(delay)
@@ -153,7 +155,7 @@ def build(projection: Projection, sizes: dict[str, int], identities: dict[str, n
         moving, fixed = as_parameter(np.broadcast_to(delay, (len(edges),))), None
     return Synapses(
         projection.name, projection.source, projection.target, projection.port, edges,
-        as_parameter(weight), moving, projection.release, projection.plasticity, fixed,
+        as_parameter(weight), moving, release, projection.plasticity, fixed,
     )  # fmt: skip
 
 
@@ -166,6 +168,13 @@ def _weight(given, edges: Edges, rng):
     if given is None and edges.weight is None:
         return 1.0
     return synapse_values(given, edges, rng)
+
+
+def _release(given, edges: Edges, rng):
+    """The release, with a value for each sending neuron where a parameter is a distribution."""
+    if given is None:
+        return None
+    return drawn(given, lambda _, law: law.draw(rng, (edges.n_pre,)))
 
 
 def _delay(given, edges: Edges, rng):

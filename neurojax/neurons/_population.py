@@ -1,14 +1,16 @@
 """Parameters of a population that are drawn once per neuron."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from neurojax.core import Clock
 from neurojax.core import random as laws
-from neurojax.core.parameter_checks import check_size, each_parameter
+from neurojax.core.parameter_checks import check_size, refuse_distributions
+from neurojax.synapses.receptor import AbstractReceptor
 
 
 def drawn_parameters(n: int, key, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Every distribution among the parameters, or among the components of one, as n draws.
+    """Every distribution among the parameters, or their components or receptors, as n draws.
 
     Raises:
         ValueError: if `n` is not positive, or a distribution is given without a key.
@@ -26,20 +28,28 @@ def drawn_parameters(n: int, key, parameters: dict[str, Any]) -> dict[str, Any]:
             )
         return laws.draw(value, Clock(0, 1.0, key).child(name).key, (int(n),))
 
-    return {name: drawn(name, value) for name, value in parameters.items()}
+    def drawn_receptor(port: str, receptor):
+        if not isinstance(receptor, AbstractReceptor):
+            return receptor
+        return laws.drawn(receptor, lambda name, law: drawn(f"receptors.{port}.{name}", law))
+
+    found = {name: drawn(name, value) for name, value in parameters.items()}
+    if isinstance(found.get("receptors"), Mapping):
+        ports = found["receptors"].items()
+        found["receptors"] = {port: drawn_receptor(port, r) for port, r in ports}
+    return found
 
 
-def refuse_distributions(model) -> None:
+def refuse_laws(model, receptors: Iterable[AbstractReceptor] = ()) -> None:
     """A constructor does not know how many neurons there will be, nor has it a key.
 
     Raises:
-        TypeError: if a parameter is a distribution.
+        TypeError: if a parameter, or one of a receptor, is a distribution.
     """
-    for name, value in each_parameter(model):
-        if isinstance(value, laws.AbstractDistribution):
-            kind = type(model).__name__
-            raise TypeError(
-                f"{name} of {kind} is the distribution {value!r}: give it to "
-                f"population, as in {kind}(...).population(n, {name}=..., key=...), "
-                "which draws a value for each neuron"
-            )
+    advice = (
+        f"give it to population, as in {type(model).__name__}(...).population(n, {{name}}=..., "
+        "key=...), which draws a value for each neuron"
+    )
+    refuse_distributions(model, advice)
+    for receptor in receptors:
+        refuse_distributions(receptor, advice.format(name="receptors"))

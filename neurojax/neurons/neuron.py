@@ -17,7 +17,7 @@ from neurojax.core.parameter_checks import check_no_nan, check_shapes, check_siz
 from neurojax.core.solvers import AbstractStepper, Heun, Propagator
 from neurojax.synapses.receptor import AbstractReceptor
 
-from ._population import drawn_parameters, refuse_distributions
+from ._population import drawn_parameters, refuse_laws
 
 _Kind = TypeVar("_Kind", bound="AbstractNeuron")
 
@@ -34,8 +34,8 @@ class AbstractNeuron(ContinuousDynamics):
     initial: eqx.AbstractVar[dict[str, Any]]
 
     def __post_init__(self):
-        refuse_distributions(self)
         self.receptors = _as_receptors(self.receptors)
+        refuse_laws(self, self.receptors.values())
         if self.solver is None:
             self.solver = self.default_solver()
 
@@ -74,7 +74,7 @@ class AbstractNeuron(ContinuousDynamics):
             initial: values or distributions of initial leaves by name, as in the constructor.
             key: for parameters that are drawn.
             **parameters: other values for some fields; an `nj.random` distribution is drawn once
-                per neuron.
+                per neuron, also one that is a parameter of a receptor in `receptors=`.
 
         Raises:
             ValueError: if `n` is not positive, or a distribution is given without a key.

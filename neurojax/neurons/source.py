@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from neurojax.core import Clock, Dynamics
 from neurojax.core.parameter_checks import check_shapes, check_size
 
-from ._population import drawn_parameters, refuse_distributions
+from ._population import drawn_parameters, refuse_laws
 
 _Kind = TypeVar("_Kind", bound="AbstractGenerator")
 
@@ -33,7 +33,7 @@ class AbstractGenerator(AbstractSource):
     """A source that makes its spikes by itself, for any number of neurons."""
 
     def __post_init__(self):
-        refuse_distributions(self)
+        refuse_laws(self)
 
     def population(self: _Kind, n: int, *, key=None, **parameters) -> _Kind:
         """The same kind of source with `n` neurons.
@@ -61,8 +61,13 @@ def step_key(clock: Clock, name: str):
     """The key of a step, for draws that `Clock` has no method for.
 
     Raises:
-        ValueError: if the clock has no key.
+        ValueError: if the clock has no key, or is that of a portion of a population.
     """
+    if clock.portion is not None:
+        raise ValueError(
+            f"the source {name!r} draws for all neurons together and cannot be divided over "
+            "devices; use simulate"
+        )
     key = clock.child(name).key
     if key is None:
         raise ValueError(

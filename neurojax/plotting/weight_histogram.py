@@ -24,8 +24,8 @@ def weight_histogram(
     """Draw the distribution of weights; several sets are drawn over each other in the same bins.
 
     Arguments:
-        weights: an array, a projection of a network (`net.projections["E->I:exc"]`), or a
-            dictionary of these by name, such as before and after learning.
+        weights: an array, a projection of a network (`net.projections["E->I:exc"]`), a network
+            for all of its projections, or a dictionary by name, such as before and after learning.
         bins: number of bins.
         unit: of the weights, for the axis; `""` for none.
         log: whether the counts are on a logarithmic scale.
@@ -43,6 +43,7 @@ def weight_histogram(
         >>> [text.get_text() for text in ax.get_legend().get_texts()]
         ['before (10)', 'after (10)']
     """
+    weights = getattr(weights, "projections", weights)  # those of a network
     sets = weights if isinstance(weights, dict) else {"": weights}
     read = lambda values: weights_of(values) if hasattr(values, "edges") else values
     sets = {str(name): np.ravel(np.asarray(read(x), float)) for name, x in sets.items()}

@@ -1,6 +1,7 @@
 """What a receptor is: the kinetics and the current of one port of a population."""
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import equinox as eqx
 from jaxtyping import Array, Float
@@ -12,8 +13,11 @@ class AbstractReceptor(eqx.Module):
     """A port of a population: impulses arrive, a current flows into the membrane.
 
     All synapses of a port share one state per neuron, since their kinetics are linear. The state
-    is a dictionary of arrays (n,); parameters are scalars or arrays (n,).
+    is a dictionary of arrays (n,); parameters are scalars or arrays (n,), or distributions that
+    `population(n, receptors=..., key=...)` draws.
     """
+
+    drawn_later: ClassVar[bool] = True
 
     @abstractmethod
     def init_state(self, n: int) -> ReceptorState:

@@ -1,6 +1,7 @@
 """What release is: the part of its weight that a spike brings along."""
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -16,8 +17,11 @@ class AbstractRelease(eqx.Module):
 
     A projection multiplies the weights of a spike by the amplitude that `release` gives. The
     terminals see a spike at its label (the end of the step in which it was fired); the delay of the
-    projection comes after that. Parameters are scalars or arrays (n,).
+    projection comes after that. Parameters are scalars or arrays (n,), or distributions that the
+    network draws.
     """
+
+    drawn_later: ClassVar[bool] = True
 
     @abstractmethod
     def init_state(self, n: int) -> ReleaseState:

@@ -128,7 +128,7 @@ def test_counter_bits_are_balanced():
     """Each of the 32 bits of both words, of their difference, and of neighbouring counters."""
     from neurojax.core import _counter
 
-    a, b = (np.asarray(x) for x in _counter._lanes(jnp.array([1, 2], jnp.uint32), (1 << 18,)))
+    a, b = (np.asarray(x) for x in _counter._lanes(jnp.array([1, 2], jnp.uint32), 1 << 18))
     for x in (a, b, a ^ b, a[1:] ^ a[:-1], b[1:] ^ b[:-1]):
         ones = (x[:, None] >> np.arange(32)) & 1
         assert np.all(np.abs(ones.mean(axis=0) - 0.5) < 5 * 0.5 / np.sqrt(len(x)))
@@ -139,7 +139,7 @@ def test_counter_bytes_are_independent():
     from neurojax.core import _counter
 
     N = 1 << 18
-    lanes = _counter._lanes(jnp.array([3, 4], jnp.uint32), (N,))
+    lanes = _counter._lanes(jnp.array([3, 4], jnp.uint32), N)
     parts = np.stack([(np.asarray(x) >> shift) & 255 for x in lanes for shift in (0, 8, 16, 24)])
     for part in parts:
         chi2 = np.sum((np.bincount(part, minlength=256) - N / 256) ** 2) / (N / 256)

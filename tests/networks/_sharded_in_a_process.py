@@ -93,12 +93,39 @@ def assembled():
     return net, inputs, record
 
 
+def noisy():
+    """Random sources, thresholds and inputs, one for all or one per neuron."""
+    ports = {"exc": nj.synapses.ExpCurrent(tau=2.0)}
+    fixed, P = nj.connectivity.fixed_indegree, nj.Projection
+    net = nj.Network(
+        {
+            "in": nj.neurons.Poisson(rate=np.linspace(20.0, 200.0, 77), n=77),
+            "A": nj.neurons.LIF(receptors=ports).population(130),
+            "B": nj.neurons.EscapeLIF(receptors=ports).population(45),
+        },
+        [
+            P("in", ["A", "B"], "exc", fixed(10), weight=80.0, delay=0.5),
+            P(["A", "B"], ["A", "B"], "exc", fixed(10), weight=30.0, delay=0.3),
+        ],
+        key=jax.random.key(0),
+    )  # fmt: skip
+    OU = nj.inputs.OrnsteinUhlenbeck
+    # so many arrivals that some neurons need several draws in a step, and others one
+    arrivals = nj.inputs.Poisson(rate=np.geomspace(1e3, 1e6, 130), weight=0.04)
+    inputs = {
+        "A": {"exc": arrivals, "I_e": OU(300.0, 50.0, 5.0)},
+        "B": {"I_e": OU(200.0, 100.0, 5.0, shape=(45,))},
+    }
+    record = {"spikes": nj.Spikes("in", "A", "B"), "V": nj.Trace("A.V_m", every=3)}
+    return net, inputs, record
+
+
 def run(case, mesh=None, steps=STEPS, state=None):
     """The case on one device, or divided over a mesh."""
     net, inputs, record = case
     options = {
         "duration": steps * DT, "dt": DT, "inputs": inputs, "record": record, "state": state,
-        "key": jax.random.key(7) if state is None else None,
+        "key": jax.random.key(7),
     }  # fmt: skip
     if mesh is None:
         return nj.simulate(net, **options)
@@ -159,7 +186,10 @@ def check_communication():
 def several_devices():
     """Runs on 2 and 4 devices and on one, each of which goes on where another stopped."""
     mesh = lambda n: jax.make_mesh((n,), ("neurons",), devices=jax.devices()[:n])
-    for case, first, second in [(balanced(), mesh(2), mesh(4)), (assembled(), mesh(4), None)]:
+    cases = [
+        (balanced(), mesh(2), mesh(4)), (assembled(), mesh(4), None), (noisy(), mesh(4), mesh(3)),
+    ]  # fmt: skip
+    for case, first, second in cases:
         # spikes are under way, and the cut is no multiple of a delay or a stride
         one = run(case, first, 253)
         two = run(case, second, STEPS - 253, one.final_state)

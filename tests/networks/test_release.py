@@ -69,3 +69,32 @@ def test_quantal_release_fails_sometimes():
     found = jax.vmap(lambda key: current(net, key=key))(keys)
     values = np.unique(np.round(found[:, 55, 0], 6))  # just after the first spike of neuron 0
     np.testing.assert_allclose(values, [0.0, 3.0 * np.exp(-0.1 / 4.0)], atol=1e-6)
+
+
+def test_parameters_of_release_are_drawn():
+    release = nj.synapses.TsodyksMarkram(
+        U=nj.random.Uniform(0.2, 0.8), tau_rec=nj.random.Uniform(50.0, 200.0)
+    )
+    post = nj.neurons.LIF(n=1, receptors={"exc": nj.synapses.ExpCurrent(tau=4.0)})
+    trains = [[5.0, 25.0]] * 40
+    build = lambda key, release=release: nj.Network(
+        {"in": nj.neurons.SpikeTimes(trains), "out": post},
+        [
+            nj.Projection(
+                "in", "out", "exc", nj.connectivity.all_to_all(), weight=1.0, release=release
+            )
+        ],
+        key=key,
+    )
+    net = build(jax.random.key(1))
+    found = net.projections["in->out:exc"].release
+    U, tau_rec = np.asarray(found.U), np.asarray(found.tau_rec)
+    assert U.shape == tau_rec.shape == (40,) and np.ptp(U) > 0.3 and np.ptp(tau_rec) > 50.0
+    I = nj.simulate(net, duration=26.0, dt=0.1, record={"I": nj.Trace("out.exc.I")})["I"][:, 0]
+    first, second = np.sum(U), np.sum(U * (1 - U * np.exp(-20.0 / tau_rec)))
+    assert I[50] == pytest.approx(first, rel=1e-5)
+    assert I[250] == pytest.approx(second + first * np.exp(-20.0 / 4.0), rel=1e-5)
+    with pytest.raises(ValueError, match="is random: give the network key="):
+        build(None)
+    with pytest.raises(ValueError, match="U of TsodyksMarkram must lie between 0 and 1"):
+        build(jax.random.key(0), nj.synapses.TsodyksMarkram(U=nj.random.Normal(0.9, 1.0)))

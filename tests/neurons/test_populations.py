@@ -33,9 +33,33 @@ def test_components_of_a_parameter_are_drawn():
     assert float(cell.b[1]) == 2.0
 
 
+def test_parameters_of_receptors_are_drawn():
+    law = nj.random.Uniform(2.0, 8.0)
+    receptors = {"exc": nj.synapses.ExpCurrent(tau=law), "inh": nj.synapses.ExpCurrent(tau=5.0)}
+    cell = nj.neurons.LIF().population(300, receptors=receptors, key=jax.random.key(0))
+    tau = np.asarray(cell.receptors["exc"].tau)
+    assert tau.shape == (300,) and 2.0 <= tau.min() < tau.max() < 8.0
+    assert abs(tau.mean() - 5.0) < 5 * 6 / np.sqrt(12 * 300)
+    assert float(cell.receptors["inh"].tau) == 5.0
+    # each decays as its own time constant says
+    initial = {"exc.I": 100.0}
+    run = nj.simulate(
+        cell.population(300, initial=initial), duration=4.0, dt=0.1, record={"I": nj.Trace("exc.I")}
+    )
+    np.testing.assert_allclose(run["I"][-1], 100.0 * np.exp(-4.0 / tau), rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("build", "error", "message"),
     [
+        (lambda: nj.neurons.LIF(receptors={"exc": nj.synapses.ExpCurrent(tau=LAW)}), TypeError,
+         r"tau of ExpCurrent is the distribution .*population\(n, receptors=..., key=...\)"),
+        (lambda: nj.neurons.LIF().population(
+            3, receptors={"exc": nj.synapses.ExpCurrent(tau=LAW)}), ValueError,
+         "receptors.exc.tau is a distribution.*key"),
+        (lambda: nj.synapses.GapJunctions("E", "E", LAW), TypeError,
+         "g of GapJunctions must be a number or an array, got the distribution"),
+        (lambda: nj.circuits.RateRNN(5, tau=LAW), TypeError, "tau must be a number"),
         (lambda: nj.neurons.LIF(C_m=LAW), TypeError,
          r"C_m of LIF is the distribution .* LIF\(...\).population\(n, C_m=..., key=...\)"),
         (lambda: nj.neurons.Poisson(LAW), TypeError, "rate of Poisson is the distribution"),

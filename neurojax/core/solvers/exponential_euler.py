@@ -78,7 +78,7 @@ _SPLITS = {
 
 @jax.custom_jvp
 def relaxation(slope, rate, dt):
-    """The value of slope (1 - exp(-rate dt)) / rate, smooth and differentiable through a rate of zero."""
+    """By how much slope moves within dt: slope (1 - exp(-rate dt)) / rate, also at a rate of 0."""
     if rate.dtype.itemsize not in _SPLITS:
         return slope * (dt * phi1(rate * dt))
     rate = rate + _SPLITS[rate.dtype.itemsize].least
