@@ -33,10 +33,10 @@ def drawn_parameters(n: int, key, parameters: dict[str, Any]) -> dict[str, Any]:
             return receptor
         return laws.drawn(receptor, lambda name, law: drawn(f"receptors.{port}.{name}", law))
 
-    found = {name: drawn(name, value) for name, value in parameters.items()}
-    if isinstance(found.get("receptors"), Mapping):
-        ports = found["receptors"].items()
-        found["receptors"] = {port: drawn_receptor(port, r) for port, r in ports}
+    found: dict[str, Any] = {name: drawn(name, value) for name, value in parameters.items()}
+    ports = found.get("receptors")
+    if isinstance(ports, Mapping):
+        found["receptors"] = {port: drawn_receptor(port, r) for port, r in ports.items()}
     return found
 
 
