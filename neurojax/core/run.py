@@ -3,6 +3,7 @@
 import math
 from functools import partial
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,6 +35,7 @@ class FixedStepRun:
         self.dynamics, self.inputs, self.recorders = dynamics, inputs, recorders
         self.steps, self.first_step, self.step0, self.dt = steps, first_step, step0, dt
         self.key, self.noise, self.adjoint = key, noise, adjoint
+        self.output = None
         self.wanted = {
             name: GivenTimes(name, r, first_step, steps, dt)
             for name, r in recorders.items()
@@ -49,7 +51,8 @@ class FixedStepRun:
     def _run(self, state, waiting, done: int, steps: int, locate: bool) -> Result:
         first = 0 if self.first_step is None else self.first_step
         setup = Setup(steps, (first + done) % self.period, self.noise, self.adjoint, locate)
-        step = jnp.asarray(self.step0) + done
+        # of one type at the start and where a run goes on, so that one program serves both
+        step = jnp.asarray(self.step0, jnp.result_type(self.step0)) + done
         return run_steps(
             self.dynamics, state, waiting, self.inputs, step, jnp.asarray(self.dt), self.key,
             self.engine_recorders, setup,
@@ -67,7 +70,7 @@ class FixedStepRun:
             samples = result.samples[name]
             if isinstance(recorder, Spikes):
                 labels = step0 + 1 + jnp.arange(self.steps)
-                parts = recorder.parts(jax.eval_shape(self._output, state))
+                parts = recorder.parts(self._output(state))
                 found = {
                     p: SpikeRecord(
                         labels, samples[p], jnp.asarray(self.dt), part.spikes.value.shape[0]
@@ -100,11 +103,12 @@ class FixedStepRun:
         return np.arange((begin // every + 1) * every, begin + steps + 1, every) - first
 
     def _output(self, state):
-        clock = Clock(0, self.dt, self.key, self.noise)
-        inputs = signals.prepare_inputs(self.inputs)
-        now = signals.with_noise(inputs, signals.begin_noise(inputs, clock))
-        dynamics = unwrap(self.dynamics).prepare()
-        return dynamics.step(state, dynamics.read_inputs(now, clock), clock)[1]
+        """The shapes of what a step puts out."""
+        if self.output is None:
+            self.output = step_output(
+                self.dynamics, state, self.inputs, self.dt, self.key, self.noise
+            )
+        return self.output
 
     # -- outside: chunks whose samples move to the host -------------------------------------
 
@@ -112,23 +116,24 @@ class FixedStepRun:
         """What all recorders keep on the device, on average per step."""
         chain, total = levels(self.strides), 0.0
         for name, recorder in self.engine_recorders.items():
-            value = jax.eval_shape(partial(self._recorded, name, recorder), state)
+            if isinstance(recorder, Spikes):
+                parts = recorder.parts(self._output(state)).values()
+                total += sum(4 * -(-part.spikes.value.shape[0] // 32) for part in parts)
+                continue
+            value = self._recorded(name, recorder, state)
             size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(value))
-            every = 1 if isinstance(recorder, Spikes) else chain[seat(chain, recorder.every)]
-            total += size / every
+            total += size / chain[seat(chain, recorder.every)]
         return total
 
     def _recorded(self, name: str, recorder, state):
-        """One sample of a recorder; called for its shape."""
-        if isinstance(recorder, Spikes):
-            return recorder.read(self._output(state))
-        visible = unwrap(self.dynamics).visible(state)
+        """The shape of one sample of a trace."""
+        visible = jax.eval_shape(unwrap(self.dynamics).visible, state)
         if isinstance(recorder.what, str) and get(visible, recorder.what) is None:
             value = readout(self._output(state), recorder.what)
         else:
-            value = Trace(recorder.what).read(visible)
+            value = jax.eval_shape(Trace(recorder.what).read, visible)
         check_index(name, recorder, value)
-        return recorder.pick(value)
+        return jax.eval_shape(recorder.pick, value)
 
     def _chunk_steps(self, state, progress: bool, stream: bool) -> int:
         per_step = self._bytes_per_step(state)
@@ -150,6 +155,10 @@ class FixedStepRun:
     def outside(self, state, waiting, stream_to, progress: bool, throw: bool) -> Simulation:
         """The run outside of transforms."""
         chunk = self._chunk_steps(state, progress, stream_to is not None)
+        # begun here, so that one program serves the start and what goes on from it
+        clock = Clock(self.step0, self.dt, self.key, self.noise)
+        waiting = signals.begin_noise(self.inputs, clock, waiting)
+        waiting = jax.tree.map(lambda x: jnp.asarray(x, x.dtype), waiting)
         store = Store(stream_to)
         bar = ProgressBar(self.steps, "simulate") if progress else None
         spikes: dict[str, int] = {}
@@ -223,12 +232,11 @@ class FixedStepRun:
                 store.append_tree(name, jax.tree.map(np.asarray, samples))
 
     def _finish(self, store, start):
-        sizes = jax.eval_shape(self._output, start) if self._spiking() else None
         records, times = {}, {}
         store.close()
         for name, recorder in self.recorders.items():
             if isinstance(recorder, Spikes):
-                parts = recorder.parts(sizes)
+                parts = recorder.parts(self._output(start))
                 found = {
                     p: SpikeRecord(
                         store.get(f"{name}/{p}/steps"),
@@ -250,8 +258,26 @@ class FixedStepRun:
                 times[name] = labels[:length] * self.dt
         return records, times
 
-    def _spiking(self) -> bool:
-        return any(isinstance(r, Spikes) for r in self.recorders.values())
+
+def step_output(dynamics, state, inputs, dt, key, noise: str):
+    """The shapes of what a step puts out; traced once for all runs of the same shapes."""
+    leaves, tree = jax.tree.flatten((dynamics, state, inputs, key))
+    is_array = lambda x: eqx.is_array(x) or isinstance(x, np.ndarray | np.generic)
+    arrays = [x if is_array(x) else None for x in leaves]
+    others = tuple(None if is_array(x) else x for x in leaves)
+    return _step_output.eval_shape((tree, others, noise), arrays, dt)
+
+
+@partial(jax.jit, static_argnums=0)
+def _step_output(static, arrays, dt):
+    tree, others, noise = static
+    leaves = [x if a is None else a for a, x in zip(arrays, others, strict=True)]
+    dynamics, state, inputs, key = jax.tree.unflatten(tree, leaves)
+    clock = Clock(0, dt, key, noise)
+    inputs = signals.prepare_inputs(inputs)
+    now = signals.with_noise(inputs, signals.begin_noise(inputs, clock))
+    dynamics = unwrap(dynamics).prepare()
+    return dynamics.step(state, dynamics.read_inputs(now, clock), clock)[1]
 
 
 def _index(recorder: Trace):

@@ -362,6 +362,37 @@ def test_read_outs_after_an_odd_cut():
     assert [*first.times("some"), *rest.times("some")] == [6.0, 12.0, 18.0]
 
 
+TRACED = []
+
+
+class Ramp(nj.Dynamics):
+    """Rises by what is put in; notes when its step is traced."""
+
+    def init_state(self, *, key=None):
+        return {"x": jnp.zeros(3)}
+
+    def step(self, state, inputs, clock):
+        TRACED.append(clock)
+        x = state["x"] + inputs["u"]
+        return {"x": x}, nj.Output(nj.SpikeOutput(x, 4.5), values={"double": 2 * x})
+
+
+def test_a_second_run_of_the_same_shapes_traces_nothing():
+    record = {"s": nj.Spikes(), "x": nj.Trace("x", 1), "d": nj.Trace("double", every=2)}
+    run = lambda u, state=None: nj.simulate(
+        Ramp(), duration=6.0, dt=1.0, inputs={"u": u}, record=record, state=state
+    )
+    first = run(jnp.ones(3))
+    assert first["s"].times.tolist() == [5.0] * 3 + [6.0] * 3
+    traced = len(TRACED)
+    again = run(2 * jnp.ones(3), first.final_state)
+    np.testing.assert_array_equal(again["x"], 6 + 2 * np.arange(1, 7))
+    np.testing.assert_array_equal(again["d"][:, 0], 2 * (6 + 2 * np.arange(2, 7, 2)))
+    assert again["s"].neurons.size == 18
+    assert len(TRACED) == traced
+    assert run(jnp.ones(()))["s"].times.size == 6 and len(TRACED) > traced
+
+
 # -- how runs are nested ----------------------------------------------------------------------
 
 

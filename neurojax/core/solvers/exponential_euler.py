@@ -71,17 +71,17 @@ class _Split(NamedTuple):
 
 
 _SPLITS = {
-    4: _Split(23, 127, -89.0, 87.0, 7, 1e-25),
-    8: _Split(52, 1023, -710.0, 708.0, 13, 1e-200),
+    "float32": _Split(23, 127, -89.0, 87.0, 7, 1e-25),
+    "float64": _Split(52, 1023, -710.0, 708.0, 13, 1e-200),
 }
 
 
 @jax.custom_jvp
 def relaxation(slope, rate, dt):
     """By how much slope moves within dt: slope (1 - exp(-rate dt)) / rate, also at a rate of 0."""
-    if rate.dtype.itemsize not in _SPLITS:
+    if rate.dtype.name not in _SPLITS:
         return slope * (dt * phi1(rate * dt))
-    rate = rate + _SPLITS[rate.dtype.itemsize].least
+    rate = rate + _SPLITS[rate.dtype.name].least
     return (slope / rate) * _rise(rate * dt)
 
 
@@ -94,9 +94,9 @@ def _(primals, tangents):
 @jax.custom_jvp
 def phi1(z):
     """(1 - exp(-z)) / z, smooth and differentiable through zero."""
-    if z.dtype.itemsize not in _SPLITS:
+    if z.dtype.name not in _SPLITS:
         return phi1(z.astype(jnp.float32)).astype(z.dtype)
-    z = z + _SPLITS[z.dtype.itemsize].least
+    z = z + _SPLITS[z.dtype.name].least
     return _rise(z) / z
 
 
@@ -120,7 +120,7 @@ def _rise(z):
     With exp(-z) = 2**k exp(-s) and 1 - exp(-s) = s q(s) it is 1 - 2**k + 2**k s q: one polynomial,
     as `exp` alone has. `expm1` takes twice the time.
     """
-    by = _SPLITS[z.dtype.itemsize]
+    by = _SPLITS[z.dtype.name]
     inside = jnp.clip(z, by.lowest, by.highest)
     # so large that its last digit is 1: a sum is rounded to a whole number, in its last bits
     shifter = 1.5 * 2.0**by.digits + by.bias
