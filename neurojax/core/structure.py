@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from .inputs import at_time
+
 _ELEMENTWISE = {
     "abs", "acos", "acosh", "add", "add_any", "and", "asin", "asinh", "atan", "atan2", "atanh",
     "bessel_i0e", "bessel_i1e", "cbrt", "ceil", "clamp", "convert_element_type", "copy", "copy_p",
@@ -194,6 +196,25 @@ def local_rates(f, t, y, args):
         slope, tangent = jax.jvp(lambda v: f(t, v, args), (y,), (ones,))
         rates.append(-jax.tree.leaves(tangent)[i])
     return slope, jax.tree.unflatten(tree, rates)
+
+
+def of_one_neuron(f, t, y, args):
+    """Field, state and inputs of the first neuron, of an elementwise drift alike in all neurons.
+
+    `None` where a parameter differs between them: it gives the rates of one neuron another shape.
+    """
+    shape = jax.tree.leaves(y)[0].shape
+    if len(shape) != 1 or shape[0] < 2:
+        return None
+    first = lambda x: x[:1] if getattr(x, "shape", ()) == shape else x
+    y, args = (jax.tree.map(first, tree) for tree in (y, at_time(args, t)))
+    if getattr(f, "rest", None) is not None:
+        f = dataclasses.replace(f, rest=jax.tree.map(first, f.rest))
+    try:
+        rates = jax.eval_shape(f, t, y, args)
+    except (TypeError, ValueError):
+        return None
+    return (f, y, args) if all(x.shape == (1,) for x in jax.tree.leaves(rates)) else None
 
 
 def local_jacobian(f, t, y, args) -> Array | None:

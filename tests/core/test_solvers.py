@@ -215,6 +215,29 @@ class LinearCircuit(nj.ContinuousDynamics):
         return {"x": self.A @ state["x"] + inputs.get("u", 0.0)}
 
 
+@pytest.mark.parametrize(
+    ("tau", "alike"),
+    [
+        (lambda: 3.0, True),
+        (lambda: jnp.full(5, 3.0), False),
+        (lambda: 3.0 + jnp.arange(5.0), False),  # differs where no field of a model says so
+    ],
+)
+def test_propagator_takes_one_matrix_for_neurons_that_are_alike(tau, alike):
+    field = lambda t, y, inputs: {
+        "V": (y["I"] - y["V"] + inputs) / tau(), "I": -y["I"] / (2.0 * tau()),
+    }  # fmt: skip
+    y = {"V": jnp.linspace(-2.0, 2.0, 5), "I": jnp.linspace(1.0, 3.0, 5)}
+    inputs = jnp.linspace(0.0, 0.5, 5)
+    solver = S.Propagator().prepare(field, 0.0, 0.7, y, inputs)
+    assert solver.local.shape == ((2, 2) if alike else (5, 2, 2))
+    found = solver.advance(field, 0.0, 0.7, y, inputs)
+    slow, fast = np.exp(-0.35 / np.asarray(tau())), np.exp(-0.7 / np.asarray(tau()))
+    V = y["V"] * fast + 2.0 * y["I"] * (slow - fast) + inputs * (1 - fast)
+    np.testing.assert_allclose(found["V"], V, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(found["I"], y["I"] * slow, rtol=1e-13)
+
+
 def test_propagator_of_a_coupled_circuit():
     A = np.array([[-0.1, 0.4, 0.0], [-0.4, -0.1, 0.2], [0.0, 0.0, 0.0]])  # singular
     run = nj.simulate(LinearCircuit(A), duration=9.0, dt=3.0)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array
 
-from ..structure import is_affine, local_jacobian
+from ..structure import is_affine, local_jacobian, of_one_neuron
 from .base import AbstractStepper
 
 _LARGEST = 2048  # variables of a coupled system whose matrix exponential is still formed
@@ -18,7 +18,8 @@ class Propagator(AbstractStepper):
 
     $y + \left(\int_0^{dt} e^{A s} ds\right) f(y)$, by the matrix exponential of the step, also
     where $A$ is singular or has repeated eigenvalues. For cells (an elementwise drift) one small
-    matrix per neuron couples its variables; a coupled circuit gets one dense matrix.
+    matrix per neuron couples its variables, or one for all where no parameter differs between
+    them; a coupled circuit gets one dense matrix.
     The matrices are computed once per run. Time steps limit only the resolution of the inputs.
 
     Raises:
@@ -46,6 +47,10 @@ class Propagator(AbstractStepper):
             )
         matrices = local_jacobian(f, t, y, args)
         if matrices is not None:
+            if (one := of_one_neuron(f, t, y, args)) is not None:
+                alike, first, given = one
+                found = local_jacobian(alike, t, first, given)
+                matrices = matrices if found is None else found[0]
             return Propagator(local=_step_integral(matrices, dt))
         flat, unravel = ravel_pytree(y)
         if flat.size > _LARGEST:
@@ -67,10 +72,8 @@ class Propagator(AbstractStepper):
         local: Any = self.local
         leaves, tree = jax.tree.flatten(jax.tree.map(jnp.asarray, y))
         slopes = jax.tree.leaves(f(t, y, args))
-        shape = jnp.broadcast_shapes(*(leaf.shape for leaf in leaves))
         moved = [
-            leaf
-            + sum(jnp.reshape(local[..., i, j], shape) * slope for j, slope in enumerate(slopes))
+            leaf + sum(local[..., i, j] * slope for j, slope in enumerate(slopes))
             for i, leaf in enumerate(leaves)
         ]
         return jax.tree.unflatten(tree, moved)
