@@ -215,6 +215,30 @@ class LinearCircuit(nj.ContinuousDynamics):
         return {"x": self.A @ state["x"] + inputs.get("u", 0.0)}
 
 
+@pytest.mark.parametrize("precision", [1e-13, 3e-6])
+def test_many_small_matrices_are_integrated_as_one(precision):
+    """Against scipy's exponential of a block matrix, for slow and stiff matrices."""
+    from neurojax.core.solvers.propagator import _step_integral
+
+    rng = np.random.default_rng(0)
+    integral = jax.jit(_step_integral)
+    for size in (0.0, 1e-3, 1.0, 30.0, 63.0, 300.0):
+        A = rng.normal(size=(40, 3, 3)) - 2.5 * np.eye(3)
+        A *= size / np.abs(A).sum(-1).max() / 0.1
+        block = np.zeros((40, 6, 6))
+        block[:, :3, :3], block[:, :3, 3:] = 0.1 * A, 0.1 * np.eye(3)
+        exact = np.stack([scipy.linalg.expm(b)[:3, 3:] for b in block])
+        kind = "float64" if precision == 1e-13 else "float32"
+        found = integral(jnp.asarray(A, kind), jnp.asarray(0.1, kind))
+        assert found.dtype == kind
+        scale = np.abs(exact).max((1, 2), keepdims=True)
+        np.testing.assert_allclose(found / scale, exact / scale, atol=precision)
+    mild = jnp.asarray(0.05 * A[:, :1, :1])
+    slopes = lambda f: jax.jacfwd(lambda dt: f(mild, dt))(0.1)[:, 0, 0]
+    decay = lambda A, dt: -jnp.expm1(A * dt) / -A
+    np.testing.assert_allclose(slopes(_step_integral), slopes(decay), rtol=1e-11)
+
+
 @pytest.mark.parametrize(
     ("tau", "alike"),
     [
@@ -230,7 +254,7 @@ def test_propagator_takes_one_matrix_for_neurons_that_are_alike(tau, alike):
     y = {"V": jnp.linspace(-2.0, 2.0, 5), "I": jnp.linspace(1.0, 3.0, 5)}
     inputs = jnp.linspace(0.0, 0.5, 5)
     solver = S.Propagator().prepare(field, 0.0, 0.7, y, inputs)
-    assert solver.local.shape == ((2, 2) if alike else (5, 2, 2))
+    assert solver.local.shape == ((2, 2) if alike else (2, 2, 5))
     found = solver.advance(field, 0.0, 0.7, y, inputs)
     slow, fast = np.exp(-0.35 / np.asarray(tau())), np.exp(-0.7 / np.asarray(tau()))
     V = y["V"] * fast + 2.0 * y["I"] * (slow - fast) + inputs * (1 - fast)
