@@ -44,7 +44,7 @@ def simulate_sharded(
     Populations of `nj.neurons` with any receptors, projections with any weights and delays,
     constant, step, ramp, sine, sampled and random inputs, noise and random sources are divided: a
     neuron draws the numbers that it would draw on one device. Not yet: plasticity, release,
-    graded couplings, gamma renewal sources, derivatives.
+    graded couplings, derivatives.
 
     With several processes (`jax.distributed`) every one of them builds the network, calls this
     function with the same arguments, and gets the whole result.

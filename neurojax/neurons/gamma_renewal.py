@@ -1,18 +1,23 @@
 """A source of spikes with gamma-distributed intervals."""
 
+from functools import partial
 from typing import final
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from neurojax.connectivity.spike_list import BITS, count_spikes, rows
 from neurojax.core import Clock, Output, Parameter, SpikeOutput, parameter
 from neurojax.core.inputs import MS_HZ
 from neurojax.core.parameter_checks import check_positive
+from neurojax.core.spikes import pack
 from neurojax.core.tracing import alike
 
 from ._waiting import waited
 from .source import AbstractGenerator, step_key
+
+_AT_ONCE = 16
 
 
 @final
@@ -64,34 +69,61 @@ class GammaRenewal(AbstractGenerator):
 
     def step(self, state, inputs, clock: Clock):
         """Count the steps to the next spike; draw an interval after it."""
+        state, rates = jax.lax.stop_gradient((state, (self.rate, self.shape)))
         key = step_key(clock, "gamma intervals")
-        rates = jax.lax.stop_gradient((self.rate, self.shape))
-        state, key, (rate, shape) = alike((state, key, rates))
-        fraction = state["fraction"]
-        mean = 1.0 / (MS_HZ * rate * clock.dt)  # in steps
-        gamma = lambda key, shape: jax.random.gamma(
-            key, jnp.broadcast_to(shape, (self.n,)), dtype=fraction.dtype
-        )
-        scale = (mean / shape).astype(fraction.dtype)
+        number = jnp.arange(self.n) if clock.portion is None else clock.portion.neurons
+        state, key, number, (rate, shape) = alike((state, key, number, rates))
+        kind = state["fraction"].dtype
+        shape = jnp.broadcast_to(shape, (self.n,)).astype(kind)
+        scale = (1.0 / (MS_HZ * rate * clock.dt) / shape).astype(kind)  # in steps
+
+        def gamma(which, more: int):
+            """Draws of a gamma law for some neurons, each a function of the neuron's number."""
+            keys = jax.vmap(partial(jax.random.fold_in, key))(2 * number[which] + more)
+            draw = partial(jax.random.gamma, dtype=kind)
+            return jax.vmap(draw)(keys, shape[which] + more) * scale[which]
 
         def first():
-            part = jax.random.uniform(key, (self.n,), fraction.dtype)
-            rest = part * gamma(jax.random.fold_in(key, 1), shape + 1.0) * scale
+            rest = clock.uniform("gamma beginnings", (self.n,), kind) * gamma(jnp.arange(self.n), 1)
             # the spike is in the step that ends after it
-            return waited(jnp.ones_like(state["left"]), jnp.zeros_like(fraction), rest)
+            return waited(jnp.ones_like(state["left"]), jnp.zeros_like(rest), rest)
+
+        def renewed(which, left, fraction):
+            return waited(left[which], fraction[which], gamma(which, 0))
 
         fresh = ~state["begun"]
-        begun = jax.lax.cond(jnp.any(fresh), first, lambda: (state["left"], fraction))
+        started = lambda: (state["left"], state["fraction"])
+        begun = jax.lax.cond(jnp.any(fresh), first, started)
         left = jnp.where(fresh, begun[0], state["left"]) - 1
-        fraction = jnp.where(fresh, begun[1], fraction)
+        fraction = jnp.where(fresh, begun[1], state["fraction"])
         now = left <= 0
-        renewed = lambda: waited(left, fraction, gamma(key, shape) * scale)
-        later = jax.lax.cond(jnp.any(now), renewed, lambda: (left, fraction))
-        spike = now.astype(fraction.dtype)
+        left, fraction = for_each(now, renewed, (left, fraction))
+        spike = now.astype(kind)
         state = {
-            "left": jnp.where(now, later[0], left),
-            "fraction": jnp.where(now, later[1], fraction),
-            "spike": spike,
+            "left": left, "fraction": fraction, "spike": spike,
             "begun": jnp.ones_like(state["begun"]),
-        }
+        }  # fmt: skip
         return state, Output(spikes=SpikeOutput(spike, 0.5))
+
+
+def for_each(chosen, change, values):
+    """Arrays (n,) with `change(which, *values)` at the chosen neurons, at a cost that follows them.
+
+    Draws of a gamma law take half a microsecond each: too much for all neurons in every step.
+    """
+    n, length = chosen.shape[0], min(_AT_ONCE, chosen.shape[0])
+    words = pack(lambda part: chosen[part], n)
+    counts = count_spikes(words)
+
+    def one(carry):
+        begin, values = carry
+        row = rows(words, counts, begin, length)
+        which = row // BITS + row % BITS * words.shape[0]
+        # past the end of the list, and of the population, are rows that no neuron has
+        place = jnp.where((row < BITS * words.shape[0]) & (which < n), which, n)
+        new = change(jnp.minimum(place, n - 1), *values)
+        put = lambda old, x: old.at[place].set(x, mode="drop", wrap_negative_indices=False)
+        return begin + length, tuple(map(put, values, new))
+
+    begin, total, values = alike((jnp.zeros((), jnp.int32), counts.total, values))
+    return jax.lax.while_loop(lambda carry: carry[0] < total, one, (begin, values))[1]

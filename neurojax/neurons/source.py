@@ -61,13 +61,8 @@ def step_key(clock: Clock, name: str):
     """The key of a step, for draws that `Clock` has no method for.
 
     Raises:
-        ValueError: if the clock has no key, or is that of a portion of a population.
+        ValueError: if the clock has no key.
     """
-    if clock.portion is not None:
-        raise ValueError(
-            f"the source {name!r} draws for all neurons together and cannot be divided over "
-            "devices; use simulate"
-        )
     key = clock.child(name).key
     if key is None:
         raise ValueError(

@@ -100,11 +100,12 @@ def noisy():
     net = nj.Network(
         {
             "in": nj.neurons.Poisson(rate=np.linspace(20.0, 200.0, 77), n=77),
+            "gamma": nj.neurons.GammaRenewal(rate=50.0, shape=np.linspace(0.5, 9.0, 40), n=40),
             "A": nj.neurons.LIF(receptors=ports).population(130),
             "B": nj.neurons.EscapeLIF(receptors=ports).population(45),
         },
         [
-            P("in", ["A", "B"], "exc", fixed(10), weight=80.0, delay=0.5),
+            P(["in", "gamma"], ["A", "B"], "exc", fixed(10), weight=80.0, delay=0.5),
             P(["A", "B"], ["A", "B"], "exc", fixed(10), weight=30.0, delay=0.3),
         ],
         key=jax.random.key(0),
@@ -116,7 +117,7 @@ def noisy():
         "A": {"exc": arrivals, "I_e": OU(300.0, 50.0, 5.0)},
         "B": {"I_e": OU(200.0, 100.0, 5.0, shape=(45,))},
     }
-    record = {"spikes": nj.Spikes("in", "A", "B"), "V": nj.Trace("A.V_m", every=3)}
+    record = {"spikes": nj.Spikes("in", "gamma", "A", "B"), "V": nj.Trace("A.V_m", every=3)}
     return net, inputs, record
 
 

@@ -132,8 +132,6 @@ def test_what_cannot_be_divided_is_refused():
     refused("needs random numbers, but there is no key", inputs={"A": {"I_e": noise}})
     random = nj.Network({"A": cell, "P": nj.neurons.Poisson(rate=10.0, n=5)})
     refused("needs random numbers, but there is no key", random)
-    renewal = nj.Network({"A": cell, "G": nj.neurons.GammaRenewal(rate=10.0, n=5)})
-    refused("draws for all neurons together", renewal, key=jax.random.key(0))
     refused("function of the state", record={"v": nj.Trace(lambda s: s["A"]["V_m"].mean())})
     refused("at= is not there", record={"v": nj.Trace("A.V_m", at=[0.5])})
     refused("not part of this model", record={"v": nj.Trace("B.V_m")}, error=nj.UnknownNameError)

@@ -87,6 +87,25 @@ def test_regular_refusals():
         run(nj.neurons.Regular(interval=0.2), 5.0, 0.5)
 
 
+def test_gamma_intervals_are_those_of_the_law():
+    """Against scipy's law; each neuron draws by its own number, whoever else is there."""
+    simulate = lambda n, key=0: nj.simulate(
+        nj.neurons.GammaRenewal(rate=100.0, shape=3.0, n=n), duration=2000.0, dt=0.5,
+        key=jax.random.key(key), record={"s": nj.Spikes()},
+    )["s"]  # fmt: skip
+    spikes = simulate(70)
+    intervals = np.concatenate([np.diff(spikes.train(i)) for i in range(70)])
+    assert len(intervals) > 13_000
+    # the grid of 0.5 ms is fine beside intervals of 10 ms
+    law = stats.gamma(3.0, scale=10.0 / 3.0)
+    spread = np.random.default_rng(0).uniform(-0.5, 0.5, len(intervals))
+    assert stats.kstest(intervals + spread, law.cdf).statistic < 0.02
+    fewer = simulate(33)
+    for i in (0, 17, 32):
+        np.testing.assert_array_equal(fewer.train(i), spikes.train(i))
+    assert not np.array_equal(simulate(33, key=1).train(0), fewer.train(0))
+
+
 def test_gamma_renewal_is_stationary_with_its_own_variability():
     shapes, rate, duration = (0.5, 1.0, 4.0, 16.0), 100.0, 400.0
     source = nj.neurons.GammaRenewal(rate=rate, shape=jnp.array(shapes * 100), n=400)
