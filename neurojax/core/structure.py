@@ -203,7 +203,7 @@ def of_one_neuron(f, t, y, args):
 
     `None` where a parameter differs between them: it gives the rates of one neuron another shape.
     """
-    shape = jax.tree.leaves(y)[0].shape
+    shape = jnp.shape(jax.tree.leaves(y)[0])
     if len(shape) != 1 or shape[0] < 2:
         return None
     first = lambda x: x[:1] if getattr(x, "shape", ()) == shape else x
