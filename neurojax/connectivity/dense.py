@@ -13,7 +13,7 @@ from neurojax.core.tracing import mesh_axes, varying
 from .edges import Edges
 from .format import AbstractConnections, Events, check_spikes, nonzero, one_per_neuron
 from .sparse import edge_weights
-from .spike_list import BITS, count_spikes, rows
+from .spike_list import BITS, count_spikes, neurons, rows
 
 _CHUNK = 8  # rows that are gathered at once
 
@@ -129,10 +129,7 @@ def _sum_of_rows(amplitude, words, weight):
         row = rows(flat, counts, first, length)
         trial = jnp.minimum(row // (BITS * each), trials - 1)
         row = row - trial * (BITS * each)
-        neuron = row // BITS + (row % BITS) * each
-        # past the end of the list, and of a population, are rows that no neuron has
-        real = (row < BITS * each) & (neuron < n)
-        neuron = jnp.minimum(neuron, n - 1)
+        neuron, real = neurons(row, each, n)
         taken = weight[neuron] if weight.ndim == 2 else weight[trial, neuron]
         x = jnp.where(real, amplitude[trial, neuron], 0)[:, None]
         # a silent neuron with an infinite weight must not be multiplied by zero

@@ -24,7 +24,7 @@ from .format import (
     one_per_neuron,
     reach,
 )
-from .spike_list import BITS, count_spikes, rows
+from .spike_list import BITS, count_spikes, neurons, rows
 
 _ROWS_OF_A_LIST = 4096  # rows that `to_edges` computes at once
 
@@ -189,12 +189,10 @@ def _loop(words, graph, start, body):
         row = rows(flat, counts, first, length)
         trial = jnp.minimum(row // (BITS * each), trials - 1)
         row = row - trial * (BITS * each)
-        neuron = row // BITS + (row % BITS) * each
-        # past the end of the list, and of a population, are rows that no neuron has
-        real = (row < BITS * each) & (neuron < n_pre)
+        neuron, real = neurons(row, each, n_pre)
         # computed before they are scattered to: fused, XLA does it one by one
         targets = jax.lax.optimization_barrier(_targets(neuron, graph))
-        value = body(trial, jnp.minimum(neuron, n_pre - 1), real, targets, value)
+        value = body(trial, neuron, real, targets, value)
         return first + length, value
 
     more = lambda carry: carry[0] < counts.total

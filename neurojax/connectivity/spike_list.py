@@ -66,6 +66,15 @@ def rows(words: UInt32[Array, " words"], counts: SpikeCounts, first, length: int
     return jnp.where(wanted < counts.total, BITS * part + bit, BITS * words.shape[0])
 
 
+def neurons(row, words: int, n: int) -> tuple[Array, Array]:
+    """The neuron of each row of one population of `n`, and whether there is one.
+
+    Past the end of a list, and of the population, are rows that no neuron has: the last stands in.
+    """
+    neuron = row // BITS + (row % BITS) * words
+    return jnp.minimum(neuron, n - 1), (row < BITS * words) & (neuron < n)
+
+
 def _down(level, part, rank):
     """Which of the eight that a part is made of holds the bit of this rank, and its rank there."""
     total, found = jnp.zeros_like(rank), jnp.zeros_like(rank)

@@ -123,11 +123,6 @@ def portion(share: Share) -> Portion:
     return _copy(Portion, {"neurons": ids, "n": share.n})
 
 
-def noise(value, share: Share):
-    """The value of a stochastic input: one for all neurons, or one per neuron."""
-    return per_neuron(value, share, "noise")
-
-
 def per_neuron(value, share: Share, name: str):
     """A number for all neurons, or an array with a value for each."""
     value = np.asarray(value)

@@ -20,8 +20,8 @@ from . import _division
 from ._placement import (
     Common,
     Divided,
-    noise,
     on_host,
+    per_neuron,
     place,
     population,
     portion,
@@ -86,7 +86,7 @@ class ShardedRun:
         self.parts = place((self._shard(), inputs, local), mesh)
         self.state = place(self._divided(state), mesh)
         self.key = key
-        divided = lambda path, x: noise(x, self.shares[path[0].key])
+        divided = lambda path, x: per_neuron(x, self.shares[path[0].key], "noise")
         self.values = place(jax.tree_util.tree_map_with_path(divided, values), mesh)
         self.period = math.lcm(1, *(r.every for r in recorders.values() if isinstance(r, Trace)))
 

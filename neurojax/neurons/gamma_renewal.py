@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from neurojax.connectivity.spike_list import BITS, count_spikes, rows
+from neurojax.connectivity.spike_list import count_spikes, neurons, rows
 from neurojax.core import Clock, Output, Parameter, SpikeOutput, parameter
 from neurojax.core.inputs import MS_HZ
 from neurojax.core.parameter_checks import check_positive
@@ -117,11 +117,8 @@ def for_each(chosen, change, values):
 
     def one(carry):
         begin, values = carry
-        row = rows(words, counts, begin, length)
-        which = row // BITS + row % BITS * words.shape[0]
-        # past the end of the list, and of the population, are rows that no neuron has
-        place = jnp.where((row < BITS * words.shape[0]) & (which < n), which, n)
-        new = change(jnp.minimum(place, n - 1), *values)
+        which, real = neurons(rows(words, counts, begin, length), words.shape[0], n)
+        new, place = change(which, *values), jnp.where(real, which, n)
         put = lambda old, x: old.at[place].set(x, mode="drop", wrap_negative_indices=False)
         return begin + length, tuple(map(put, values, new))
 
