@@ -70,10 +70,10 @@ class FittedReadout(eqx.Module):
         _, rates = _driven(self.circuit, series, state, key)
         if known(rates, self.weights):
             rates = np.asarray(rates, np.asarray(self.weights).dtype)
-        outputs = rates @ self.weights.T + self.bias[None, None]
+        outputs = rates @ self.weights.T + self.bias.reshape(*[1] * (rates.ndim - 1), -1)
         if isinstance(inputs, list | tuple):
             return [one[: len(given)] for one, given in zip(outputs, inputs, strict=True)]
-        return outputs[0] if series.single else outputs
+        return outputs
 
     def generate(self, steps: Any, *, state: Any = None, key: Any = None):
         """The circuit on its own outputs from the end of the series on; see `generate`.
@@ -139,8 +139,6 @@ def drive(
     """
     series = as_series(inputs, targets, dt=dt)
     final, rates = _driven(circuit, series, state, key)
-    if series.single:
-        final, rates = jax.tree.map(lambda x: x[0], final), rates[0]
     return Driven(rates, final)
 
 
@@ -198,11 +196,11 @@ def fit_readout(
         raise ValueError("no sample counts: the mask is 0 wherever the washout is over")
     circuit = with_outputs(circuit, series.targets.shape[-1])
     final, rates = _driven(circuit, series, state, key)
+    kind = rates.dtype
+    if series.single:  # an axis over series; of a NumPy array it is a view, JAX would copy all rates
+        rates = (np.asarray(rates) if known(rates) else rates)[None]
     found = method.solve(rates, series.targets, series.weights)
     error = _nrmse(rates, series, found)
-    if series.single:
-        final = jax.tree.map(lambda x: x[0], final)
-    kind = rates.dtype
     where = lambda c: (c.output, c.output_bias)
     fitted = eqx.tree_at(where, circuit, (jnp.asarray(found.weights, kind),
                                           jnp.asarray(found.bias, kind)))  # fmt: skip
@@ -282,7 +280,7 @@ def _alone(circuit, state, steps, dt, key, driven):
 
 
 def _driven(circuit: Any, series: Series, state, key):
-    """Final states and rates (series, time, n), all series at once."""
+    """Final states and rates (time, n), of several series with an axis over them in front."""
     check_inputs(circuit, series.inputs)
     kind = jnp.result_type(float)
     inputs = jnp.asarray(series.inputs, kind)
@@ -301,8 +299,6 @@ def _driven(circuit: Any, series: Series, state, key):
             raise ValueError(f"state is that of {theirs}, but the inputs are {ours}")
     rates, final = _run(circuit, inputs, targets, state, series.dt, key, series.single,
                         series.lengths)  # fmt: skip
-    if series.single:
-        rates, final = rates[None], jax.tree.map(lambda x: x[None], final)
     return final, rates
 
 
@@ -363,7 +359,9 @@ def _run(circuit: Any, inputs, targets, state, dt, key, single, lengths):
         first = lambda x: None if x is None else x[0]
         return one(inputs[0], state, key, first(currents))
     keys = None if key is None else jax.random.split(key, len(inputs))
-    return jax.vmap(one)(inputs, state, keys, currents, lengths)
+    # time lies first, as the scan leaves it: left to vmap, XLA would turn the rates in two passes
+    rates, final = jax.vmap(one, out_axes=(1, 0))(inputs, state, keys, currents, lengths)
+    return jnp.swapaxes(rates, 0, 1), final
 
 
 def with_outputs(circuit, outputs: int) -> Any:
