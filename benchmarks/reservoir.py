@@ -34,7 +34,7 @@ KINDS = {
 }
 RUNS = [
     {"n": n, "density": density, "steps": steps}
-    for n, steps in ((100, 10_000), (1000, 2_000), (5000, 100))
+    for n, steps in ((100, 10_000), (1000, 10_000), (5000, 100))
     for density in (0.01, 0.1, 1.0)
 ]
 

@@ -46,7 +46,9 @@ def _triangle(columns, count: int, penalty):
     """R of the columns with the penalty as further rows, for the first `count` of them."""
     root = jnp.sqrt(jnp.asarray(penalty, columns.dtype))
     rows = root * jnp.eye(count, columns.shape[1], dtype=columns.dtype)
-    return jnp.linalg.qr(jnp.concatenate([columns, rows]), mode="r")
+    # a sum of two that are filled up is a vector loop for XLA, a concatenation is not
+    below = jnp.pad(rows, ((columns.shape[0], 0), (0, 0)))
+    return jnp.linalg.qr(jnp.pad(columns, ((0, count), (0, 0))) + below, mode="r")
 
 
 @ridge.defjvp

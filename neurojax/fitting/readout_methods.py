@@ -79,7 +79,7 @@ class Ridge(AbstractReadoutMethod):
             samples = _samples(features, targets, weights)
             W, bias, name = ridge_with_bias_on_host(*samples, float(self.penalty))
             return Solution(W, bias, self.penalty, None, f"{name}, float64, on the host")
-        X, y, means = _centred(jnp, *_flat(features, targets, weights))
+        X, y, means = _centred(jnp, *_flat(*_after_washout(features, targets, weights)))
         W = ridge(X, y, self.penalty)
         return _solution(W, means, self.penalty, None, f"QR, {X.dtype}, in the graph")
 
@@ -328,6 +328,14 @@ def _flat(features, targets, weights, xp: Any = jnp):
     flat = lambda x: x.reshape(-1, x.shape[-1])
     kind = xp.asarray(features).dtype
     return flat(features), xp.asarray(flat(targets), kind), xp.asarray(weights, kind).reshape(-1)
+
+
+def _after_washout(features, targets, weights):
+    """Without the first steps, if it is known that they count in no series."""
+    if not known(weights):
+        return features, targets, weights
+    first = int(np.argmax(np.any(np.asarray(weights) > 0, axis=0)))
+    return features[:, first:], targets[:, first:], weights[:, first:]
 
 
 def _samples(features, targets, weights):
