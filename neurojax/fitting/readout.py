@@ -197,7 +197,9 @@ def fit_readout(
     circuit = with_outputs(circuit, series.targets.shape[-1])
     final, rates = _driven(circuit, series, state, key)
     kind = rates.dtype
-    if series.single:  # an axis over series; of a NumPy array it is a view, JAX would copy all rates
+    if (
+        series.single
+    ):  # an axis over series; of a NumPy array it is a view, JAX would copy all rates
         rates = (np.asarray(rates) if known(rates) else rates)[None]
     found = method.solve(rates, series.targets, series.weights)
     error = _nrmse(rates, series, found)

@@ -103,9 +103,8 @@ def check(s: Synapses) -> None:
     for rule in rules:
         if not isinstance(rule, AbstractRule):
             raise TypeError(
-                f"plasticity of {name} must be a rule of nj.plasticity for spikes, such as "
-                f"PairSTDP(), or a list of them, got {rule!r}. (Hebb, AntiHebb, Oja and BCM change "
-                "the weights of rates: new = rule.update(w, x, y) in a loop of your own)"
+                f"plasticity of {name} must be a rule of nj.plasticity, such as PairSTDP(), or a "
+                f"list of them, got {rule!r}"
             )
     if len({rule.delay for rule in rules}) > 1:
         raise ValueError(

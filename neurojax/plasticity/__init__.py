@@ -2,7 +2,8 @@
 
 Give one as `nj.Projection(..., plasticity=rule)`, or a list of them that act one after the other.
 The weights are then part of the state: `net.weights(sim.final_state, "name of the projection")`.
-`Hebb`, `AntiHebb`, `Oja` and `BCM` are for rates and work on matrices.
+`Hebb`, `AntiHebb`, `Oja` and `BCM` read rates from spikes there, and change matrices of weights by
+rates that are given.
 """
 
 from .clopath import Clopath

@@ -1,23 +1,75 @@
-"""Rules for rates: the change of a weight matrix by the activity on both sides."""
+"""Rules of rates: of given rates on matrices, of rates that a projection reads from its spikes."""
 
 from typing import final
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from neurojax.core import Parameter, parameter
+from neurojax.core.inputs import MS_HZ
+from neurojax.core.solvers.exponential_euler import phi1
 
-from ._checks import check_scalars
+from .rule import AbstractRule, decayed
 
 Weights = Float[Array, "pre post"]
 
 
+class AbstractRateRule(AbstractRule):
+    r"""A rule of the rates $x_i$ and $y_j$ on both sides of a synapse.
+
+    With rates at hand, `update` changes a matrix of weights by one step. As `plasticity=` of a
+    projection between neurons that spike the rates are estimated: traces
+
+    $$\tau\,\dot x = -x + \textstyle\sum_s \delta(t - t_s)$$
+
+    in Hz, read just before a spike. The synapses change at postsynaptic spikes, so that $y_j$ is
+    one factor by itself: the mean change in a second is that of `update` at the rates in Hz, where
+    spikes on both sides are independent.
+
+    Attributes:
+        tau: time constant of the estimates, ms.
+    """
+
+    tau: eqx.AbstractVar[Parameter]
+
+    def init_pre(self):
+        """The rate, Hz."""
+        return {"rate": 0.0}
+
+    def init_post(self):
+        """The rate, Hz."""
+        return {"rate": 0.0}
+
+    def decay_pre(self, pre, h):
+        """Exponential decay."""
+        return decayed(pre, h, rate=self.tau)
+
+    def decay_post(self, post, h):
+        """Exponential decay."""
+        return decayed(post, h, rate=self.tau)
+
+    def after_pre(self, pre, fired):
+        """Raise the rate by that of one spike within tau."""
+        return pre | {"rate": pre["rate"] + fired / (MS_HZ * self.tau)}
+
+    def after_post(self, post, fired):
+        """Raise the rate by that of one spike within tau."""
+        return post | {"rate": post["rate"] + fired / (MS_HZ * self.tau)}
+
+
 @final
-class Hebb(eqx.Module):
+class Hebb(AbstractRateRule):
     r"""What is active together grows together, $\Delta w_{ij} = \eta\, x_i y_j$.
+
+    At a postsynaptic spike of a projection, $\Delta w_{ij} = \eta\, x_i$; see `AbstractRateRule`.
 
     Arguments:
         eta: learning rate.
+        tau: of the estimates of rates from spikes, ms.
+        w_min: lower bound.
+        w_max: upper bound.
+        delay: `"axonal"` or `"dendritic"`, see `AbstractRule`.
 
     Source: Hebb (1949), The Organization of Behavior.
 
@@ -29,27 +81,38 @@ class Hebb(eqx.Module):
     """
 
     eta: Parameter = parameter(0.01)
-
-    def __check_init__(self):
-        check_scalars(self)
+    tau: Parameter = parameter(100.0)
+    w_min: Parameter = parameter(-jnp.inf)
+    w_max: Parameter = parameter(jnp.inf)
+    delay: str = eqx.field(static=True, default="axonal")
 
     def update(self, w: Weights, x: Float[Array, " pre"], y: Float[Array, " post"]) -> Weights:
-        """The weights after one step.
+        """The weights after one step, within the bounds.
 
         Arguments:
             w: weights.
             x: presynaptic activity.
             y: postsynaptic activity.
         """
-        return w + self.eta * (x[:, None] * y[None, :])
+        return self.bounded(w + self.eta * (x[:, None] * y[None, :]))
+
+    def at_post(self, synapse, pre, post, shared):
+        """Growth by the presynaptic rate."""
+        return synapse | {"w": self.bounded(synapse["w"] + self.eta * pre["rate"])}
 
 
 @final
-class AntiHebb(eqx.Module):
+class AntiHebb(AbstractRateRule):
     r"""What is active together is decorrelated, $\Delta w_{ij} = -\eta\, x_i y_j$.
+
+    At a postsynaptic spike of a projection, $\Delta w_{ij} = -\eta\, x_i$; see `AbstractRateRule`.
 
     Arguments:
         eta: learning rate.
+        tau: of the estimates of rates from spikes, ms.
+        w_min: lower bound.
+        w_max: upper bound.
+        delay: `"axonal"` or `"dendritic"`, see `AbstractRule`.
 
     Source: Földiák (1990), Biol. Cybern. 64:165.
 
@@ -61,27 +124,37 @@ class AntiHebb(eqx.Module):
     """
 
     eta: Parameter = parameter(0.01)
-
-    def __check_init__(self):
-        check_scalars(self)
+    tau: Parameter = parameter(100.0)
+    w_min: Parameter = parameter(-jnp.inf)
+    w_max: Parameter = parameter(jnp.inf)
+    delay: str = eqx.field(static=True, default="axonal")
 
     def update(self, w: Weights, x: Float[Array, " pre"], y: Float[Array, " post"]) -> Weights:
         """The weights after one step; arguments as in `Hebb`."""
-        return w - self.eta * (x[:, None] * y[None, :])
+        return self.bounded(w - self.eta * (x[:, None] * y[None, :]))
+
+    def at_post(self, synapse, pre, post, shared):
+        """Decline by the presynaptic rate."""
+        return synapse | {"w": self.bounded(synapse["w"] - self.eta * pre["rate"])}
 
 
 @final
-class Oja(eqx.Module):
+class Oja(AbstractRateRule):
     r"""Hebbian growth with a weight decay that keeps the norm.
 
     $$\Delta w_{ij} = \eta\, y_j (x_i - \alpha\, y_j w_{ij})$$
 
     With $y = w^T x$ the weights onto each neuron turn to the first principal component of x, with
-    norm $1 / \sqrt{\alpha}$.
+    norm $1 / \sqrt{\alpha}$. At a postsynaptic spike of a projection,
+    $\Delta w_{ij} = \eta\,(x_i - \alpha\, y_j w_{ij})$; see `AbstractRateRule`.
 
     Arguments:
         eta: learning rate.
         alpha: strength of the decay.
+        tau: of the estimates of rates from spikes, ms.
+        w_min: lower bound.
+        w_max: upper bound.
+        delay: `"axonal"` or `"dendritic"`, see `AbstractRule`.
 
     Source: Oja (1982), J. Math. Biol. 15:267.
 
@@ -94,27 +167,40 @@ class Oja(eqx.Module):
 
     eta: Parameter = parameter(0.01)
     alpha: Parameter = parameter(1.0)
-
-    def __check_init__(self):
-        check_scalars(self)
+    tau: Parameter = parameter(100.0)
+    w_min: Parameter = parameter(-jnp.inf)
+    w_max: Parameter = parameter(jnp.inf)
+    delay: str = eqx.field(static=True, default="axonal")
 
     def update(self, w: Weights, x: Float[Array, " pre"], y: Float[Array, " post"]) -> Weights:
         """The weights after one step; arguments as in `Hebb`."""
-        return w + self.eta * y[None, :] * (x[:, None] - self.alpha * y[None, :] * w)
+        decay = self.alpha * y[None, :] * w
+        return self.bounded(w + self.eta * y[None, :] * (x[:, None] - decay))
+
+    def at_post(self, synapse, pre, post, shared):
+        """Growth by the presynaptic rate, decay by the postsynaptic one."""
+        change = pre["rate"] - self.alpha * post["rate"] * synapse["w"]
+        return synapse | {"w": self.bounded(synapse["w"] + self.eta * change)}
 
 
 @final
-class BCM(eqx.Module):
+class BCM(AbstractRateRule):
     r"""Growth above a threshold that slides with the activity, and depression below.
 
     $$\Delta w_{ij} = \eta\, x_i\, y_j (y_j - \theta_j), \qquad
-      \Delta \theta_j = (y_j^2 / y_0 - \theta_j) / \tau_\theta.$$
+      \tau_\theta\, \dot\theta_j = y_j^2 / y_0 - \theta_j.$$
+
+    At a postsynaptic spike of a projection, $\Delta w_{ij} = \eta\, x_i (y_j - \theta_j)$, with
+    $\theta_j = 0$ at first; see `AbstractRateRule`. The threshold must be faster than the weights.
 
     Arguments:
         eta: learning rate.
-        tau_theta: time constant of the threshold, in steps; the threshold must be faster than the
-            weights.
-        y_0: activity at which a constant y neither grows nor falls.
+        tau_theta: time constant of the threshold: in ms on a projection, in steps in `threshold`.
+        y_0: activity at which a constant y neither grows nor falls; Hz on a projection.
+        tau: of the estimates of rates from spikes, ms.
+        w_min: lower bound.
+        w_max: upper bound.
+        delay: `"axonal"` or `"dendritic"`, see `AbstractRule`.
 
     Source: Bienenstock, Cooper and Munro (1982), J. Neurosci. 2:32; Intrator and Cooper (1992),
     Neural Netw. 5:3.
@@ -132,9 +218,10 @@ class BCM(eqx.Module):
     eta: Parameter = parameter(0.001)
     tau_theta: Parameter = parameter(100.0)
     y_0: Parameter = parameter(1.0)
-
-    def __check_init__(self):
-        check_scalars(self)
+    tau: Parameter = parameter(100.0)
+    w_min: Parameter = parameter(-jnp.inf)
+    w_max: Parameter = parameter(jnp.inf)
+    delay: str = eqx.field(static=True, default="axonal")
 
     def update(
         self,
@@ -144,10 +231,26 @@ class BCM(eqx.Module):
         theta: Float[Array, " post"],
     ) -> Weights:
         """The weights after one step; `theta` are the thresholds, see `threshold`."""
-        return w + self.eta * (x[:, None] * (y * (y - theta))[None, :])
+        return self.bounded(w + self.eta * (x[:, None] * (y * (y - theta))[None, :]))
 
     def threshold(
         self, theta: Float[Array, " post"], y: Float[Array, " post"]
     ) -> Float[Array, " post"]:
         """The thresholds after one step."""
         return theta + (y**2 / self.y_0 - theta) / self.tau_theta
+
+    def init_post(self):
+        """The rate, Hz, and the threshold."""
+        return {"rate": 0.0, "theta": 0.0}
+
+    def decay_post(self, post, h):
+        """Exact while the rate decays: its square is an exponential that the threshold follows."""
+        apart = jnp.asarray(2.0 / self.tau - 1.0 / self.tau_theta, post["rate"].dtype)
+        toward = post["rate"] ** 2 / self.y_0 * (h / self.tau_theta) * phi1(apart * h)
+        theta = (post["theta"] + toward) * jnp.exp(-h / self.tau_theta)
+        return decayed(post, h, rate=self.tau) | {"theta": theta}
+
+    def at_post(self, synapse, pre, post, shared):
+        """Growth or decline by the presynaptic rate."""
+        change = self.eta * pre["rate"] * (post["rate"] - post["theta"])
+        return synapse | {"w": self.bounded(synapse["w"] + change)}

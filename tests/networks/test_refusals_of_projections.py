@@ -59,14 +59,9 @@ def test_arguments(options, error, match):
         nj.Projection("s", "p", "d", ALL, **options)
 
 
-def test_rules_for_rates_are_no_rules_for_spikes():
-    with pytest.raises(
-        TypeError, match=r"rule of nj.plasticity for spikes.*rule.update\(w, x, y\)"
-    ):
-        nj.Network(
-            {"s": SOURCE, "p": CELL},
-            [nj.Projection("s", "p", "d", ALL, plasticity=nj.plasticity.Hebb())],
-        )
+def test_what_is_no_rule():
+    with pytest.raises(TypeError, match=r"must be a rule of nj.plasticity, such as PairSTDP"):
+        nj.Network({"s": SOURCE, "p": CELL}, [nj.Projection("s", "p", "d", ALL, plasticity="hebb")])
 
 
 def test_masks_of_another_length():

@@ -74,3 +74,25 @@ def inhibitory(eta, rho0, tau):
         return eta * np.sum(np.exp(-(t - pre) / tau))
 
     return rule
+
+
+def rates(change, tau, **theta):
+    """A rule of rates: `change(x, y, threshold, w)` at postsynaptic spikes, rates in Hz."""
+    rate = lambda t, spikes: np.sum(np.exp(-(t - spikes) / tau)) * 1000 / tau
+
+    def rule(side, t, pre, post, w):
+        if side == "pre":
+            return 0.0
+        threshold = _sliding(t, post, tau, **theta) if theta else None
+        return change(rate(t, pre), rate(t, post), threshold, w)
+
+    return rule
+
+
+def _sliding(t, spikes, tau, tau_theta, y_0):
+    """The square of the rate seen through an exponential filter: a sum over all pairs of spikes."""
+    a, b = spikes[:, None], spikes[None]
+    last, apart = np.maximum(a, b), 2 / tau - 1 / tau_theta
+    then = np.exp((a + b - 2 * last) / tau - (t - last) / tau_theta)
+    now = np.exp((a + b - 2 * t) / tau)
+    return (1000 / tau) ** 2 / (y_0 * tau_theta) * np.sum(then - now) / apart

@@ -65,3 +65,38 @@ def test_bcm_becomes_selective_for_one_pattern():
 def test_a_rate_must_be_one_number():
     with pytest.raises(ValueError, match=r"eta of Hebb must be one number.*\(3,\)"):
         P.Hebb(eta=jnp.ones(3))
+
+
+def test_the_mean_change_by_spikes_is_that_by_rates():
+    """Poisson neurons of given rates: the weights after 100 s, by spikes and by `update`."""
+    x, y = np.array([10.0, 20.0, 40.0]), np.array([15.0, 30.0])
+    net = nj.Network(
+        {"x": nj.neurons.Poisson(rate=x, n=3), "y": nj.neurons.Poisson(rate=y, n=2)},
+        [
+            nj.Projection("x", "y", "in", nj.connectivity.all_to_all(), weight=0.0, name=name,
+                          plasticity=rule)
+            for name, rule in {"Hebb": P.Hebb(eta=1e-4), "AntiHebb": P.AntiHebb(eta=1e-4)}.items()
+        ],
+    )  # fmt: skip
+    sim = nj.simulate(net, duration=1e5, dt=0.5, key=jax.random.key(0))
+    expected = 100 * P.Hebb(eta=1e-4).update(jnp.zeros((3, 2)), jnp.asarray(x), jnp.asarray(y))
+    for name, sign in (("Hebb", 1), ("AntiHebb", -1)):
+        found = net.weights(sim.final_state, name).reshape(3, 2)
+        # 1500 to 3000 postsynaptic and 1000 to 4000 presynaptic spikes: a deviation of 3 to 4 %
+        np.testing.assert_allclose(sign * found, expected, rtol=0.12)
+
+
+def test_the_threshold_follows_the_mean_square_of_the_rate():
+    """The mean of the squared trace of a train of 50 Hz, in closed form."""
+    post = [20.0 * np.arange(1, 300)]
+    rule = P.BCM(eta=1e-3, tau=30.0, tau_theta=1500.0, y_0=25.0)
+    net = nj.Network(
+        {"x": nj.neurons.SpikeTimes([[1.0]]), "y": nj.neurons.SpikeTimes(post)},
+        [nj.Projection("x", "y", "in", nj.connectivity.all_to_all(), plasticity=rule, name="w")],
+    )
+    sim = nj.simulate(net, duration=6000.0, dt=0.1)
+    leaves = jax.tree_util.tree_leaves_with_path(sim.final_state)
+    theta = next(x for path, x in leaves if "theta" in jax.tree_util.keystr(path))[0]
+    peak = 1000 / 30.0 / (1 - np.exp(-20 / 30))
+    mean = peak**2 * (30 / 2) * (1 - np.exp(-40 / 30)) / 20.0
+    np.testing.assert_allclose(theta, mean / 25.0 * (1 - np.exp(-6000 / 1500)), rtol=0.01)

@@ -46,10 +46,31 @@ def cases(where):
         by_hand.inhibitory(**balance),
         W_MAX,
     )
-    return found
+    return found | rates(where)
 
 
-DENDRITIC = ("all", "presynaptic_centred", "restricted", "triplet all")
+def rates(where):
+    """The rules of rates, of rates that are read from spikes."""
+    own = {"tau": 40.0, "w_min": 0.0, "w_max": W_MAX, "delay": where}
+    sliding = {"tau_theta": 55.0, "y_0": 30.0}
+    found = {
+        "Hebb": (P.Hebb(eta=1e-3, **own), by_hand.rates(lambda x, y, _, w: 1e-3 * x, 40.0)),
+        "anti-Hebb": (
+            P.AntiHebb(eta=5e-4, **own), by_hand.rates(lambda x, y, _, w: -5e-4 * x, 40.0)
+        ),
+        "Oja": (
+            P.Oja(eta=1e-3, alpha=0.6, **own),
+            by_hand.rates(lambda x, y, _, w: 1e-3 * (x - 0.6 * y * w), 40.0),
+        ),
+        "BCM": (
+            P.BCM(eta=1e-5, **sliding, **own),
+            by_hand.rates(lambda x, y, theta, w: 1e-5 * x * (y - theta), 40.0, **sliding),
+        ),
+    }  # fmt: skip
+    return {name: (*both, W_MAX) for name, both in found.items()}
+
+
+DENDRITIC = ("all", "presynaptic_centred", "restricted", "triplet all", "Oja", "BCM")
 
 
 @pytest.mark.parametrize(("where", "delay"), [("axonal", 1.5), ("dendritic", 0.7)])
