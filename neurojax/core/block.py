@@ -7,7 +7,7 @@ import equinox as eqx
 
 from .clock import Clock
 from .dynamics import ContinuousDynamics, Output
-from .errors import suggestion
+from .errors import UnknownNameError, suggestion
 from .part_inputs import inputs_of
 from .solvers import AbstractStepper, Heun
 
@@ -75,6 +75,7 @@ class Block(ContinuousDynamics):
                         f"coupling {role} {name!r} is not a part of this block."
                         + suggestion(name, parts)
                     )
+            check_coupling_port(coupling, parts[coupling.target])
         self.parts = dict(parts)
         self.couplings = tuple(couplings)
         self.solver = Heun() if solver is None else solver
@@ -137,3 +138,28 @@ class Block(ContinuousDynamics):
             total = port[c.port] + current if c.port in port else current
             driven[c.target] = port | {c.port: total}
         return driven
+
+
+def check_coupling_port(coupling: AbstractCoupling, part) -> None:
+    """The current of a coupling ends where a part with receptors reads it.
+
+    Raises:
+        ValueError: for a receptor of spikes.
+        UnknownNameError: for a port that is not there.
+    """
+    receptors = getattr(part, "receptors", None)
+    if not isinstance(receptors, dict):
+        return
+    held = ["I_e", *(port for port, receptor in receptors.items() if receptor.is_held)]
+    port, kind = coupling.port, type(coupling).__name__
+    if port in held:
+        return
+    if port in receptors:
+        raise ValueError(
+            f"{kind} ends on the port {port!r} of {coupling.target!r}, whose receptor takes "
+            "spikes; a current goes to 'I_e', or to a receptor such as nj.synapses.InjectedCurrent"
+        )
+    raise UnknownNameError(
+        f"{kind} ends on the port {port!r} of {coupling.target!r}, which is not there."
+        + suggestion(port, held)
+    )

@@ -25,6 +25,7 @@ from neurojax.core import (
     unwrap,
 )
 from neurojax.core._asked import Asked
+from neurojax.core.block import check_coupling_port
 from neurojax.core.errors import UnknownNameError, suggestion
 from neurojax.core.inputs import resolve
 from neurojax.core.part_inputs import inputs_of
@@ -41,6 +42,7 @@ from .plastic import (
     check_membrane,
     init,
     membrane,
+    places_under_way,
     present_weights,
     rules_of,
 )
@@ -105,6 +107,8 @@ class Network(Dynamics):
         self.populations = _checked_populations(populations)
         sizes, identities = self.sizes, self._identities()
         built = {}
+        if isinstance(projections, Projection):
+            raise TypeError(f"projections must be a list, got {projections!r}: write [...]")
         for projection in projections:
             if not isinstance(projection, Projection):
                 raise TypeError(f"projections must be a list of nj.Projection, got {projection!r}")
@@ -124,6 +128,7 @@ class Network(Dynamics):
                         f"a coupling names the population {role!r}, which is not there."
                         + suggestion(role, self.populations)
                     )
+            check_coupling_port(coupling, self.populations[coupling.target])
         self.couplings = tuple(couplings)
         self.block_solvers = {"+".join(names): Heun() for names in self._joined()}
         self.tables = None
@@ -424,12 +429,16 @@ class Network(Dynamics):
         """`step`, with the weights that the loop over time carries."""
         layout, inbox = self.layout, state["inbox"]
         places = layout.size * layout.steps * bool(self.plans)
-        if inbox.shape != (places,):
-            raise ValueError(
-                f"the state is that of another network, or of a grid of delays other than "
-                f"{layout.dt:g} ms: its inbox has {inbox.size} places, this network has {places}; "
-                "go on with the same network and dt, or begin with init_state"
-            )
+        found = [(inbox.size, places, "inbox")]
+        found += [(state["plasticity"][p.name]["under_way"].size, places_under_way(p),
+                   f"ring of spikes of {p.name!r}") for p in self.plastic]  # fmt: skip
+        for own, wanted, what in found:
+            if own != wanted:
+                raise ValueError(
+                    f"the state is that of another network, or of a grid of delays other than "
+                    f"{layout.dt:g} ms: its {what} has {own} places, this network has {wanted}; "
+                    "go on with the same network and dt, or begin with init_state"
+                )
         learning = {
             p.name: PlasticStep(
                 p, rules_of(self.projections[p.name]), state["plasticity"][p.name],

@@ -148,6 +148,8 @@ def compile_plastic(synapses: dict[str, Synapses], plans, sources, dt: float, ro
         s = synapses.get(plan.owner)
         if s is None or not rules_of(s):
             continue
+        for rule in rules_of(s):
+            rule.check_grid(dt)
         used = {name for name, _ in s.target}
         targets = tuple((name, n) for name, n in sources if name in used)
         delays, which = delays_of(s, dt)
@@ -232,6 +234,12 @@ def membrane(plan: PlasticPlan, rules: Rules, states: dict[str, Any]) -> Array |
     return jnp.pad(jnp.concatenate([in_rows(states[name]["V_m"]) for name in plan.targets]), (0, 1))
 
 
+def places_under_way(plan: PlasticPlan) -> int:
+    """The packed words of the spikes that are on their way along the side with the delay."""
+    rows = (plan.where.posts if plan.axonal else plan.where.incoming).shape[0] - 1
+    return plan.delays[-1] * (rows // len(plan.delays) // BITS)
+
+
 def init(
     plan: PlasticPlan, rules: Rules, table: Array, V_m: Array | None, releases: bool
 ) -> dict[str, Any]:
@@ -243,7 +251,7 @@ def init(
     waiting = ((rows if plan.axonal else targets) - 1) // len(plan.delays)
     state = {
         "weights": table,
-        "under_way": jnp.zeros(longest * (waiting // BITS), jnp.uint32),
+        "under_way": jnp.zeros(places_under_way(plan), jnp.uint32),
         "rules": [
             {
                 "pre": full(rule.init_pre(), (rows,)),

@@ -11,7 +11,7 @@ from jaxtyping import Array
 from neurojax.connectivity.edges import Edges
 from neurojax.connectivity.values import synapse_values
 from neurojax.core import as_parameter
-from neurojax.core.random import drawn
+from neurojax.core.random import AbstractDistribution, drawn
 from neurojax.core.tracing import is_traced
 
 from .projection import Group, Projection
@@ -183,6 +183,11 @@ def _delay(given, edges: Edges, rng):
     delay = np.asarray(synapse_values(given, edges, rng, "delay"))
     if not np.all(np.isfinite(delay)) or np.any(delay < 0):
         raise ValueError(f"delay must be finite and not negative (ms), got {delay.min():g}")
-    if delay.ndim == 0 and delay == 0:
-        raise ValueError("delay=0: a spike arrives one step later at the earliest; leave it out")
+    drawn_or_made = callable(given) or isinstance(given, AbstractDistribution)
+    if np.any(delay == 0) and not drawn_or_made:
+        which = "delay=0" if delay.ndim == 0 else "some delays are 0"
+        raise ValueError(
+            f"{which}: a spike arrives one step later at the earliest; leave delay= out, or give "
+            "at least the dt of the run"
+        )
     return delay

@@ -18,6 +18,7 @@ from .regular import Regular
 from .source import AbstractSource
 from .spike_response import SpikeResponse
 from .spike_times import SpikeTimes
+from .upswing import Upswing
 
 __all__ = [
     "AbstractIntegrateAndFire",
@@ -40,4 +41,5 @@ __all__ = [
     "Regular",
     "SpikeResponse",
     "SpikeTimes",
+    "Upswing",
 ]

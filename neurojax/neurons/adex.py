@@ -4,27 +4,27 @@ from typing import Any, final
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array
 
-from neurojax.core import Parameter, parameter
+from neurojax.core import Clock, Parameter, parameter
 from neurojax.core.parameter_checks import check_below, check_positive
 from neurojax.core.solvers import AbstractStepper
 from neurojax.core.surrogate import AbstractSurrogate, Triangle
 from neurojax.synapses.receptor import AbstractReceptor
 
-from .integrate_and_fire import AbstractRefractory
+from .upswing import AbstractUpswing
 
 
 @final
-class AdEx(AbstractRefractory):
+class AdEx(AbstractUpswing):
     r"""An exponential upswing with a current of adaptation.
 
     $C\dot V = -g_L (V - E_L) + g_L \Delta_T \exp\dfrac{V - V_{th}}{\Delta_T} - w
     + \sum I_\mathrm{syn} + I_e$ and $\tau_w \dot w = a (V - E_L) - w$. The neuron spikes where
     $V > V_{peak}$; then V is set to `V_reset`, w rises by b, and V is held for round(t_ref / dt)
-    steps while w goes on. Spikes and resets lie on the grid, so each comes up to two steps late:
-    take steps of 0.01 to 0.05 ms where the times of spikes matter. All rates are read at
-    min(V, V_peak): beyond it explicit solvers overflow at any step length.
+    steps while w goes on. A spike bears the end of its step; without refractory steps V goes on
+    from the time of the peak within it (`left`), as in NEST. All rates are read at min(V, V_peak):
+    beyond it explicit solvers overflow at any step length. With a solver other than `Upswing` each
+    spike and reset comes up to two steps late.
 
     Arguments:
         C_m: capacitance, pF.
@@ -42,7 +42,7 @@ class AdEx(AbstractRefractory):
         receptors: receptors by name of the port.
         initial: values or distributions of initial leaves.
         surrogate: the derivative of a spike; its argument is (V - V_peak) / (V_peak - E_L).
-        solver: default `Heun`.
+        solver: default `Upswing`.
 
     Input: `I_e`, pA, and impulses at the ports.
 
@@ -84,28 +84,25 @@ class AdEx(AbstractRefractory):
 
     def rest(self):
         """At the leak's reversal potential, not adapted, not refractory."""
-        return {"V_m": self.E_L, "w": jnp.zeros(()), "refractory": jnp.zeros((), jnp.int32)}
+        none = {"left": jnp.zeros(()), "refractory": jnp.zeros((), jnp.int32)}
+        return {"V_m": self.E_L, "w": jnp.zeros(())} | none
 
     def drift(self, t, state, inputs):
         """dV/dt in mV/ms, dw/dt in pA/ms, and the decay of the receptors."""
         V, w = jnp.minimum(state["V_m"], self.V_peak), state["w"]
-        upswing = self.Delta_T * jnp.exp((V - self.V_th) / self.Delta_T)
         current = inputs.get("I_e", 0.0) + self.synaptic_current(state, V, inputs) - w
-        total = self.g_L * (self.E_L - V + upswing) + current
-        rate = self.unless_refractory(state, total * (1.0 / self.C_m))
+        total = self.g_L * (self.E_L - V + self.upswing(V)) + current
+        rate = self.rate(state, total * (1.0 / self.C_m))
         adaptation = (self.a * (V - self.E_L) - w) * (1.0 / self.tau_w)
-        own = {"V_m": rate, "w": adaptation, "refractory": None}
+        own = {"V_m": rate, "w": adaptation, "left": jnp.zeros_like(rate), "refractory": None}
         return own | self.receptor_drifts(state)
-
-    def threshold(self, state) -> Array:
-        """The peak, mV."""
-        return self.V_peak
-
-    def scale(self) -> Array:
-        """From rest to the peak."""
-        return self.V_peak - self.E_L
 
     def after_spike(self, state, spiked):
         """The reset of the potential, and the rise of the adaptation."""
         w = state["w"] + jnp.where(spiked, self.b, 0.0)
         return {"V_m": jnp.where(spiked, self.V_reset, state["V_m"]), "w": w}
+
+    def begin(self, state, clock: Clock):
+        """As `AbstractUpswing.begin`; the rise of w has decayed since the peak."""
+        begun, since = super().begin(state, clock), self.after_peak(state) * clock.dt
+        return begun | {"w": begun["w"] + self.b * jnp.expm1(-since / self.tau_w)}

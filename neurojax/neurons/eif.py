@@ -4,7 +4,6 @@ from typing import Any, final
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array
 
 from neurojax.core import Parameter, parameter
 from neurojax.core.parameter_checks import check_below, check_positive
@@ -12,17 +11,18 @@ from neurojax.core.solvers import AbstractStepper
 from neurojax.core.surrogate import AbstractSurrogate, Triangle
 from neurojax.synapses.receptor import AbstractReceptor
 
-from .integrate_and_fire import AbstractRefractory
+from .upswing import AbstractUpswing
 
 
 @final
-class EIF(AbstractRefractory):
+class EIF(AbstractUpswing):
     r"""A leaky membrane with an exponential upswing.
 
     $C\dot V = -g_L (V - E_L) + g_L \Delta_T \exp\dfrac{V - V_{th}}{\Delta_T} + \sum I_\mathrm{syn}
     + I_e$. The neuron spikes where $V > V_{peak}$; V is then held at `V_reset` for
-    round(t_ref / dt) steps. Spikes and resets lie on the grid, so each comes up to two steps late.
-    The rate of change is read at min(V, V_peak), so that no step overflows.
+    round(t_ref / dt) steps. A spike bears the end of its step; without refractory steps V goes on
+    from the time of the peak within it (`left`). The rate of change is read at min(V, V_peak), so
+    that no step overflows. With a solver other than `Upswing` spikes come up to two steps late.
 
     Arguments:
         C_m: capacitance, pF.
@@ -37,7 +37,7 @@ class EIF(AbstractRefractory):
         receptors: receptors by name of the port.
         initial: values or distributions of initial leaves.
         surrogate: the derivative of a spike; its argument is (V - V_peak) / (V_peak - E_L).
-        solver: default `Heun`.
+        solver: default `Upswing`.
 
     Input: `I_e`, pA, and impulses at the ports.
 
@@ -77,24 +77,17 @@ class EIF(AbstractRefractory):
 
     def rest(self):
         """At the leak's reversal potential, not refractory."""
-        return {"V_m": self.E_L, "refractory": jnp.zeros((), jnp.int32)}
+        none = {"left": jnp.zeros(()), "refractory": jnp.zeros((), jnp.int32)}
+        return {"V_m": self.E_L} | none
 
     def drift(self, t, state, inputs):
         """dV/dt in mV/ms, and the decay of the receptors."""
         V = jnp.minimum(state["V_m"], self.V_peak)
-        upswing = self.Delta_T * jnp.exp((V - self.V_th) / self.Delta_T)
         current = inputs.get("I_e", 0.0) + self.synaptic_current(state, V, inputs)
-        total = self.g_L * (self.E_L - V + upswing) + current
-        rate = self.unless_refractory(state, total * (1.0 / self.C_m))
-        return {"V_m": rate, "refractory": None} | self.receptor_drifts(state)
-
-    def threshold(self, state) -> Array:
-        """The peak, mV."""
-        return self.V_peak
-
-    def scale(self) -> Array:
-        """From rest to the peak."""
-        return self.V_peak - self.E_L
+        total = self.g_L * (self.E_L - V + self.upswing(V)) + current
+        rate = self.rate(state, total * (1.0 / self.C_m))
+        own = {"V_m": rate, "left": jnp.zeros_like(rate), "refractory": None}
+        return own | self.receptor_drifts(state)
 
     def after_spike(self, state, spiked):
         """The reset of the potential."""

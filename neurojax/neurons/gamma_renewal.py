@@ -6,13 +6,15 @@ from typing import final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
+import paramax
 
 from neurojax.connectivity.spike_list import count_spikes, neurons, rows
 from neurojax.core import Clock, Output, Parameter, SpikeOutput, parameter
 from neurojax.core.inputs import MS_HZ
 from neurojax.core.parameter_checks import check_positive
 from neurojax.core.spikes import pack
-from neurojax.core.tracing import alike
+from neurojax.core.tracing import alike, known
 
 from ._waiting import waited
 from .source import AbstractGenerator, step_key
@@ -38,7 +40,8 @@ class GammaRenewal(AbstractGenerator):
     Needs a key.
 
     Raises:
-        ValueError: for a rate or shape that is not positive, or an array of another length.
+        ValueError: for a rate or shape that is not positive, an array of another length, or (in a
+            run) a rate above one spike per step.
 
     Source: Cox (1962), Renewal Theory; Gerstner et al. (2014), Neuronal Dynamics, chapter 7.
 
@@ -56,6 +59,16 @@ class GammaRenewal(AbstractGenerator):
 
     def __check_init__(self):
         check_positive(self, "rate", "shape")
+
+    def on_grid(self, dt: float) -> "GammaRenewal":
+        """The same source, if its mean intervals are at least one step."""
+        rate = paramax.unwrap(self.rate)
+        if known(rate) and not np.all(MS_HZ * np.asarray(rate) * dt <= 1 + 1e-6):
+            raise ValueError(
+                f"rate of GammaRenewal is above one spike in each step of {dt:g} ms: "
+                f"{float(np.max(rate)):g} Hz"
+            )
+        return self
 
     def init_state(self, *, key=None):
         """Before the first step, which draws the first waiting times."""

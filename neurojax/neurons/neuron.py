@@ -41,6 +41,11 @@ class AbstractNeuron(ContinuousDynamics):
 
     def __check_init__(self):
         check_size(self.n)
+        if not isinstance(self.solver, AbstractStepper):
+            raise TypeError(
+                f"solver of {type(self).__name__} must be one of nj.solvers, such as "
+                f"nj.solvers.Heun(), got {self.solver!r}"
+            )
         check_shapes(self, self.n)
         for model in (self, *self.receptors.values()):
             check_no_nan(model)

@@ -4,9 +4,11 @@ import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 import paramax
 
 from neurojax.core import as_parameter
+from neurojax.core.parameter_checks import refuse_distributions
 from neurojax.core.tracing import known
 
 
@@ -20,9 +22,15 @@ def numbers(rule) -> dict[str, Any]:
 def check_scalars(rule) -> None:
     """Every parameter is one number, and time constants are positive."""
     kind = type(rule).__name__
+    refuse_distributions(rule, "a rule has one number for all synapses of its projection")
+    optional = {f.name for f in dataclasses.fields(rule) if f.default is None}
     for name, value in numbers(rule).items():
-        if value is None:
+        if value is None and name in optional:
             continue
+        if not hasattr(value, "dtype") and not np.isscalar(value):
+            raise TypeError(f"{name} of {kind} must be a number, got {value!r}")
+        if known(value) and jnp.ndim(value) == 0 and bool(jnp.isnan(value)):
+            raise ValueError(f"{name} of {kind} must be a number, got NaN")
         if jnp.ndim(value):
             raise ValueError(
                 f"{name} of {kind} must be one number for all synapses of the projection, got "

@@ -121,6 +121,11 @@ class HomeostaticThreshold(ContinuousDynamics):
         cell, own = self._parts(state)
         return cell.drift(t, own, inputs) | {"theta_h": jnp.zeros_like(state["theta_h"])}
 
+    def runaway(self, state):
+        """Of a cell with an exponential upswing, for its solver."""
+        cell, own = self._parts(state)
+        return cell.runaway(own)
+
     def hold(self, before, after):
         """That of the cell."""
         cell, own = self._parts(before)

@@ -150,6 +150,9 @@ class AbstractRule(eqx.Module):
 
     # -- now and then ------------------------------------------------------------------------
 
+    def check_grid(self, dt: float) -> None:
+        """Refuse steps of `dt` ms that the rule cannot be true to; by default none."""
+
     def interval(self) -> Any:
         """Every how many ms `settle` is called, at a cost of all synapses; `None`: never."""
         return None

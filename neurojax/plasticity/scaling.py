@@ -4,10 +4,12 @@ from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp
+import paramax
 
 from neurojax.core import Parameter, parameter
 from neurojax.core.inputs import MS_HZ
 from neurojax.core.parameter_checks import check_positive
+from neurojax.core.tracing import known
 
 from .rule import AbstractRule, decayed
 
@@ -35,7 +37,8 @@ class SynapticScaling(AbstractRule):
         delay: `"axonal"` or `"dendritic"`, as that of the rule it is combined with.
 
     Raises:
-        ValueError: for a time constant, a rate or an interval that is not positive.
+        ValueError: for a time constant, a rate or an interval that is not positive, or (in a
+            network) an interval that is no whole number of steps.
 
     Source: Turrigiano et al. (1998), Nature 391:892; van Rossum et al. (2000), J. Neurosci.
     20:8812.
@@ -59,6 +62,15 @@ class SynapticScaling(AbstractRule):
 
     def __check_init__(self):
         check_positive(self, "rho0", "every")
+
+    def check_grid(self, dt: float) -> None:
+        """The interval is a whole number of steps: the change is in proportion to it."""
+        every = paramax.unwrap(self.every)
+        if known(every) and abs(float(every) / dt - max(round(float(every) / dt), 1)) > 1e-6:
+            raise ValueError(
+                f"every={float(every):g} ms of SynapticScaling must be a whole number of steps of "
+                f"dt={dt:g} ms (for another dt than 0.1 ms say Network(dt=...) too)"
+            )
 
     def init_post(self):
         """The average rate, Hz."""

@@ -6,7 +6,6 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from neurojax.core import Parameter, UnknownNameError, parameter
-from neurojax.core.errors import suggestion
 
 from .rule import AbstractRule, decayed, raised
 
@@ -88,8 +87,13 @@ class ThreeFactorSTDP(AbstractRule):
         if "modulator" not in inputs:
             raise UnknownNameError(
                 "ThreeFactorSTDP needs the input 'modulator' of its projection: "
-                "inputs={'name of the projection': {'modulator': 0.0}}."
-                + suggestion("modulator", list(inputs))
+                "inputs={'name of the projection': {'modulator': 0.0}}, got "
+                + (", ".join(map(repr, inputs)) or "none")
+            )
+        if jnp.ndim(inputs["modulator"]):
+            raise ValueError(
+                "the modulator of ThreeFactorSTDP must be one number for the projection, got shape "
+                f"{jnp.shape(inputs['modulator'])}"
             )
         M, fade = inputs["modulator"], -jnp.expm1(-h / self.tau_e)
         effect = shared["effect"] + M * shared["left"] * self.tau_e * fade
