@@ -4,7 +4,6 @@ import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 import paramax
 
 from neurojax.core import as_parameter
@@ -25,10 +24,10 @@ def check_scalars(rule) -> None:
     refuse_distributions(rule, "a rule has one number for all synapses of its projection")
     optional = {f.name for f in dataclasses.fields(rule) if f.default is None}
     for name, value in numbers(rule).items():
-        if value is None and name in optional:
-            continue
-        if not hasattr(value, "dtype") and not np.isscalar(value):
-            raise TypeError(f"{name} of {kind} must be a number, got {value!r}")
+        if value is None:
+            if name in optional:
+                continue
+            raise TypeError(f"{name} of {kind} must be a number, got None")
         if known(value) and jnp.ndim(value) == 0 and bool(jnp.isnan(value)):
             raise ValueError(f"{name} of {kind} must be a number, got NaN")
         if jnp.ndim(value):
