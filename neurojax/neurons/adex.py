@@ -104,5 +104,6 @@ class AdEx(AbstractUpswing):
 
     def begin(self, state, clock: Clock):
         """As `AbstractUpswing.begin`; the rise of w has decayed since the peak."""
-        begun, since = super().begin(state, clock), self.after_peak(state) * clock.dt
-        return begun | {"w": begun["w"] + self.b * jnp.expm1(-since / self.tau_w)}
+        begun, since = super().begin(state, clock), state["left"] * clock.dt
+        fallen = self.b * jnp.expm1(-since / self.tau_w)
+        return begun | {"w": begun["w"] + jnp.where(self.spiked(state), fallen, 0.0)}

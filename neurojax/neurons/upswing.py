@@ -13,8 +13,8 @@ from neurojax.core.solvers.base import plus, stage
 
 from .integrate_and_fire import AbstractRefractory
 
-_LEAST = 1e-30  # of exp(-(V - V_th) / Delta_T): float32 has its inverse too
-_SOONEST = 1e-3  # of a step, by which a spike lies beyond the peak
+_STEEPEST = 70.0  # (V - V_th) / Delta_T whose exponential float32 still holds, with its inverse
+_BEYOND = 0.1  # mV above the peak at which a step ends that has reached it
 
 
 class Runaway(NamedTuple):
@@ -29,9 +29,11 @@ class Runaway(NamedTuple):
 class AbstractUpswing(AbstractRefractory):
     """A membrane that runs away exponentially above `V_th` and spikes at `V_peak`.
 
-    With `Upswing` as solver the time of the peak is known within the step: where the refractory
-    time is no whole step, the membrane moves from `V_reset` over what was left of it, together with
-    the next step. With other solvers it begins at the next step.
+    With `Upswing` as solver the time of the peak is known within the step, and the share of it that
+    was left is in the state (`left`): where the refractory time is below half a step, the membrane
+    moves from `V_reset` over that too, together with the next step, so that derivatives follow the
+    time of the peak. With other solvers, also where couplings join populations in one, it begins at
+    the next step.
     """
 
     E_L: eqx.AbstractVar[Parameter]
@@ -50,7 +52,7 @@ class AbstractUpswing(AbstractRefractory):
 
     def upswing(self, V) -> Array:
         """What is added to the driving force of the leak, mV."""
-        return self.Delta_T * jnp.exp((V - self.V_th) / self.Delta_T)
+        return self.Delta_T * jnp.exp(jnp.minimum((V - self.V_th) / self.Delta_T, _STEEPEST))
 
     def rate(self, state, rate) -> Array:
         """The rate of change of the potential while it is not held, over what was left as well."""
@@ -64,18 +66,11 @@ class AbstractUpswing(AbstractRefractory):
         """From rest to the peak."""
         return self.V_peak - self.E_L
 
-    def after_peak(self, state) -> Array:
-        """The share of the last step that was left after the peak; 0 without a spike."""
-        if not isinstance(self.solver, Upswing):
-            return jnp.zeros_like(state["V_m"])
-        share = jnp.clip(state["V_m"] - self.V_peak, 0.0, 1.0)
-        return jnp.where(self.spiked(state), share, 0.0)
-
     def begin(self, state, clock: Clock):
-        """What the spikes of the last step do, and what was left of it where nothing is held."""
+        """What the spikes of the last step do; what was left of it stays where nothing is held."""
         begun = super().begin(state, clock)
-        left = jnp.where(begun["refractory"] > 0, 0.0, self.after_peak(state))
-        return begun | {"left": left}
+        moves = self.spiked(state) & (begun["refractory"] == 0)
+        return begun | {"left": jnp.where(moves, state["left"], 0.0)}
 
     def jumped(self, state, jump):
         """The potential after delta impulses; those after the peak, or in refractoriness, are lost.
@@ -90,9 +85,9 @@ class Upswing(AbstractStepper):
     r"""Heun's method in $u = e^{-(V - V_{th}) / \Delta_T}$ where V is above $V_{th}$.
 
     As V runs away, u goes to 0 on a straight line ($\dot u \to -g_L / C$), so that the time of the
-    peak is of second order too. A step that ends beyond the peak ends at `V_peak` and as much above
-    it, in mV, as the share of the step that was left. What else depends on V then sees the mean of
-    V over the step: on the way to the peak it is $\Delta_T$ above where it began, after it
+    peak is of second order too. A step that reaches the peak ends 0.1 mV above it; the share of the
+    step that was left is in the leaf `left` of the state. What else depends on V sees the mean of V
+    over such a step: on the way to the peak it is $\Delta_T$ above where it began, after it
     `V_reset`. For `EIF` and `AdEx`, whose default it is, and what they are part of: the model has
     a method `runaway(state)` that gives these parameters.
 
@@ -117,7 +112,7 @@ class Upswing(AbstractStepper):
             )
         cell, V, k0 = f.dynamics.runaway(eqx.combine(y, f.rest)), y["V_m"], f(t, y, args)
         steep = cell.V_th < V
-        peak = jnp.maximum(jnp.exp((cell.V_th - cell.V_peak) / cell.Delta_T), _LEAST)
+        peak = jnp.exp(-jnp.minimum((cell.V_peak - cell.V_th) / cell.Delta_T, _STEEPEST))
         straight = lambda V: jnp.exp((cell.V_th - jnp.where(steep, V, cell.V_th)) / cell.Delta_T)
         bent = lambda u: cell.V_th - cell.Delta_T * jnp.log(jnp.where(steep, u, 1.0))
         slope = lambda u, rate: -u / cell.Delta_T * rate
@@ -143,5 +138,5 @@ class Upswing(AbstractStepper):
         crossed = jnp.where(steep, last < goal, last > goal)
         left = (last - goal) / jnp.where(crossed, last - first, 1.0)
         V_below = jnp.where(steep, bent(jnp.maximum(ahead, peak)), end["V_m"])
-        V_above = cell.V_peak + jnp.maximum(left, _SOONEST)
-        return end | {"V_m": jnp.where(crossed, V_above, V_below)}
+        V_m = jnp.where(crossed, cell.V_peak + _BEYOND, V_below)
+        return end | {"V_m": V_m, "left": jnp.where(crossed, left, 0.0)}

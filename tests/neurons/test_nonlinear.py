@@ -1,5 +1,6 @@
 """Nonlinear integrate-and-fire neurons: closed forms, an adaptive integrator, published counts."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -109,7 +110,8 @@ def test_adex_stays_finite_in_single_precision(float32):
 
 def test_visible_adex_shows_w_after_the_jump():
     cell = nj.neurons.AdEx()
-    state = cell.init_state() | {"V_m": jnp.array([20.25]), "w": jnp.array([3.0])}
+    state = cell.init_state() | {"V_m": jnp.array([25.0]), "w": jnp.array([3.0])}
+    state |= {"left": jnp.array([0.25])}
     seen = cell.visible(state)
     assert float(seen["V_m"][0]) == pytest.approx(-70.6)
     assert float(seen["w"][0]) == pytest.approx(83.5)
@@ -212,3 +214,36 @@ def test_izhikevich_counts_as_published():
 def test_izhikevich_as_published_refuses_other_steps():
     with pytest.raises(ValueError, match=r"dt=1.0 ms, got dt=0.5"):
         run(nj.neurons.IzhikevichPublished(), 10.0, 10.0, 0.5)
+
+
+def test_coupled_cells_spike_on_the_grid():
+    """Populations that couplings join are solved as one; nothing is left of their steps."""
+    cell = nj.neurons.EIF(n=2, t_ref=0.0, V_peak=-50.0)
+    junctions = nj.synapses.GapJunctions("E", "E", np.zeros((2, 2)))
+    net = nj.Network({"E": cell}, [], [junctions])
+    record = {"left": nj.Trace("E.left"), "s": nj.Spikes("E")}
+    joined = nj.simulate(net, duration=200.0, dt=0.1, inputs={"E": {"I_e": 200.0}}, record=record)
+    alone = nj.simulate(
+        nj.neurons.EIF(t_ref=0.0, V_peak=-50.0, solver=nj.solvers.Heun()), duration=200.0, dt=0.1,
+        inputs={"I_e": 200.0}, record={"s": nj.Spikes()},
+    )  # fmt: skip
+    assert not np.any(joined["left"])
+    np.testing.assert_allclose(joined["s"].train(0), alone["s"].times)
+
+
+def test_derivative_of_an_upswing_by_its_parameters():
+    """Up to the peak and beyond, against central differences in double precision."""
+
+    def end(parameters, duration):
+        cell = nj.neurons.AdEx(b=60.0, **parameters)
+        record = {"w": nj.Trace("w"), "V": nj.Trace("V_m")}
+        sim = nj.simulate(cell, duration=duration, dt=0.1, inputs={"I_e": 900.0}, record=record)
+        return sim["w"][-1, 0] + sim["V"][-1, 0]
+
+    start = {"V_th": -50.4, "Delta_T": 2.0, "a": 4.0, "tau_w": 144.0}
+    for duration in (12.0, 40.0):  # before the first spike, after two of them
+        found = jax.grad(end)(start, duration)
+        for name, value in start.items():
+            up, down = (end(start | {name: value + h}, duration) for h in (1e-5, -1e-5))
+            expected = (up - down) / 2e-5
+            np.testing.assert_allclose(found[name], expected, rtol=1e-4, atol=1e-6)
