@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array
 
 from neurojax.core import Dynamics, as_parameter, unwrap
+from neurojax.core.tracing import known
 
 from .initial_weights import AbstractWeights
 from .low_rank import LowRank
@@ -129,6 +130,20 @@ def check_shape(name: str, weights, shape) -> None:
     found = weights.shape if isinstance(weights, _FACTORED) else unwrap(weights).shape
     if found != shape:
         raise ValueError(f"{name} must have shape {shape} ([to, from]), got {found}")
+
+
+def check_finite(name: str, value) -> None:
+    """Everything that is known of a parameter is a finite number."""
+    for number in jax.tree.leaves(unwrap(value)):
+        if not known(number):
+            continue
+        number = np.asarray(number)
+        if not (jnp.issubdtype(number.dtype, jnp.number) or number.dtype == bool):
+            raise TypeError(f"{name} must be a number or an array of numbers, got {value!r}")
+        wrong = number[~np.isfinite(number)]
+        if wrong.size:
+            count = f"{wrong.size} times " if number.ndim else ""
+            raise ValueError(f"{name} must be finite, got {count}{wrong[0]}")
 
 
 def check_sizes(n, inputs, outputs) -> None:

@@ -15,8 +15,8 @@ from neurojax.core.paths import leaf_names
 from neurojax.core.tracing import known
 
 from .readout_methods import AbstractReadoutMethod, Ridge
-from .series import Series, as_series
-from .unroll import along, begin, check_inputs, ready
+from .series import Series, as_series, checked_dt
+from .unroll import along, check_inputs, ready
 
 
 @final
@@ -58,15 +58,17 @@ class FittedReadout(eqx.Module):
 
         Arguments:
             inputs: as in `fit_readout`.
-            state: to begin with, such as `fitted.state` to go on; default the circuit's own.
+            state: to begin with, such as `fitted.state` to go on; default the circuit's own. Of a
+                circuit with one state variable it may be an array.
             targets: for circuits with feedback, what is fed back in place of their own outputs.
+                Those of trials are not, unless they are given here: `targets=trials.targets`.
             key: for the noise of the circuit.
 
         Returns:
             (time, outputs), with an axis over series in front where there are several; a list of
             arrays for a list of series.
         """
-        series = as_series(inputs, targets, dt=self.dt)
+        series = _fed(self.circuit, inputs, targets, self.dt)
         _, rates = _driven(self.circuit, series, state, key)
         if known(rates, self.weights):
             rates = np.asarray(rates, np.asarray(self.weights).dtype)
@@ -105,7 +107,7 @@ class Driven(eqx.Module):
 
 
 def drive(
-    circuit: RecurrentCircuit,
+    circuit: Any,
     inputs: Any,
     *,
     targets: Any = None,
@@ -121,15 +123,18 @@ def drive(
     Arguments:
         circuit: a reservoir, or any recurrent circuit.
         inputs: as in `fit_readout`.
-        targets: for circuits with feedback, what is fed back in place of their own outputs.
+        targets: for circuits with feedback, what is fed back in place of their own outputs. Those
+            of trials are not, unless they are given here: `targets=trials.targets`.
         state: to begin with, such as that of an earlier run; default that of the trials, or the
-            circuit's own.
+            circuit's own. Of a circuit with one state variable it may be an array.
         dt: ms per step; default that of the trials, or 1.
         key: for the initial state and the noise of the circuit. A run that goes on needs another
             one: with the same its noise would repeat itself.
 
     Raises:
-        ValueError: for shapes that do not fit.
+        ValueError: for shapes that do not fit, a `dt` that is not positive, `targets` of a circuit
+            without feedback.
+        TypeError: if `circuit` is no recurrent circuit.
 
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
@@ -137,13 +142,14 @@ def drive(
         >>> nj.fitting.drive(reservoir, jnp.ones((7, 30, 2))).rates.shape
         (7, 30, 10)
     """
-    series = as_series(inputs, targets, dt=dt)
+    check_circuit(circuit)
+    series = _fed(circuit, inputs, targets, dt)
     final, rates = _driven(circuit, series, state, key)
     return Driven(rates, final)
 
 
 def fit_readout(
-    circuit: RecurrentCircuit,
+    circuit: Any,
     inputs: Any,
     targets: Any = None,
     *,
@@ -169,13 +175,14 @@ def fit_readout(
             `RecursiveLeastSquares()`, `LMS()`.
         washout: steps at the beginning of each series that are not fitted.
         state: to begin with, such as that of an earlier fit; default that of the trials, or the
-            circuit's own.
+            circuit's own. Of a circuit with one state variable it may be an array.
         dt: ms per step; default that of the trials, or 1.
         key: for the initial state and the noise of the circuit.
 
     Raises:
         ValueError: for shapes that do not fit, values that are not finite, a circuit without the
-            inputs that are given.
+            inputs that are given, a `dt` that is not positive.
+        TypeError: if `circuit` is no recurrent circuit or `method` no read-out method.
 
     Example:
         >>> import jax, jax.numpy as jnp, neurojax as nj
@@ -186,6 +193,7 @@ def fit_readout(
         >>> bool(fitted.nrmse < 0.2), fitted.predict(u).shape
         (True, (500, 1))
     """
+    check_circuit(circuit)
     method = Ridge() if method is None else method
     if not isinstance(method, AbstractReadoutMethod):
         raise TypeError(f"method must be a read-out method such as Ridge(1e-6), got {method!r}")
@@ -210,16 +218,15 @@ def fit_readout(
                          error, series.dt, found.solver)  # fmt: skip
 
 
-def generate(
-    circuit: RecurrentCircuit, state: Any, steps: Any, *, dt: float = 1.0, key: Any = None
-):
+def generate(circuit: Any, state: Any, steps: Any, *, dt: float = 1.0, key: Any = None):
     """A circuit on its own outputs (closed loop): each is the input of the next step.
 
     A circuit without inputs goes on by its feedback alone.
 
     Arguments:
         circuit: with a fitted read-out, and as many outputs as inputs, or no inputs.
-        state: to begin with, such as `fitted.state`; of several series with an axis in front.
+        state: to begin with, such as `fitted.state`; of several series with an axis in front. Of
+            a circuit with one state variable it may be an array.
         steps: how many.
         dt: ms per step.
         key: for the noise of the circuit.
@@ -230,7 +237,9 @@ def generate(
         output is the first value that the fit has not seen.
 
     Raises:
-        ValueError: for a circuit whose outputs cannot be its inputs, or no whole number of steps.
+        ValueError: for a circuit whose outputs cannot be its inputs, no whole number of steps, a
+            state of another shape, or a `dt` that is not positive.
+        TypeError: if `circuit` is no recurrent circuit.
 
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
@@ -242,7 +251,9 @@ def generate(
         ... )
         True
     """
+    check_circuit(circuit)
     check_count("steps", steps)
+    dt = checked_dt(dt)
     plain: Any = unwrap(circuit)
     inputs = channels(circuit)
     outputs = 0 if plain.output is None else plain.output.shape[0]
@@ -255,8 +266,9 @@ def generate(
             f"generate needs as many outputs as inputs, or feedback and no inputs; this circuit "
             f"has {inputs} inputs and {outputs} outputs"
         )
-    several = check_state(circuit, state, float(dt))
-    return _generate(circuit, state, int(steps), float(dt), key, inputs > 0, several)
+    state = as_state(circuit, state, dt)
+    several = check_state(circuit, state, dt)
+    return _generate(circuit, state, int(steps), dt, key, inputs > 0, several)
 
 
 @eqx.filter_jit
@@ -281,6 +293,16 @@ def _alone(circuit, state, steps, dt, key, driven):
     return jax.lax.scan(step, start, jnp.arange(steps))[1]
 
 
+def _fed(circuit: Any, inputs, targets, dt) -> Series:
+    """The series without a fit: only targets that are given as such are fed back."""
+    if targets is not None and getattr(circuit, "feedback", None) is None:
+        raise ValueError(
+            f"targets are fed back in place of outputs, but this {type(unwrap(circuit)).__name__} "
+            "has no feedback: leave them out"
+        )
+    return as_series(inputs, targets, dt=dt, targets_of_trials=False)
+
+
 def _driven(circuit: Any, series: Series, state, key):
     """Final states and rates (time, n), of several series with an axis over them in front."""
     check_inputs(circuit, series.inputs)
@@ -291,41 +313,70 @@ def _driven(circuit: Any, series: Series, state, key):
         if series.gaps:
             raise ValueError("targets of a circuit with feedback must be finite: they are fed back")
         targets = jnp.asarray(series.targets, kind)
-    if state is None:
-        state = series.initial
-    elif isinstance(state, dict):
-        several = check_state(circuit, state, series.dt)
+    name = "state" if state is not None else "trials.initial"
+    state = series.initial if state is None else state
+    if state is not None:
+        state = as_state(circuit, state, series.dt, name)
+        several = check_state(circuit, state, series.dt, name)
         if several == series.single or (several and _count(state) != len(inputs)):
             theirs = f"{_count(state)} series" if several else "one series"
             ours = "one series" if series.single else f"{len(inputs)} series"
-            raise ValueError(f"state is that of {theirs}, but the inputs are {ours}")
+            raise ValueError(f"{name} is that of {theirs}, but the inputs are {ours}")
     rates, final = _run(circuit, inputs, targets, state, series.dt, key, series.single,
                         series.lengths)  # fmt: skip
     return final, rates
 
 
-def check_state(circuit, state, dt: float) -> bool:
+def as_state(circuit, state, dt: float, name: str = "state") -> Any:
+    """A state as a dictionary; of a circuit with one leaf an array may be given.
+
+    Raises:
+        TypeError: if it is neither.
+        ValueError: for an array where there are several leaves.
+    """
+    if isinstance(state, dict):
+        return state
+    if not (eqx.is_array_like(state) or isinstance(state, list | tuple)):
+        raise TypeError(
+            f"{name} must be a dictionary, as that of an earlier run, or an array for a circuit "
+            f"with one state variable, got {type(state).__name__}"
+        )
+    own = _own_state(circuit, dt)
+    leaves, tree = jax.tree.flatten(own)
+    if len(leaves) != 1:
+        raise ValueError(
+            f"{name} as an array is for circuits with one state variable; "
+            f"{type(unwrap(circuit)).__name__} needs a dictionary with {list(leaf_names(own))}"
+        )
+    return jax.tree.unflatten(tree, [jnp.asarray(state, leaves[0].dtype)])
+
+
+def _own_state(circuit, dt: float) -> Any:
+    return jax.eval_shape(lambda: ready(circuit, dt).init_state())
+
+
+def check_state(circuit, state, dt: float, name: str = "state") -> bool:
     """Whether a state has an axis over series in front.
 
     Raises:
         ValueError: if it is not a state of the circuit.
     """
-    own = jax.eval_shape(lambda: ready(circuit, dt).init_state())
+    own = _own_state(circuit, dt)
     wanted, given = (
         dict(zip(leaf_names(t), jax.tree.leaves(t), strict=True)) for t in (own, state)
     )
     if list(wanted) != list(given):
         raise ValueError(
-            f"state must have the leaves {list(wanted)} of {type(unwrap(circuit)).__name__}, as "
+            f"{name} must have the leaves {list(wanted)} of {type(unwrap(circuit)).__name__}, as "
             f"that of an earlier run, got {list(given)}"
         )
-    shapes = {name: (jnp.shape(given[name]), wanted[name].shape) for name in wanted}
+    shapes = {leaf: (jnp.shape(given[leaf]), wanted[leaf].shape) for leaf in wanted}
     if all(found == own for found, own in shapes.values()):
         return False
-    for name, (found, one) in shapes.items():
+    for leaf, (found, one) in shapes.items():
         if found[1:] != one or len(found) != len(one) + 1:
             raise ValueError(
-                f"state[{name!r}] must have shape {one}, with an axis over series in front where "
+                f"{name}[{leaf!r}] must have shape {one}, with an axis over series in front where "
                 f"there are several, got {found}"
             )
     return True
@@ -338,9 +389,6 @@ def _count(state) -> int:
 @eqx.filter_jit
 def _run(circuit: Any, inputs, targets, state, dt, key, single, lengths):
     circuit = ready(circuit, dt)
-    if state is not None and not isinstance(state, dict):  # of trials: the state of one leaf
-        start = lambda initial: begin(circuit, initial)
-        state = start(state) if single else jax.vmap(start)(state)
     currents = None
     if targets is not None:
         first = jnp.zeros_like(targets[:, :1])
@@ -364,6 +412,15 @@ def _run(circuit: Any, inputs, targets, state, dt, key, single, lengths):
     # time lies first, as the scan leaves it: left to vmap, XLA would turn the rates in two passes
     rates, final = jax.vmap(one, out_axes=(1, 0))(inputs, state, keys, currents, lengths)
     return jnp.swapaxes(rates, 0, 1), final
+
+
+def check_circuit(circuit) -> None:
+    """A read-out is one of a recurrent circuit."""
+    if not isinstance(circuit, RecurrentCircuit):
+        raise TypeError(
+            "circuit must be a recurrent circuit such as nj.circuits.EchoState(100, inputs=1), got "
+            f"{type(circuit).__name__}"
+        )
 
 
 def with_outputs(circuit, outputs: int) -> Any:

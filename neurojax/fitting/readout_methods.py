@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.linalg import solve_triangular
 
 from neurojax.core.parameter_checks import check_count
 from neurojax.core.precision import unrounded
@@ -39,7 +40,11 @@ class Solution(eqx.Module):
 
 
 class AbstractReadoutMethod(eqx.Module):
-    """A way to find weights W and a bias c with $W x_t + c \\approx y_t$."""
+    """A way to find weights W and a bias c with $W x_t + c \\approx y_t$.
+
+    In the graph differentiable by features, targets and weights. `Ridge` and `LMS` are so by a
+    weight that is 0 as well; the others go through its root and take that derivative as 0.
+    """
 
     @abstractmethod
     def solve(self, features, targets, weights) -> Solution:
@@ -79,8 +84,9 @@ class Ridge(AbstractReadoutMethod):
             samples = _samples(features, targets, weights)
             W, bias, name = ridge_with_bias_on_host(*samples, float(self.penalty))
             return Solution(W, bias, self.penalty, None, f"{name}, float64, on the host")
-        X, y, means = _centred(jnp, *_flat(*_after_washout(features, targets, weights)))
-        W = ridge(X, y, self.penalty)
+        samples = _flat(*_after_washout(features, targets, weights))
+        X, y, w, means = _without_means(jnp, *samples)
+        W = _weighted_ridge(X, y, w, jnp.asarray(self.penalty, X.dtype))
         return _solution(W, means, self.penalty, None, f"QR, {X.dtype}, in the graph")
 
 
@@ -164,7 +170,7 @@ class RidgeCV(AbstractReadoutMethod):
             raise ValueError(
                 f"folds={self.folds} is more than the {steps} steps of a series: give fewer"
             )
-        fold = self._folds(xp, weights)
+        fold = self._folds(weights)
         penalties = xp.asarray(self.penalties, xp.asarray(features).dtype)
         scores, total = xp.zeros(len(self.penalties)), 0.0
         for part in range(self.folds):
@@ -185,25 +191,25 @@ class RidgeCV(AbstractReadoutMethod):
         W = _along_path(s, Vt, z, penalties[best])
         return _solution(W, means, penalties[best], scores / total, f"SVD, {where}")
 
-    def _folds(self, xp, weights):
+    def _folds(self, weights):
         """The fold of each sample: of those that count, all are about as large."""
+        xp: Any = np if known(weights) else jnp
         counted = xp.asarray(weights) > 0
         whole = xp.any(counted, axis=1)
-        known_here = xp is np
-        if known_here and self.folds > max(int(np.sum(whole)), int(np.min(
-            np.sum(counted, axis=1)[whole], initial=counted.shape[1]
-        ))):  # fmt: skip
+        of_each = xp.sum(counted, axis=1)
+        number = xp.sum(whole)  # of series that count
+        if xp is np and self.folds > max(
+            number, np.min(of_each[whole], initial=counted.shape[1])
+        ):  # fmt: skip
             raise ValueError(
                 f"folds={self.folds} is more than the samples of a series that count, washout and "
                 "mask aside: give fewer folds or longer series"
             )
-        number = int(np.sum(whole)) if known_here else counted.shape[0]
-        if number >= self.folds:  # whole series
-            rank = xp.cumsum(whole) - 1
-            one = xp.maximum(rank, 0) * self.folds // xp.maximum(xp.sum(whole), 1)
-            return xp.broadcast_to(one[:, None], counted.shape)
+        series = xp.maximum(xp.cumsum(whole) - 1, 0) * self.folds // xp.maximum(number, 1)
         rank = xp.maximum(xp.cumsum(counted, axis=1) - 1, 0)
-        return rank * self.folds // xp.maximum(xp.sum(counted, axis=1), 1)[:, None]
+        part = rank * self.folds // xp.maximum(of_each, 1)[:, None]
+        # which of the two it is may depend on a mask that is traced
+        return xp.where(number >= self.folds, series[:, None], part)
 
 
 @final
@@ -211,7 +217,7 @@ class RecursiveLeastSquares(AbstractReadoutMethod):
     """Recursive least squares, sample by sample in the order of time, in the graph.
 
     After all samples, with `forgetting=1`, the ridge solution with penalty alpha (the bias
-    included in the penalty).
+    included in the penalty). A sample whose weight is 0 changes nothing, not even by forgetting.
 
     Arguments:
         alpha: penalty; in single precision not much below 1e-6 of the sum of the squares of a
@@ -268,14 +274,13 @@ class LMS(AbstractReadoutMethod):
     """
 
     rate: Any = 0.5
-    epochs: int = eqx.field(static=True, default=1)
+    epochs: Any = eqx.field(static=True, default=1)
     normalised: bool = eqx.field(static=True, default=True)
 
     def __check_init__(self):
         if known(self.rate) and not 0 < self.rate < 2:
             raise ValueError(f"rate of LMS must lie in (0, 2), got {self.rate}")
-        if not self.epochs >= 1:
-            raise ValueError(f"epochs must be at least 1, got {self.epochs}")
+        check_count("epochs", self.epochs)
 
     def solve(self, features, targets, weights) -> Solution:
         """See `AbstractReadoutMethod`."""
@@ -291,10 +296,11 @@ def _recursive(X, y, w, alpha, forgetting):
     def step(carry, sample):
         W, rls = carry
         x, target, weight = sample
-        moved, gain = rls.sample(x * jnp.sqrt(weight))
-        W = W - (W @ x - target)[:, None] * (jnp.sqrt(weight) * gain)[None]
+        root = _root(jnp, weight)
+        moved, gain = rls.sample(x * root)
+        W = W - (W @ x - target)[:, None] * (root * gain)[None]
         # of a positive definite P this share lies in [0, 1)
-        share = jnp.sqrt(weight) * (x @ gain)
+        share = root * (x @ gain)
         # a sample without weight changes nothing, not even by forgetting
         kept = jax.tree.map(lambda a, b: jnp.where(weight > 0, a, b), moved, rls)
         return (W, kept), (share >= -_ROUNDING) & (share < 1.0)
@@ -359,15 +365,49 @@ def _place(features, targets, weights, penalties):
     return jnp, f"{samples[0].dtype}, in the graph", samples
 
 
-def _centred(xp, X, y, w):
-    """Features and targets without their means, rows times the root of their weights."""
+def _without_means(xp, X, y, w):
+    """Features and targets without their weighted means, the weights, and the means."""
     total = xp.sum(w)
     mean_x, mean_y = w @ X / total, w @ y / total
-    X, y = X - mean_x[None], y - mean_y[None]
+    return X - mean_x[None], y - mean_y[None], w, (mean_x, mean_y, total)
+
+
+def _centred(xp, X, y, w):
+    """Features and targets without their means, rows times the root of their weights."""
+    X, y, w, means = _without_means(xp, X, y, w)
     if xp is np and np.all(w == 1):
-        return X, y, (mean_x, mean_y, total)
-    root = xp.sqrt(w)[:, None]
-    return X * root, y * root, (mean_x, mean_y, total)
+        return X, y, means
+    root = _root(xp, w)[:, None]
+    return X * root, y * root, means
+
+
+def _root(xp, w):
+    """The square root, with the derivative 0 at 0: an infinite one times 0 would be NaN."""
+    if xp is np:
+        return np.sqrt(w)
+    return jnp.where(w > 0, jnp.sqrt(jnp.where(w > 0, w, 1.0)), 0.0)
+
+
+@jax.custom_jvp
+def _weighted_ridge(X, y, w, penalty):
+    """`ridge` of weighted rows; its derivative has no root in it, so that w may be 0."""
+    root = _root(jnp, w)[:, None]
+    return ridge(X * root, y * root, penalty)
+
+
+@_weighted_ridge.defjvp
+@unrounded
+def _derivative(primals, tangents):
+    X, y, w, penalty = primals
+    dX, dy, dw, d_penalty = tangents
+    W = _weighted_ridge(X, y, w, penalty).T
+    # of the normal equations, (X'DX + lambda) W = X'Dy, with R'R = X'DX + lambda
+    w, dw = w[:, None], dw[:, None]
+    miss = y - X @ W
+    change = dX.T @ (w * miss) + X.T @ (dw * miss + w * (dy - dX @ W)) - d_penalty * W
+    damping = jnp.sqrt(penalty) * jnp.eye(X.shape[1], dtype=X.dtype)
+    R = jnp.linalg.qr(jnp.concatenate([X * _root(jnp, w), damping]), mode="r")
+    return W.T, solve_triangular(R, solve_triangular(R, change, trans=1)).T
 
 
 @unrounded

@@ -1,5 +1,6 @@
 """Time series as people have them: one, a batch, or a list of different lengths."""
 
+import math
 from typing import Any, final
 
 import equinox as eqx
@@ -39,20 +40,38 @@ class Series(eqx.Module):
 
 
 def as_series(
-    inputs: Any, targets: Any = None, *, washout: int = 0, dt: float | None = None
+    inputs: Any,
+    targets: Any = None,
+    *,
+    washout: int = 0,
+    dt: Any = None,
+    targets_of_trials: bool = True,
 ) -> Series:
     """Arrays (time, channels) or (series, time, channels), lists of them, or `Trials`.
 
+    Arguments:
+        inputs: see above.
+        targets: likewise, or `None`.
+        washout: steps at the beginning of each series that have no weight.
+        dt: ms per step; default that of the trials, or 1.
+        targets_of_trials: whether trials bring their targets; otherwise those that are given count.
+
     Raises:
-        ValueError: for shapes that do not fit together, a washout that leaves nothing, or another
-            `dt` than that of the trials.
+        ValueError: for shapes that do not fit together, complex numbers, series without steps, a
+            washout that leaves nothing, a `dt` that is not positive, or another one than that of
+            the trials.
     """
+    dt = None if dt is None else checked_dt(dt)
     if isinstance(inputs, Trials):
-        if dt is not None and float(dt) != inputs.dt:
+        if dt is not None and dt != inputs.dt:
             raise ValueError(
-                f"the trials have steps of dt={inputs.dt:g} ms, but dt={float(dt):g} is asked for "
+                f"the trials have steps of dt={inputs.dt:g} ms, but dt={dt:g} is asked for "
                 "(a read-out keeps the dt of its fit)"
             )
+        if targets_of_trials:
+            if targets is not None:
+                raise ValueError("trials have targets of their own: leave targets out")
+            targets = inputs.targets
         return _of_trials(inputs, targets, washout)
     listed = isinstance(inputs, list | tuple)
     if listed:
@@ -75,12 +94,27 @@ def as_series(
         targets = None if targets is None else targets[None]
     count, steps = inputs.shape[:2]
     lengths = [steps] * count if lengths is None else lengths
+    _check_steps(lengths)
     check_washout(washout, min(lengths))
     time = np.arange(steps)[None]
     weights = (time >= washout) & (time < np.asarray(lengths)[:, None])
-    dt = 1.0 if dt is None else float(dt)
+    dt = 1.0 if dt is None else dt
     lengths = jnp.asarray(lengths) if len(set(lengths)) > 1 else None
     return _checked(inputs, targets, weights.astype(float), dt, single, lengths=lengths)
+
+
+def checked_dt(dt) -> float:
+    """A step in ms is a plain positive number, since what is compiled depends on it."""
+    if not known(dt):
+        raise ValueError(
+            "dt must be a plain number: what is compiled depends on it. Inside jit, close over it "
+            "or make it a static argument"
+        )
+    number = isinstance(dt, int | float | np.number | np.ndarray | jax.Array)
+    fits = number and not isinstance(dt, bool) and np.ndim(dt) == 0
+    if not (fits and math.isfinite(float(dt)) and float(dt) > 0):
+        raise ValueError(f"dt must be a positive number of ms, got {dt!r}")
+    return float(dt)
 
 
 def check_washout(washout, shortest: int) -> None:
@@ -94,15 +128,21 @@ def check_washout(washout, shortest: int) -> None:
 
 
 def _of_trials(trials: Trials, targets, washout) -> Series:
-    if targets is not None:
-        raise ValueError("trials have targets of their own: leave targets out")
+    _check_steps([trials.steps] * math.prod(trials.batch))
+    if targets is not None and targets is not trials.targets:
+        targets = _real("targets", targets)
+        if targets.ndim != trials.inputs.ndim or targets.shape[:-1] != trials.mask.shape:
+            raise ValueError(
+                f"targets must have a row for each step of the trials, shape {trials.mask.shape} + "
+                f"(outputs,), got {targets.shape}"
+            )
     check_washout(washout, trials.steps)
     single = trials.mask.ndim == 1
     kept = jnp.where(jnp.arange(trials.steps) >= washout, 1.0, 0.0)
     weights = trials.mask * jnp.broadcast_to(kept, trials.mask.shape)
-    values: Any = (trials.inputs, trials.targets, weights, trials.initial)
+    values: Any = (trials.inputs, targets, weights, trials.initial)
     if single:  # but for the state
-        values = (*(x[None] for x in values[:3]), trials.initial)
+        values = (*jax.tree.map(lambda x: x[None], values[:3]), trials.initial)
     elif trials.mask.ndim > 2:
         values = jax.tree.map(lambda x: x.reshape(-1, *x.shape[trials.mask.ndim - 1 :]), values)
     inputs, targets, weights, initial = values
@@ -120,8 +160,7 @@ def _checked(inputs, targets, weights, dt, single, **more) -> Series:
 
 
 def _array(name, values) -> Any:
-    # targets stay in double precision on the host; what is traced stays what it is
-    values = np.asarray(values) if known(values) else values
+    values = _real(name, values)
     if values.ndim not in (2, 3):
         hint = "; one channel is series[:, None]" if values.ndim == 1 else ""
         raise ValueError(
@@ -131,12 +170,34 @@ def _array(name, values) -> Any:
     return values
 
 
-def _filled(name, series) -> tuple[np.ndarray, list[int]]:
+def _real(name, values) -> Any:
+    # targets stay in double precision on the host; what is traced stays what it is
+    values = np.asarray(values) if known(values) else values
+    if jnp.issubdtype(values.dtype, jnp.complexfloating):
+        raise ValueError(
+            f"{name} must be real numbers, got {values.dtype}: give the real and the imaginary "
+            "part as channels of their own"
+        )
+    return values
+
+
+def _check_steps(lengths) -> None:
+    if not lengths or min(lengths) == 0:
+        found = f"one of {min(lengths)} steps" if lengths else "none"
+        raise ValueError(f"inputs must be series of at least one step, got {found}")
+
+
+def _filled(name, series) -> tuple[Any, list[int]]:
     arrays = [_array(f"{name}[{i}]", one) for i, one in enumerate(series)]
     if not arrays or any(a.ndim != 2 or a.shape[1] != arrays[0].shape[1] for a in arrays):
         shapes = [a.shape for a in arrays]
         raise ValueError(f"{name} must be series (time, channels) of as many channels: {shapes}")
     lengths = [len(a) for a in arrays]
+    if not known(*arrays):
+        fill = lambda a: jnp.pad(
+            jnp.asarray(a, jnp.result_type(float)), ((0, max(lengths) - len(a)), (0, 0))
+        )
+        return jnp.stack([fill(a) for a in arrays]), lengths
     whole = np.zeros((len(arrays), max(lengths), arrays[0].shape[1]))
     for row, one in zip(whole, arrays, strict=True):
         row[: len(one)] = one

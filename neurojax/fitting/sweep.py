@@ -119,6 +119,7 @@ def sweep(
 
     Raises:
         ValueError: for settings without values, models of different structure.
+        TypeError: if the function gives something else.
 
     Example:
         >>> import equinox as eqx, jax, jax.numpy as jnp, neurojax as nj
@@ -177,14 +178,28 @@ def _all(function, model, settings, with_model: bool):
 
     def one(settings):
         given = function(model, **settings) if with_model else function(**settings)
-        if isinstance(given, tuple | list):
-            raise TypeError(
-                "the function must give a number, or a dictionary of numbers or arrays by name, "
-                f"got a {type(given).__name__} of {len(given)}"
-            )
+        _check_given(given)
         return jax.tree.map(jnp.asarray, given)
 
     return jax.vmap(one)(settings)
+
+
+def _check_given(given) -> None:
+    """A table has a column for each number; before anything runs, as it is traced."""
+    named = isinstance(given, dict)
+    values = list(given.values()) if named else [given]
+    if values and all(eqx.is_array_like(value) for value in values):
+        return
+    found = f"a {type(given).__name__}"
+    if named and values:
+        name = next(name for name, value in given.items() if not eqx.is_array_like(value))
+        found = f"a {type(given[name]).__name__} for {name!r}"
+    elif isinstance(given, dict | tuple | list):
+        found += f" of {len(given)}"
+    raise TypeError(
+        "the function must give a number, or a dictionary of numbers or arrays by name, got "
+        + ("None: has it a return?" if given is None else found)
+    )
 
 
 def _check_names(settings, scores) -> None:

@@ -22,7 +22,7 @@ class AbstractIntegrateAndFire(AbstractNeuron):
 
     The surrogate gives the derivative of what a spike does to others (and of a record of
     `"spikes"`); a reset has none by the time of the spike, so that the voltage of a neuron alone
-    has no derivative by its threshold (it has where the time is known within a step: `EIF`, `AdEx`).
+    has no derivative by its threshold, unless the time is known within a step (`EIF`, `AdEx`).
     """
 
     surrogate: eqx.AbstractVar[AbstractSurrogate]

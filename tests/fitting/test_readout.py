@@ -358,3 +358,103 @@ def test_derivatives_of_ridge_are_those_of_the_normal_equations():
         np.testing.assert_allclose(ours, jax.grad(score(normal), argument)(X, y, 0.3), rtol=1e-9)
     # targets that are fitted exactly leave nothing for the last rows of R
     assert np.all(np.isfinite(jax.grad(score(ridge))(X, X[:, :2], 1e-12)))
+
+
+@pytest.mark.parametrize("method", [
+    Ridge(1e-3), nj.fitting.RidgeGCV(PENALTIES), nj.fitting.RidgeCV(PENALTIES),
+    nj.fitting.RecursiveLeastSquares(), nj.fitting.LMS(),
+])  # fmt: skip
+def test_the_gradient_by_weights_of_which_some_are_zero(reservoir, data, method):
+    u, y = data
+
+    @jax.jit
+    def error(forget):
+        trials = nj.tasks.Trials(u, y, forget ** jnp.arange(120.0), dt=1.0)
+        fitted = fit_readout(reservoir, trials, method=method, washout=10)
+        return fitted.nrmse + jnp.sum(jnp.sin(fitted.weights))
+
+    numeric = (error(0.98 + 1e-6) - error(0.98 - 1e-6)) / 2e-6
+    assert jax.grad(error)(0.98) == pytest.approx(float(numeric), rel=1e-4)
+
+
+@pytest.mark.parametrize("method", [Ridge(1e-3), nj.fitting.LMS()])
+def test_the_derivative_by_a_weight_that_is_zero(reservoir, data, method):
+    u, y = data
+    weight = jnp.where(jnp.arange(120) % 4 == 0, 0.0, 1.0)
+
+    @jax.jit
+    def score(weight):
+        trials = nj.tasks.Trials(u, y, weight, dt=1.0)
+        return jnp.sum(jnp.sin(fit_readout(reservoir, trials, method=method).weights))
+
+    found = jax.grad(score)(weight)
+    for i in (4, 5, 60):  # of a weight of 0, 1, 0; weights are not negative, so one-sided
+        step = lambda h, i=i: score(weight.at[i].add(h))
+        numeric = (4 * step(1e-4) - step(2e-4) - 3 * step(0.0)) / 2e-4
+        assert float(found[i]) == pytest.approx(float(numeric), rel=1e-4, abs=1e-8)
+
+
+def test_only_targets_that_are_given_are_fed_back(data):
+    u, y = data
+    looped = nj.circuits.EchoState(12, inputs=1, outputs=2, feedback=True, radius=0.5)
+    fitted = fit_readout(looped, u[:80], y[:80], method=Ridge(1e-2))
+    trials = nj.tasks.Trials(u[80:], y[80:], dt=1.0)
+    own, state = fitted.predict(u[80:], state=fitted.state), fitted.state
+    np.testing.assert_array_equal(fitted.predict(trials, state=state), own)
+    run = nj.fitting.drive(fitted.circuit, trials, state=state)
+    np.testing.assert_allclose(run.rates @ fitted.weights.T + fitted.bias[None], own, rtol=1e-8)
+    forced = fitted.predict(u[80:], state=state, targets=y[80:])
+    assert np.abs(forced - own).max() > 1e-3
+    given = fitted.predict(trials, state=state, targets=trials.targets)
+    np.testing.assert_array_equal(given, forced)
+    with pytest.raises(ValueError, match=r"targets must have a row for each step .* \(40,\)"):
+        fitted.predict(trials, targets=y)
+    batch = nj.tasks.Trials(u.reshape(2, 3, 20, 1), y.reshape(2, 3, 20, 2), dt=1.0)
+    several = fitted.predict(batch, targets=batch.targets)
+    assert several.shape == (6, 20, 2)
+    # while a fit is forced by the targets that the trials have
+    again = fit_readout(looped, nj.tasks.Trials(u[:80], y[:80], dt=1.0), method=Ridge(1e-2))
+    np.testing.assert_array_equal(again.weights, fitted.weights)
+
+
+def test_targets_are_for_circuits_with_feedback(reservoir, data):
+    u, y = data
+    fitted = fit_readout(reservoir, u, y)
+    for run in (fitted.predict, lambda u, **k: nj.fitting.drive(reservoir, u, **k)):
+        with pytest.raises(ValueError, match="this EchoState has no feedback"):
+            run(u, targets=y)
+
+
+@pytest.mark.parametrize("dt", [0.0, -1.0, np.nan, np.inf])
+def test_the_step_is_a_positive_number(reservoir, data, dt):
+    u, y = data
+    state = reservoir.init_state()
+    one = fit_readout(reservoir, u, u)
+    for run in (
+        lambda: fit_readout(reservoir, u, y, dt=dt),
+        lambda: nj.fitting.drive(reservoir, u, dt=dt),
+        lambda: nj.fitting.generate(one.circuit, state, 3, dt=dt),
+    ):
+        with pytest.raises(ValueError, match=r"dt must be a positive number of ms, got"):
+            run()
+
+
+def test_what_is_no_number_or_no_series_is_refused(reservoir, data):
+    u, y = data
+    with pytest.raises(ValueError, match="inputs must be real numbers, got complex128"):
+        fit_readout(reservoir, u + 1j, y)
+    with pytest.raises(ValueError, match=r"targets\[0\] must be real numbers"):
+        fit_readout(reservoir, [u], [y + 1j])
+    fitted = fit_readout(reservoir, u, y)
+    for empty in (np.zeros((0, 1)), np.zeros((3, 0, 1)), np.zeros((0, 3, 1)), [u, u[:0]]):
+        with pytest.raises(ValueError, match="inputs must be series of at least one step"):
+            fitted.predict(empty)
+    for run, more in ((fit_readout, (y,)), (nj.fitting.drive, ()), (nj.fitting.generate, (3,))):
+        with pytest.raises(TypeError, match=r"must be a recurrent circuit .* got str"):
+            run("x", u, *more)
+
+
+@pytest.mark.parametrize("epochs", [1.5, 0, True])
+def test_epochs_are_a_whole_number(epochs):
+    with pytest.raises(ValueError, match="epochs must be a positive whole number"):
+        nj.fitting.LMS(epochs=epochs)

@@ -150,3 +150,130 @@ def test_a_table_keeps_its_columns():
         nj.fitting.sweep(lambda score: score, {"score": [1.0, 2.0]})
     with pytest.raises(TypeError, match="a tuple of 2"):
         nj.fitting.sweep(lambda a: (a, a), {"a": [1.0, 2.0]})
+
+
+def test_folds_in_the_graph_are_those_of_the_host():
+    rng = np.random.default_rng(0)
+    u = rng.normal(size=(5, 40, 1))
+    y, r = np.roll(u, 2, 1), nj.circuits.EchoState(8, inputs=1, density=1.0)
+    method = nj.fitting.RidgeCV(np.logspace(-4, 0, 5), folds=5)
+    scores = lambda u, mask: fit_readout(r, Trials(u, y, mask, dt=1.0), method=method).scores
+    for dropped in ([], [2]):  # five series are left, or four: fewer than the folds
+        mask = jnp.ones((5, 40)).at[np.array(dropped, int)].set(0.0)
+        host = scores(u, mask)
+        np.testing.assert_allclose(jax.jit(scores)(u, mask), host, rtol=1e-8)
+        np.testing.assert_allclose(jax.jit(lambda u, m=mask: scores(u, m))(u), host, rtol=1e-8)
+
+
+def test_lists_of_series_may_be_traced():
+    parts, r = [X[:80], X[10:150], X[:30]], reservoir()
+
+    def error(inputs, targets):
+        fitted = fit_readout(r, inputs, targets, washout=5, method=nj.fitting.Ridge(1e-3))
+        return fitted.nrmse, fitted.predict(inputs)
+
+    inputs, targets = [p[:-1] for p in parts], [p[1:] for p in parts]
+    expected, outputs = error(inputs, targets)
+    found, inside = jax.jit(error)(inputs, targets)
+    assert float(found) == pytest.approx(expected, rel=1e-6)
+    for one, other in zip(inside, outputs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+    slope = jax.grad(lambda a: error([inputs[0], a * inputs[1], inputs[2]], targets)[0])(1.0)
+    numeric = [error([inputs[0], a * inputs[1], inputs[2]], targets)[0] for a in (1.0001, 0.9999)]
+    assert float(slope) == pytest.approx((numeric[0] - numeric[1]) / 2e-4, rel=1e-4)
+
+
+def test_states_as_arrays():
+    r = reservoir()
+    fitted = fit_readout(r, X[:-1], X[1:])
+    h = np.asarray(fitted.state["h"])
+    for run in (
+        lambda s: fitted.predict(X[:9], state=s),
+        lambda s: drive(r, X[:9], state=s).rates,
+        lambda s: fitted.generate(9, state=s),
+        lambda s: nj.fitting.generate(fitted.circuit, s, 9),
+    ):
+        np.testing.assert_array_equal(run(h), run(fitted.state))
+        with pytest.raises(ValueError, match=r"state\['h'\] must have shape \(30,\).* got \(29,\)"):
+            run(h[:29])
+        with pytest.raises(TypeError, match="state must be a dictionary, as that of an earlier"):
+            run("x")
+    many = drive(r, np.stack([X[:9]] * 2), state=np.stack([h, h])).rates
+    np.testing.assert_allclose(many[1], drive(r, X[:9], state=h).rates, rtol=1e-12)
+    with pytest.raises(ValueError, match="state is that of 3 series, but the inputs are 2"):
+        drive(r, np.stack([X[:9]] * 2), state=np.stack([h] * 3))
+    deep = nj.circuits.Grouped([r, nj.circuits.EchoState(30, inputs=1)])
+    with pytest.raises(ValueError, match=r"Grouped needs a dictionary with \["):
+        drive(deep, X[:9], state=h)
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        (lambda a: None, "got None: has it a return"),
+        (lambda a: {"x": {"y": a}}, "got a dict for 'x'"),
+        (lambda a: {"x": a, "y": [a, a]}, "got a list for 'y'"),
+        (lambda a: {}, "got a dict of 0"),
+    ],
+)
+def test_a_table_has_numbers_in_it(given, match):
+    ran = []
+
+    def function(a):
+        jax.debug.callback(lambda: ran.append(1))
+        return given(a)
+
+    with pytest.raises(TypeError, match=match):
+        nj.fitting.sweep(function, {"a": [1.0, 2.0]})
+    assert not ran
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "match"),
+    [
+        (lambda: nj.circuits.EchoState(5, inputs=1, input_scaling="a"), TypeError, "input_scaling"),
+        (lambda: nj.circuits.EchoState(5, inputs=2, input_scaling=[1.0, NAN]), ValueError,
+         "input_scaling must be finite, got nan"),
+        (lambda: nj.circuits.EchoState(5, bias_scaling=NAN), ValueError,
+         "bias_scaling must be finite, got nan"),
+        (lambda: nj.circuits.EchoState(5, bias_scaling="a"), TypeError, "bias_scaling"),
+        (lambda: nj.circuits.EchoState(5, bias=[NAN] * 5), ValueError,
+         "bias must be finite, got 5 times nan"),
+        (lambda: nj.circuits.EchoState(5, inputs=1, input=np.full((5, 1), NAN)), ValueError,
+         "input must be finite"),
+        (lambda: nj.circuits.EchoState(2, recurrent=[[0.0, NAN], [1.0, 0.0]]), ValueError,
+         "recurrent must be finite, got 1 times nan"),
+        (lambda: nj.circuits.EchoState(5, radius=np.inf), ValueError, "radius must be finite"),
+        (lambda: nj.circuits.EchoState(5, outputs=1, feedback=np.full((5, 1), NAN)), ValueError,
+         "feedback must be finite"),
+        (lambda: nj.circuits.EdgeOfStability(5, inputs=1, input_scaling=NAN), ValueError,
+         "input_scaling must be finite"),
+        (lambda: nj.circuits.EIReservoir(40, indegree=10, input_scaling=NAN), ValueError,
+         "input_scaling of EIReservoir must be finite"),
+        (lambda: nj.circuits.EIReservoir(40, indegree=10, spread=-1), ValueError,
+         "spread of EIReservoir must not be negative, got -1"),
+        (lambda: nj.circuits.EIReservoir(40, indegree=10, input=np.full((40, 1), NAN)), ValueError,
+         "input of EIReservoir must be finite"),
+        (lambda: nj.circuits.adapt_inhibition(reservoir(), X), TypeError,
+         "reservoir must be an nj.circuits.EIReservoir.* got EchoState"),
+        (lambda: nj.circuits.design_inhibition(reservoir(), 0.0), TypeError,
+         "reservoir must be an nj.circuits.EIReservoir.* got EchoState"),
+        (lambda: nj.circuits.adapt_intrinsic(nj.circuits.EIReservoir(40, indegree=10), X),
+         TypeError, "reservoir must be an nj.circuits.EchoState, got EIReservoir"),
+    ],
+)  # fmt: skip
+def test_reservoirs_name_what_is_wrong(make, error, match):
+    with pytest.raises(error, match=match):
+        make()
+
+
+def test_what_is_traced_may_scale_a_reservoir():
+    weights = np.random.default_rng(0).normal(size=(5, 5))
+    make = lambda scale: nj.circuits.EchoState(
+        5, inputs=1, recurrent=weights, radius=None, input_scaling=scale, bias_scaling=scale
+    )
+    total = jax.jit(lambda scale: drive(make(scale), X[:9]).rates.sum())(0.3)
+    assert float(total) == pytest.approx(float(drive(make(0.3), X[:9]).rates.sum()))

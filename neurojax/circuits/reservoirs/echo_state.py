@@ -14,8 +14,16 @@ from neurojax.core.tracing import known
 
 from ..nonlinearities import as_nonlinearity, kept
 from ..rate_rnn import per_unit
-from ..recurrent import RecurrentCircuit, check_sizes, current, drawn_feedback, readout
+from ..recurrent import (
+    RecurrentCircuit,
+    check_finite,
+    check_sizes,
+    current,
+    drawn_feedback,
+    readout,
+)
 from .random_weights import (
+    bias_scales,
     driven,
     fixed,
     fixed_bias,
@@ -69,8 +77,9 @@ class EchoState(RecurrentCircuit):
     Inputs: `u` (inputs,), and `I_e`, a current into each unit, scalar or (n,).
 
     Raises:
-        ValueError: for shapes that do not fit, a leak outside (0, 1], weights without cycles (whose
-            spectral radius is 0), an unknown form or nonlinearity.
+        ValueError: for shapes that do not fit, weights and scalings that are not finite, a leak
+            outside (0, 1], weights without cycles (whose spectral radius is 0), an unknown form or
+            nonlinearity.
 
     Source: Jaeger (2001), GMD Report 148; Jaeger et al. (2007), Neural Networks 20:335;
     Lukoševičius (2012), in: Neural Networks: Tricks of the Trade.
@@ -129,13 +138,14 @@ class EchoState(RecurrentCircuit):
         self.input = fixed_input(input, keys[1], n, inputs)
         self.input_scaling = input_scales(input_scaling, inputs)
         self.bias = fixed_bias(bias, keys[2], n)
-        self.bias_scaling, self.leak = kept(bias_scaling), kept(leak)
+        self.bias_scaling, self.leak = bias_scales(bias_scaling, n), kept(leak)
         self.noise = None if noise is None else kept(noise)
         self.output, self.output_bias = readout(n, outputs, output)
         self.feedback = fixed(drawn_feedback(feedback, keys[3], (n, outputs)))
         self.form, self.nonlinearity = form, as_nonlinearity(nonlinearity)
+        check_finite("feedback", self.feedback)
         check_choice(self, "form", FORMS)
-        for name in ("bias_scaling", "leak", "noise"):
+        for name in ("leak", "noise"):
             per_unit(getattr(self, name), n, name, spread=False)
         check_leak(self.leak)
         check_positive(self, "radius", "noise", zero=True)

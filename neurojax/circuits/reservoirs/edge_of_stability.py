@@ -13,9 +13,9 @@ from neurojax.core.tracing import known
 
 from ..initial_weights import Orthogonal
 from ..nonlinearities import as_nonlinearity, kept
-from ..rate_rnn import per_unit
 from ..recurrent import RecurrentCircuit, check_sizes, current, drawn_recurrent, readout
 from .random_weights import (
+    bias_scales,
     driven,
     fixed,
     fixed_bias,
@@ -121,8 +121,7 @@ class EdgeOfStability(RecurrentCircuit):
         self.input = fixed_input(input, keys[1], n, inputs)
         self.input_scaling = input_scales(input_scaling, inputs)
         self.bias = fixed_bias(bias, keys[2], n)
-        self.bias_scaling = kept(bias_scaling)
-        per_unit(self.bias_scaling, n, "bias_scaling", spread=False)
+        self.bias_scaling = bias_scales(bias_scaling, n)
         self.output, self.output_bias = readout(n, outputs, output)
         self.nonlinearity = as_nonlinearity(nonlinearity)
 

@@ -16,6 +16,7 @@ from ..nonlinearities import kept
 from ..rate_rnn import per_unit
 from ..recurrent import (
     RecurrentCircuit,
+    check_finite,
     check_shape,
     check_sizes,
     current,
@@ -71,8 +72,9 @@ class EIReservoir(RecurrentCircuit):
     Inputs: `u` (inputs,), and `I_e`, a current into each neuron, scalar or (n,).
 
     Raises:
-        ValueError: for shapes that do not fit, negative weights, shares and an in-degree that
-            leave nothing, a leak outside (0, 1], a gain that is not positive.
+        ValueError: for shapes that do not fit, negative weights or a negative spread, input
+            weights, an input scaling or thresholds that are not finite, shares and an in-degree
+            that leave nothing, a leak outside (0, 1], a gain that is not positive.
 
     Source: Srinivasan, Plenz and Girvan (2025), Nature Communications,
     doi:10.1038/s41467-025-64978-8.
@@ -130,6 +132,8 @@ class EIReservoir(RecurrentCircuit):
         if not given and not 0 < indegree <= n:
             raise ValueError(f"indegree must lie between 0 and n={n}, got {indegree}")
         check_share("input_share of EIReservoir", input_share)
+        check_finite("input_scaling of EIReservoir", input_scaling)
+        _check("spread", spread, lambda s: np.isfinite(s) & (s >= 0), "not be negative")
         keys = jax.random.split(jax.random.key(0) if key is None else key, 5)
         mean_exc = n / (indegree * self.n_exc)
         mean_inh = n / (indegree * (n - self.n_exc))
@@ -145,6 +149,7 @@ class EIReservoir(RecurrentCircuit):
         if input is None and inputs:
             input = _input_weights(keys[2], (n, inputs), input_scaling, input_share)
         input = drawn(input, keys[2], (n, inputs), 1.0, "input")
+        check_finite("input of EIReservoir", input)
         self.input = None if input is None else kept(input)
         self.output = drawn(output, keys[3], (outputs, n), 1.0, "output")
         self.output_bias = jnp.zeros(outputs) if outputs else None
@@ -152,6 +157,7 @@ class EIReservoir(RecurrentCircuit):
         self.balance = as_parameter(balance)
         self.gain = per_unit(gain, n, "gain", spread=False)
         self.threshold = per_unit(threshold, n, "threshold", spread=False)
+        check_finite("threshold of EIReservoir", self.threshold)
         self.leak = kept(per_unit(leak, n, "leak", spread=False))
         self.initial = kept(per_unit(initial, n, "initial"))
         _check("leak", self.leak, lambda a: (a > 0) & (a <= 1), "lie in (0, 1]")
@@ -187,6 +193,15 @@ class EIReservoir(RecurrentCircuit):
         driven = jax.nn.sigmoid(self.gain * (total - self.threshold))
         state = {"r": (1.0 - self.leak) * r + self.leak * driven}
         return state, Output(values=self.values(state))
+
+
+def check_ei_reservoir(reservoir) -> None:
+    """Its inhibition is what is changed."""
+    if not isinstance(reservoir, EIReservoir):
+        raise TypeError(
+            "reservoir must be an nj.circuits.EIReservoir, whose inhibition is apart from its "
+            f"excitation, got {type(reservoir).__name__}"
+        )
 
 
 def with_inhibition(reservoir: EIReservoir, inhibition: Array) -> EIReservoir:

@@ -13,7 +13,7 @@ from neurojax.core import Clock, unwrap
 from neurojax.core.tracing import known
 
 from .driven_rates import DrivenRates, alternation_message, checked_inputs, measured
-from .ei_reservoir import EIReservoir, with_inhibition
+from .ei_reservoir import EIReservoir, check_ei_reservoir, with_inhibition
 from .target_rates import as_targets
 
 _FAR = 0.1  # a mean distance from the targets that is worth a warning
@@ -47,7 +47,7 @@ class Adaptation(eqx.Module):
 
 
 def adapt_inhibition(
-    reservoir: EIReservoir,
+    reservoir: Any,
     inputs,
     target: Any = 0.5,
     *,
@@ -75,8 +75,8 @@ def adapt_inhibition(
     every step, so take a short series or forward mode.
 
     Arguments:
-        reservoir: to begin with. A synapse of weight zero does not exist, so one that an earlier
-            adaptation has taken to zero stays away.
+        reservoir: an `EIReservoir` to begin with. A synapse of weight zero does not exist, so one
+            that an earlier adaptation has taken to zero stays away.
         inputs: (time, inputs), of the kind that the reservoir is to be used with.
         target: $\rho$, one rate between 0 and 1, or one per neuron, such as `beta_targets`.
         rate: $\delta$ of each stage, one or several.
@@ -92,6 +92,7 @@ def adapt_inhibition(
 
     Raises:
         ValueError: for inputs, targets or learning rates that do not fit.
+        TypeError: for another circuit than an `EIReservoir`.
 
     Source: Srinivasan, Plenz and Girvan (2025), Nature Communications,
     doi:10.1038/s41467-025-64978-8, equation 7.
@@ -104,6 +105,7 @@ def adapt_inhibition(
         >>> bool(abs(adaptation.reached.mean.mean() - 0.4) < 0.03)
         True
     """
+    check_ei_reservoir(reservoir)
     inputs = checked_inputs(reservoir, inputs, washout)
     weights = unwrap(reservoir.inhibition)
     target = as_targets(target, reservoir.n, weights.dtype)

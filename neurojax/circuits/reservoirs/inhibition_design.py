@@ -15,7 +15,7 @@ from neurojax.core.tracing import known
 
 from ..recurrent import current
 from .driven_rates import driven_rates
-from .ei_reservoir import EIReservoir, with_inhibition
+from .ei_reservoir import EIReservoir, check_ei_reservoir, with_inhibition
 from .target_rates import as_targets
 
 _STEPS, _APART = 400, 0.03
@@ -45,7 +45,7 @@ class InhibitionDesign(eqx.Module):
 
 
 def design_inhibition(
-    reservoir: EIReservoir, mean_input: Any, target: Any = 0.5, *, strict: bool = False
+    reservoir: Any, mean_input: Any, target: Any = 0.5, *, strict: bool = False
 ) -> tuple[EIReservoir, InhibitionDesign]:
     r"""The reservoir with inhibition scaled so that its neurons have given mean rates.
 
@@ -61,7 +61,7 @@ def design_inhibition(
     differentiated where the reservoir is unwrapped.
 
     Arguments:
-        reservoir: whose inhibition is scaled.
+        reservoir: an `EIReservoir`, whose inhibition is scaled.
         mean_input: $\bar u$, scalar or (inputs,).
         target: $\rho$, one rate between 0 and 1, or one per neuron, such as `beta_targets`.
         strict: whether targets that cannot be reached are an error, rather than a warning.
@@ -76,6 +76,7 @@ def design_inhibition(
     Raises:
         ValueError: for a mean input or targets that do not fit; with `strict`, if neurons cannot
             reach their targets.
+        TypeError: for another circuit than an `EIReservoir`.
 
     Source: Srinivasan, Plenz and Girvan (2025), Nature Communications,
     doi:10.1038/s41467-025-64978-8, equation 8.
@@ -89,6 +90,7 @@ def design_inhibition(
         >>> bool(abs(rates.mean.mean() - 0.4) < 0.03)
         True
     """
+    check_ei_reservoir(reservoir)
     model = unwrap(reservoir)
     dtype = model.inhibition.dtype
     target = as_targets(target, reservoir.n, dtype)

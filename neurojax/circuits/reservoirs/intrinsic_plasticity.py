@@ -111,7 +111,7 @@ class IntrinsicAdaptation(eqx.Module):
 
 
 def adapt_intrinsic(
-    reservoir: EchoState,
+    reservoir: Any,
     inputs: Any,
     *,
     target: AbstractRateTarget | None = None,
@@ -139,7 +139,7 @@ def adapt_intrinsic(
     becomes negative, the rate is too high.
 
     Arguments:
-        reservoir: to begin with, without feedback.
+        reservoir: an `EchoState` to begin with, without feedback.
         inputs: (time, inputs), of the kind that the reservoir is to be used with.
         target: `GaussianRates(mean, sd)` for tanh units (default), `ExponentialRates(mean)` for
             sigmoid units.
@@ -152,6 +152,7 @@ def adapt_intrinsic(
     Raises:
         ValueError: for a target that does not fit the nonlinearity, a reservoir with feedback,
             inputs or rates that do not fit.
+        TypeError: for another circuit than an `EchoState`.
 
     Source: Schrauwen et al. (2008), Neurocomputing 71:1159; Triesch (2005), ICANN, LNCS 3696:65.
 
@@ -166,6 +167,11 @@ def adapt_intrinsic(
         >>> bool(abs(found.sd[-1].mean() - 0.2) < 0.02)
         True
     """
+    if not isinstance(reservoir, EchoState):
+        raise TypeError(
+            f"reservoir must be an nj.circuits.EchoState, got {type(reservoir).__name__}; "
+            "adapt_inhibition is for an EIReservoir"
+        )
     target = GaussianRates() if target is None else target
     if not isinstance(target, AbstractRateTarget):
         raise TypeError(f"target must be GaussianRates or ExponentialRates, got {target!r}")

@@ -13,7 +13,7 @@ from neurojax.core.tracing import known
 from ..initial_weights import AbstractWeights
 from ..nonlinearities import kept
 from ..rate_rnn import per_unit
-from ..recurrent import current, drawn, drawn_recurrent
+from ..recurrent import check_finite, current, drawn, drawn_recurrent
 from ..sparse_weights import SparseWeights
 from ..spectra import spectral_radius
 from .fixed_in_degree import FixedInDegree, in_best_form
@@ -34,6 +34,7 @@ def fixed_recurrent(recurrent, density: float | None, key, n: int) -> Any:
     if hasattr(recurrent, "tocsr"):  # a matrix of scipy.sparse
         recurrent = in_best_form(recurrent)
     weights = drawn_recurrent(recurrent, key, n)
+    check_finite("recurrent", weights)
     return fixed(unwrap(weights) if isinstance(recurrent, AbstractWeights) else weights)
 
 
@@ -41,6 +42,7 @@ def radius_and_unit(radius, recurrent, n: int) -> tuple[Any, Any]:
     """The radius that is asked for and that of the weights; `None` where they stay as they are."""
     if radius is None:
         return None, None
+    check_finite("radius", radius)
     radius = kept(radius)
     per_unit(radius, n, "radius", spread=False)
     if not known(*jax.tree.leaves(unwrap(recurrent))):
@@ -59,11 +61,14 @@ def radius_and_unit(radius, recurrent, n: int) -> tuple[Any, Any]:
 def fixed_input(input, key, n: int, inputs: int) -> Any:
     """Input weights as given, or uniform in (-1, 1)."""
     input = _uniform(key, n, inputs) if input is None and inputs else input
-    return fixed(drawn(input, key, (n, inputs), 1.0, "input"))
+    weights = drawn(input, key, (n, inputs), 1.0, "input")
+    check_finite("input", weights)
+    return fixed(weights)
 
 
 def input_scales(input_scaling, inputs: int) -> Any:
     """The scaling of the inputs, one for all or one for each."""
+    check_finite("input_scaling", input_scaling)
     input_scaling = kept(input_scaling)
     shape = jnp.shape(unwrap(input_scaling))
     if shape not in ((), (inputs,)):
@@ -76,7 +81,15 @@ def input_scales(input_scaling, inputs: int) -> Any:
 
 def fixed_bias(bias, key, n: int) -> Any:
     """The bias of each unit as given, or uniform in (-1, 1)."""
-    return fixed(per_unit(_uniform(key, n) if bias is None else bias, n, "bias"))
+    bias = per_unit(_uniform(key, n) if bias is None else bias, n, "bias")
+    check_finite("bias", bias)
+    return fixed(bias)
+
+
+def bias_scales(bias_scaling, n: int) -> Any:
+    """The scaling of the bias, one for all or one for each unit."""
+    check_finite("bias_scaling", bias_scaling)
+    return per_unit(kept(bias_scaling), n, "bias_scaling", spread=False)
 
 
 def driven(circuit, rates, u) -> Array:

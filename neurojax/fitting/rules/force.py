@@ -25,7 +25,7 @@ class FORCE(AbstractRule):
     Arguments:
         alpha: regularisation; the weights are the ridge solution with this penalty.
         probability: chance that a step makes an update (1: each).
-        forgetting: see `RLS`.
+        forgetting: see `RLS`; steps that the mask leaves out are not forgotten either.
 
     Source: Sussillo and Abbott (2009), Neuron 63:544; updates by chance: DePasquale et al. (2018),
     PLoS ONE 13:e0191527.
@@ -102,7 +102,10 @@ class FORCE(AbstractRule):
         if self.probability == 1.0:
             # updates where nothing counts are switched off by a sample of zeros
             moved, gain = rls.sample(jnp.where(mask > 0, rates, 0.0))
-            output, rls = output - error[:, None] * gain[None, :], moved
+            output = output - error[:, None] * gain[None, :]
+            if self.forgetting != 1.0:  # which acts on its own, and P would grow without bound
+                moved = jax.tree.map(lambda new, old: jnp.where(mask > 0, new, old), moved, rls)
+            rls = moved
         else:
             output, rls = jax.lax.cond(counts, learn, lambda o, p: (o, p), output, rls)
         return (state, output, rls), mask * jnp.sum(error**2)

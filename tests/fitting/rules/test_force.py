@@ -60,6 +60,21 @@ def test_without_feedback_force_is_ridge_regression(probability):
     assert np.allclose(trained.circuit.output, start + change, atol=1e-9)
 
 
+def test_force_forgets_by_samples_that_count_alone():
+    circuit = nj.circuits.RateRNN(6, inputs=1, outputs=2, key=jax.random.key(0))
+    u, y = rng.normal(size=(1, 400, 1)), rng.normal(size=(1, 400, 2))
+    mask = 1.0 * (np.arange(400) % 100 < 20)[None]
+    trials = Trials(u, y, mask, dt=1.0)
+    rule = FORCE(0.7, forgetting=0.8)
+    trained = nj.train(circuit, trials, rule=rule, steps=1, progress=False)
+    P, W = np.eye(6) / 0.7, np.asarray(circuit.output)
+    for r, target in zip(unroll(circuit, trials).rates[0][mask[0] > 0], y[mask > 0], strict=True):
+        q = P @ r
+        gain = q / (0.8 + r @ q)
+        P, W = (P - np.outer(gain, q)) / 0.8, W - np.outer(W @ r - target, gain)
+    np.testing.assert_allclose(trained.circuit.output, W, rtol=1e-6)
+
+
 def test_force_tames_chaos_to_a_sine():
     t = np.arange(1200)
     wave = np.sin(2 * np.pi * t / 60)[None, :, None]
