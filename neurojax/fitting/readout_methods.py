@@ -84,9 +84,12 @@ class Ridge(AbstractReadoutMethod):
             samples = _samples(features, targets, weights)
             W, bias, name = ridge_with_bias_on_host(*samples, float(self.penalty))
             return Solution(W, bias, self.penalty, None, f"{name}, float64, on the host")
-        samples = _flat(*_after_washout(features, targets, weights))
-        X, y, w, means = _without_means(jnp, *samples)
-        W = _weighted_ridge(X, y, w, jnp.asarray(self.penalty, X.dtype))
+        samples = _after_washout(features, targets, weights)
+        X, y, w, means = _without_means(jnp, *_flat(*samples))
+        if known(samples[2]) and np.all(np.asarray(samples[2]) == 1):
+            W = ridge(X, y, self.penalty)
+        else:
+            W = _weighted_ridge(X, y, w, jnp.asarray(self.penalty, X.dtype))
         return _solution(W, means, self.penalty, None, f"QR, {X.dtype}, in the graph")
 
 
