@@ -5,6 +5,7 @@ from .block import AbstractCoupling, Block
 from .clock import Clock
 from .dynamics import ContinuousDynamics, Dynamics, Output
 from .errors import NonFiniteError, UnknownNameError
+from .open_records import open_records
 from .parameters import Parameter, as_parameter, bounded, frozen, parameter, positive, unwrap
 from .recorders import Spikes, Trace
 from .saving import load, save
@@ -35,6 +36,7 @@ __all__ = [
     "frozen",
     "inputs",
     "load",
+    "open_records",
     "parameter",
     "positive",
     "random",

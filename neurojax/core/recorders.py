@@ -96,9 +96,9 @@ def _as_index(index):
 
 
 def check_index(name: str, recorder: Trace, value) -> None:
-    """JAX clamps an index that is out of range; here it is refused."""
+    """JAX clamps an index that is out of range; here it is refused, as is an empty selection."""
     index = recorder.index
-    if index is None or isinstance(index, _Slice) or is_traced(index):
+    if index is None or is_traced(index):
         return
     for leaf in jax.tree.leaves(value):
         if leaf.ndim == 0:
@@ -108,7 +108,18 @@ def check_index(name: str, recorder: Trace, value) -> None:
             raise ValueError(
                 f"record {name!r}: the mask has {recorder.among} entries, the record {n} elements"
             )
+        if isinstance(index, _Slice):
+            if n and not len(range(n)[index.as_slice()]):
+                raise ValueError(
+                    f"record {name!r}: index={index.as_slice()} selects none of {n} elements"
+                )
+            continue
         found = np.asarray(index)
+        if found.size == 0:
+            what = "an empty list" if recorder.among is None else "a mask without True"
+            raise ValueError(
+                f"record {name!r}: index= is {what}, which selects none of {n} elements"
+            )
         if np.any((found < -n) | (found >= n)):
             raise ValueError(
                 f"record {name!r}: index {found[(found < -n) | (found >= n)].flat[0]} is out of "
@@ -211,6 +222,12 @@ def as_recorders(record) -> dict[str, Trace | Spikes]:
         )
     recorders = {}
     for name, recorder in record.items():
+        if recorder is Trace or recorder is Spikes:
+            what = "'V_m'" if recorder is Trace else "'E'"
+            raise TypeError(
+                f"record[{name!r}] is the class {recorder.__name__} itself: write "
+                f"nj.{recorder.__name__}(...), for example nj.{recorder.__name__}({what})"
+            )
         if isinstance(recorder, Trace | Spikes):
             recorders[str(name)] = recorder
         elif isinstance(recorder, str) or callable(recorder):

@@ -1,6 +1,7 @@
 """`simulate`: one verb, two engines."""
 
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from . import adjoints as _adjoints
 from . import inputs as signals
 from .clock import Clock
 from .dynamics import Dynamics
-from .errors import suggestion
+from .errors import ShapeError, suggestion
 from .parameters import arrays_only, unwrap
-from .recorders import as_recorders
-from .run import FixedStepRun
+from .recorders import Trace, as_recorders
+from .run import FixedStepRun, step_output
 from .simulation import SimState, Simulation
 from .solvers import (
     AbstractStepper,
@@ -25,6 +26,7 @@ from .solvers import (
     Midpoint,
     Ralston,
 )
+from .store import Stream
 from .tracing import is_traced, known
 
 Number = float | int | np.number | np.ndarray | jax.Array
@@ -61,7 +63,7 @@ def simulate(
         dt: step length in ms. With a stepsize controller it is only the unit of `every=`.
         t0: time of the first step in ms, a whole number of `dt`.
         inputs: dictionary by name of input (nested by part for blocks and networks); a leaf is
-            an array (constant in time) or an object of `nj.inputs`.
+            an array or a list of numbers (constant in time), or an object of `nj.inputs`.
         solver: replaces the solver of every part; one of `nj.solvers`, or a diffrax solver.
         stepsize_controller: a diffrax controller, for example `diffrax.PIDController(...)`.
         record: recorders by name: `nj.Trace`, `nj.Spikes`, a path or a function of the state.
@@ -72,7 +74,8 @@ def simulate(
             begin with. Default: `dynamics.init_state(key=key)`.
         noise: `"threefry"` or the faster, approximate `"counter"`, see `Clock.normal`.
         stream_to: a new folder; records are written there while the run goes on and come back
-            as memory-mapped arrays. Outside jit only.
+            as memory-mapped arrays. Read them in another process with `nj.open_records(folder)`.
+            Outside jit only.
         progress: show a progress bar. Outside jit only.
         throw: raise if the state becomes NaN or infinite. Inside jit look at `stats` instead.
 
@@ -102,8 +105,7 @@ def simulate(
             + _described(inputs)
         )
     recorders = as_recorders(record)
-    _check_values(inputs or {})
-    inputs = arrays_only({} if inputs is None else inputs)
+    inputs = arrays_only(_values(inputs or {}))
     _finite_positive("duration", duration)
     if dt is not None:
         _finite_positive("dt", dt)
@@ -117,10 +119,18 @@ def simulate(
 
         if progress or stream_to is not None:
             raise ValueError("progress and stream_to belong to the fixed-step engine")
-        return run_diffrax(
-            dynamics, duration, dt, t0, inputs, solver, stepsize_controller, recorders, adjoint,
-            key, state, throw,
-        )  # fmt: skip
+        if dt is not None and not isinstance(state, SimState):
+            begin, end = (math.floor(t / dt + 1e-6) for t in (t0, t0 + duration))
+            for message in _empty(recorders, begin, end - begin):
+                raise ValueError(message)
+        try:
+            return run_diffrax(
+                dynamics, duration, dt, t0, inputs, solver, stepsize_controller, recorders, adjoint,
+                key, state, throw,
+            )  # fmt: skip
+        except ShapeError as error:
+            _name_misfits(dynamics, inputs, error)
+            raise
     if dt is None:
         raise ValueError(
             "give dt= (ms) for fixed steps, or stepsize_controller=diffrax.PIDController(rtol=..., "
@@ -137,26 +147,122 @@ def simulate(
     step0 = start.step
     first_step = None if is_traced(step0) else int(step0)
     _check_reach(inputs, first_step, steps, float(dt))
+    for message in _empty(recorders, first_step or 0, steps):
+        # no error: a run may be one of many short pieces
+        warnings.warn(message, stacklevel=2)
     run = FixedStepRun(
         dynamics, inputs, recorders, steps, first_step, step0, float(dt), key, noise, adjoint
     )
-    if _tracing(dynamics, inputs, start, key):
-        if stream_to is not None or progress:
-            raise ValueError("stream_to and progress work outside jit, vmap and grad only")
-        return run.inside(start.state, waiting)
-    return run.outside(start.state, waiting, stream_to, progress, throw)
+    try:
+        if _tracing(dynamics, inputs, start, key):
+            if stream_to is not None or progress:
+                raise ValueError("stream_to and progress work outside jit, vmap and grad only")
+            return run.inside(start.state, waiting)
+        stream = None if stream_to is None else _stream(stream_to, run, start.state)
+        return run.outside(start.state, waiting, stream, progress, throw)
+    except ShapeError as error:
+        _name_misfits(dynamics, inputs, error)
+        raise
 
 
-def _check_values(inputs: dict, path: str = "inputs") -> None:
+def _values(inputs: dict, path: str = "inputs") -> dict:
+    """The inputs with lists of numbers as arrays."""
+    found = {}
     for name, value in inputs.items():
         where = f"{path}[{name!r}]"
         if isinstance(value, dict):
-            _check_values(value, where)
+            found[name] = _values(value, where)
+        elif isinstance(value, list | tuple):
+            found[name] = _array(where, value)
         elif value is None or isinstance(value, str):
             raise TypeError(
                 f"{where} must be a number, an array or one of nj.inputs, got {value!r}; leave it "
                 "out if there is nothing to give"
             )
+        else:
+            found[name] = value
+    return found
+
+
+def _array(where: str, value: list | tuple) -> np.ndarray:
+    # a list is a tree to JAX, whose numbers would be inputs of their own
+    numbers = all(isinstance(x, int | float | np.number) for x in jax.tree.leaves(value))
+    try:
+        array = np.asarray(value) if numbers and len(value) else None
+    except ValueError:  # rows of different lengths
+        array = None
+    if array is None or array.dtype == object:
+        raise TypeError(
+            f"{where} must be a number, an array or one of nj.inputs, got a "
+            f"{type(value).__name__} of {len(value)}; give an array, for example jnp.array([...])"
+        )
+    return array
+
+
+def _stream(folder, run: FixedStepRun, state) -> Stream:
+    """What must be known to read the files of a run back."""
+    records: dict[str, dict[str, Any]] = {}
+    for name, recorder in run.recorders.items():
+        if isinstance(recorder, Trace):
+            at = recorder.at
+            records[name] = {"every": recorder.every} if at is None else {"at": list(at)}
+            continue
+        shapes = step_output(run.dynamics, state, run.inputs, run.dt, run.key, run.noise)
+        neurons = {p: part.spikes.value.shape[0] for p, part in recorder.parts(shapes).items()}
+        records[name] = {"neurons": neurons, "several": len(recorder.names) > 1}
+    whole = {"dt": run.dt, "first_step": run.first_step, "steps": run.steps}
+    return Stream(folder, whole, records)
+
+
+def _name_misfits(dynamics, inputs: dict, error: ShapeError) -> None:
+    """Raise the error anew, beginning with the inputs that are not shaped like their neurons.
+
+    Only after an error: what else a model does with the shapes of its inputs is its own affair.
+    """
+    model = unwrap(dynamics)
+    parts = getattr(model, "populations", getattr(model, "parts", None))
+    found = []
+    for name, value in inputs.items():
+        if not isinstance(value, dict):
+            found += _misfit(f"inputs[{name!r}]", value, "the model", model)
+        elif isinstance(parts, dict) and name in parts:
+            for port, own in value.items():
+                found += _misfit(f"inputs[{name!r}][{port!r}]", own, repr(name), parts[name])
+    if found:
+        raise ShapeError(" ".join([*found, str(error)])) from error.__cause__
+
+
+def _misfit(where: str, value, name: str, part) -> list[str]:
+    """What is wrong with the shape of an input of which each neuron reads one value."""
+    n = getattr(part, "n", None)
+    if n is None or not hasattr(part, "receptors") or isinstance(value, dict):
+        return []
+    signal = isinstance(value, signals.AbstractInput)
+    shape = tuple(jax.eval_shape(value, 0.0).shape if signal else np.shape(value))
+    if shape in ((), (1,), (n,)):
+        return []
+    neurons = f"{n} neuron" + "s" * (n != 1)
+    if isinstance(value, signals.Sampled):
+        return [
+            f"{where} has values of shape {tuple(value.values.shape)}, the first axis being time, "
+            f"but {name} has {neurons}: give shape (time,) or (time, {n})."
+        ]
+    return [
+        f"{where} has shape {shape}, but {name} has {neurons}: give one number or shape ({n},); "
+        f"a series over time, (time,) or (time, {n}), goes in nj.inputs.Sampled(values, dt)."
+    ]
+
+
+def _empty(recorders: dict[str, Any], first_step: int, steps: int) -> list[str]:
+    """Which records no step of the run belongs to, in words."""
+    return [
+        f"record {name!r} stays empty: every={r.every} keeps the steps whose number is a multiple "
+        f"of {r.every}, and there is none among the {steps} steps of this run; choose a smaller "
+        "every= or a longer duration"
+        for name, r in recorders.items()
+        if isinstance(r, Trace) and r.at is None
+        and first_step // r.every == (first_step + steps) // r.every
+    ]  # fmt: skip
 
 
 def _finite_positive(name: str, value) -> None:
@@ -307,6 +413,7 @@ def _check_reach(inputs, first_step, steps: int, dt: float) -> None:
         if begin < lo - slack or end > hi + slack:
             name = jax.tree_util.keystr(path)
             raise ValueError(
-                f"the sampled input {name} covers {lo:g} to {hi:g} ms, but the run goes from "
-                f"{begin:g} to {end:g} ms; extend its values or shorten the run"
+                f"the sampled input {name} covers {lo:g} to {hi:g} ms with its values of shape "
+                f"{tuple(x.values.shape)} (time first), but the run goes from {begin:g} to "
+                f"{end:g} ms; extend its values or shorten the run"
             )

@@ -136,15 +136,25 @@ class Simulation(eqx.Module):
 
     def __getitem__(self, name: str):
         """A record by name."""
-        if name not in self.records:
-            raise UnknownNameError(f"no record {name!r}.{suggestion(name, self.records)}")
-        return self.records[name]
+        return record_of(self.records, name)
 
     def times(self, name: str) -> Array | np.ndarray:
         """Times in ms of a record: of its samples, or of its spikes."""
-        record = self[name]
-        if isinstance(record, SpikeRecord):
-            return record.times
-        if isinstance(record, dict) and name not in self.sample_times:
-            raise ValueError(f"{name!r} holds several populations: use sim[{name!r}]['E'].times")
-        return self.sample_times[name]
+        return times_of(self.records, self.sample_times, name)
+
+
+def record_of(records: dict[str, Any], name: str):
+    """A record by name."""
+    if name not in records:
+        raise UnknownNameError(f"no record {name!r}.{suggestion(name, records)}")
+    return records[name]
+
+
+def times_of(records: dict[str, Any], sample_times: dict[str, Any], name: str):
+    """Times in ms of a record: of its samples, or of its spikes."""
+    record = record_of(records, name)
+    if isinstance(record, SpikeRecord):
+        return record.times
+    if isinstance(record, dict) and name not in sample_times:
+        raise ValueError(f"{name!r} holds several populations: use sim[{name!r}]['E'].times")
+    return sample_times[name]

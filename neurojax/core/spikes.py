@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from .surrogate import AbstractSurrogate, Triangle
+from .tracing import known
 
 _BITS = 32
 
@@ -145,6 +146,13 @@ class SpikeRecord(eqx.Module):
     @cached_property
     def _events(self):
         # decoded once: the record itself never changes
+        if not known(self.steps, self.words, self.dt):
+            raise ValueError(
+                "times, neurons, train and counts of a SpikeRecord are there outside jit, vmap and "
+                "grad only; return the record and read it there, or inside use sim.stats.spikes "
+                "(spikes by population) or record={'s': nj.Trace('E.spikes')} (0 and 1 by step and "
+                "neuron)"
+            )
         if np.ndim(self.steps) != 1:
             raise ValueError(
                 "this record holds a batch of runs (vmap); pick one first, for example "

@@ -1,15 +1,47 @@
 """Samples of a chunked run on their way to the host or to disk."""
 
 import json
+import math
 import os
 import re
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+
+from .paths import leaf_names
+
+FORMAT = "neurojax records"
+VERSION = 1
+INDEX = "index.json"
+
+
+class Stream(NamedTuple):
+    """Where a run is written, and what the files alone do not say.
+
+    Arguments:
+        folder: the new folder.
+        run: `dt`, `first_step` and `steps`.
+        records: by name of record its `every`, its times `at`, or its `neurons` by population.
+    """
+
+    folder: str | os.PathLike
+    run: dict[str, Any]
+    records: dict[str, dict[str, Any]]
+
+
+class Entry(NamedTuple):
+    """An array in a folder, as the index knows it."""
+
+    file: str
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"file": self.file, "dtype": str(self.dtype), "shape": list(self.shape)}
 
 
 class Store:
@@ -19,8 +51,9 @@ class Store:
     there is complete.
     """
 
-    def __init__(self, folder: str | os.PathLike | None):
-        self.folder = None if folder is None else Path(folder)
+    def __init__(self, stream: Stream | None):
+        self.stream = stream
+        self.folder = None if stream is None else Path(stream.folder)
         self.chunks: dict[str, list[np.ndarray]] = {}
         self.kept: dict[str, Any] = {}
         self.trees: dict[str, Any] = {}
@@ -60,12 +93,20 @@ class Store:
 
     def close(self) -> None:
         """Write headers and move the folder into place."""
-        if self.folder is None:
+        if self.folder is None or self.stream is None:
             return
         for file in self.files.values():
             file.close()
-        index = {name: file.path.name for name, file in self.files.items()}
-        (self.partial / "index.json").write_text(json.dumps(index, indent=1))
+        records = {
+            name: about | ({"tree": _written(name, self.trees[name])} if name in self.trees else {})
+            for name, about in self.stream.records.items()
+        }
+        index = {
+            "format": FORMAT, "version": VERSION, **self.stream.run,
+            "files": {name: file.entry().as_json() for name, file in self.files.items()},
+            "records": records,
+        }  # fmt: skip
+        (self.partial / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
         os.replace(self.partial, self.folder)
 
     def discard(self) -> None:
@@ -79,10 +120,7 @@ class Store:
         """An array by name, memory-mapped if it was streamed."""
         if self.folder is None:
             return np.concatenate(self.chunks[name])
-        path = self.folder / self.files[name].path.name
-        if self.files[name].rows == 0:
-            return np.load(path, allow_pickle=False)
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        return mapped(self.folder, self.files[name].entry())
 
     def get_tree(self, name: str):
         """A tree by name."""
@@ -95,6 +133,49 @@ class Store:
 
 def _leaf(name: str, i: int, count: int) -> str:
     return name if count == 1 else f"{name}/{i}"
+
+
+def _written(name: str, tree) -> Any:
+    """The structure of a record for JSON: nodes as `{kind: children}`, leaves by key of file."""
+    count = tree.num_leaves
+    named = jax.tree.unflatten(tree, [_leaf(name, i, count) for i in range(count)])
+    try:
+        return _as_json(named)
+    except TypeError:
+        # some other node, which only its own class could build
+        flat = zip(leaf_names(named), jax.tree.leaves(named), strict=True)
+        return {"dict": dict(flat)}
+
+
+def _as_json(node) -> Any:
+    if node is None or type(node) is str:
+        return node
+    if type(node) is dict and all(type(key) is str for key in node):
+        return {"dict": {key: _as_json(child) for key, child in node.items()}}
+    if type(node) in (list, tuple):
+        return {type(node).__name__: [_as_json(child) for child in node]}
+    raise TypeError(f"{type(node).__name__} is no node for JSON")
+
+
+def mapped(folder: Path, entry: Entry) -> np.ndarray:
+    """An array of a folder, read-only; its file must be what the index says."""
+    file, dtype, shape = entry
+    path = folder / file
+    with path.open("rb") as handle:
+        if np.lib.format.read_magic(handle) != (2, 0):
+            raise ValueError("it is no .npy file of version 2.0")
+        found_shape, fortran, found = np.lib.format.read_array_header_2_0(handle)
+        start = handle.tell()
+    # numpy writes types that it does not know, such as bfloat16, as raw bytes
+    same = found == dtype or (found.kind == "V" and found.itemsize == dtype.itemsize)
+    if fortran or not same or found_shape != shape:
+        raise ValueError(f"it holds {found} {found_shape}, the index says {dtype} {shape}")
+    wanted, size = start + math.prod(shape) * dtype.itemsize, path.stat().st_size
+    if size != wanted:
+        raise ValueError(f"it has {size} bytes instead of {wanted}")
+    if 0 in shape:
+        return np.zeros(shape, dtype)  # nothing that could be mapped
+    return np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape)
 
 
 class _GrowingFile:
@@ -118,6 +199,9 @@ class _GrowingFile:
     def append(self, rows: np.ndarray) -> None:
         self.handle.write(np.ascontiguousarray(rows).tobytes())
         self.rows += len(rows)
+
+    def entry(self) -> Entry:
+        return Entry(self.path.name, self.dtype, (self.rows, *self.shape))
 
     def close(self) -> None:
         if not self.handle.closed:

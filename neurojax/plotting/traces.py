@@ -9,6 +9,7 @@ from neurojax.core import Simulation
 from neurojax.recordings import Recording
 
 from ._axes import BLUE, DARK, new_axes, open_frame
+from ._columns import checked_columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +40,8 @@ def traces(
         The axes drawn on.
 
     Raises:
-        ValueError: a record has to be named, is not an array over time, or nothing is to be drawn.
+        ValueError: a record has to be named, is not an array over time, has no such column, or
+            nothing is to be drawn.
 
     Example:
         >>> import neurojax as nj
@@ -87,9 +89,8 @@ def _of_simulation(sim: Simulation, neurons, record: str | None):
     if not hasattr(values, "ndim"):
         raise ValueError(f"record {record!r} is no array over time; take one of its parts")
     values = np.asarray(values, float).reshape(len(times), -1)
-    columns = list(range(values.shape[1]))[:_MOST] if neurons is None else list(neurons)
-    if any(not isinstance(c, int | np.integer) for c in columns):
-        raise ValueError("a simulation knows its neurons by number; give numbers of columns")
+    n = values.shape[1]
+    columns = list(range(n))[:_MOST] if neurons is None else checked_columns("neurons", neurons, n)
     names = [record] if values.shape[1] == 1 else [f"{record}[{c}]" for c in columns]
     return times, values[:, columns], names, ""
 

@@ -9,6 +9,7 @@ from neurojax.core import Simulation
 from neurojax.core.errors import UnknownNameError, suggestion
 
 from ._axes import BLUE, DARK, new_axes, open_frame
+from ._columns import checked_columns
 from ._spikes import populations
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def voltage(
         The axes drawn on.
 
     Raises:
-        ValueError: a record has to be named, or `neurons` does not fit the traces.
+        ValueError: a record has to be named, has no such column, or `neurons` does not fit the
+            traces.
         UnknownNameError: there is no such record.
 
     Example:
@@ -65,7 +67,8 @@ def voltage(
     name = _array_record(sim, record)
     times = np.asarray(sim.times(name), float)
     values = np.asarray(sim[name], float).reshape(len(times), -1)
-    shown = list(range(values.shape[1]))[:_MOST] if columns is None else [int(c) for c in columns]
+    n = values.shape[1]
+    shown = list(range(n))[:_MOST] if columns is None else checked_columns("columns", columns, n)
     who = shown if neurons is None else [int(i) for i in neurons]
     if len(who) != len(shown):
         raise ValueError(f"neurons must name {len(shown)}, one for each trace, got {len(who)}")

@@ -92,3 +92,19 @@ def test_matrix_of_distances_and_refusals():
         S.victor_purpura([1.0], [2.0], -1.0)
     with pytest.raises(ValueError, match="second must be one train"):
         S.victor_purpura([1.0], [[2.0]], 1.0)
+
+
+def test_several_trains_where_one_is_wanted():
+    trains = [[1.0], [2.0, 3.0]]
+    for distance in (S.van_rossum, S.victor_purpura):
+        with pytest.raises(ValueError, match=r"first must be one train .* a list of 2 trains"):
+            distance(trains, [1.0], 5.0)
+        with pytest.raises(ValueError, match=r"second must be .* a list of 2 trains.*second\[0\]"):
+            distance([1.0], [np.ones(1), np.ones(2)], 5.0)
+        with pytest.raises(ValueError, match="first must be one train of finite times"):
+            distance("abc", [1.0], 5.0)
+    record = nj.SpikeRecord(np.array([4]), np.ones((1, 1), np.uint32), np.array(0.5), 3)
+    with pytest.raises(ValueError, match=r"a SpikeRecord of 3 neurons: .* record\.train\(0\)"):
+        S.van_rossum(record, [1.0], 5.0)
+    with pytest.raises(ValueError, match=r"reference must be one train .* a list of 2 trains"):
+        S.cross_correlogram([[5.0], []])

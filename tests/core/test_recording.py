@@ -125,6 +125,7 @@ def test_noise_of_a_chunked_run_is_that_of_the_whole(small_chunks, monkeypatch, 
     equal(b.records, simulate(record={"V": "V"}, inputs={"I": coloured}, **arguments).records)
 
 
+@pytest.mark.filterwarnings("ignore:record '.*' stays empty")
 @pytest.mark.parametrize("cut", [0.1, 3.7, 19.9])
 def test_a_run_that_goes_on_equals_the_whole(cut):
     """Strides count absolute steps, so a cut anywhere leaves the samples where they were."""
@@ -214,6 +215,26 @@ def test_spikes_inside_jit(axon):
     )
     np.testing.assert_array_equal(run["s"].neurons, axon["spikes"].neurons)
     np.testing.assert_allclose(run["s"].times, axon["spikes"].times)
+
+
+def test_spikes_are_read_outside_of_jit():
+    net = nj.Network({"E": nj.neurons.LIF().population(3)})
+    drive = {"E": {"I_e": jnp.array([300.0, 500.0, 900.0])}}
+
+    def run(read):
+        record = {"s": nj.Spikes("E"), "t": nj.Trace("E.spikes")}
+        return read(nj.simulate(net, duration=40.0, dt=0.1, inputs=drive, record=record))
+
+    for read in (
+        lambda sim: sim["s"].times, lambda sim: sim["s"].neurons, lambda sim: sim["s"].counts(),
+        lambda sim: sim["s"].train(0), lambda sim: sim.times("s"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"outside jit.*stats\.spikes.*nj\.Trace\('E\.spikes'"):
+            jax.jit(lambda r=read: run(r))()
+        run(read)
+    counts, total = jax.jit(lambda: run(lambda s: (s["t"].sum(axis=0), s.stats.spikes["E"])))()
+    np.testing.assert_array_equal(counts, run(lambda sim: sim["s"].counts()))
+    assert int(total) == counts.sum() > 0
 
 
 @pytest.mark.parametrize("n", [1, 31, 32, 33, 100])

@@ -1,5 +1,8 @@
 """Bad arguments are refused at the door, with a message that names them."""
 
+import re
+
+import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -117,6 +120,61 @@ def test_time_series_as_a_constant():
         run(inputs={"I": jnp.ones((10, 2))})
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.ones(7), r"^inputs\['E'\]\['I_e'\] has shape \(7,\), but 'E' has 8 neurons: .*\(8,\)"),
+        (np.ones((8, 1)), r"^inputs\['E'\]\['I_e'\] has shape \(8, 1\).*\(time, 8\).*Sampled"),
+        (nj.inputs.Step(np.ones(7)), r"^inputs\['E'\]\['I_e'\] has shape \(7,\)"),
+        (
+            nj.inputs.Sampled(np.ones((10, 7)), 0.1),
+            r"^inputs\['E'\]\['I_e'\] has values of shape \(10, 7\), .* \(time,\) or \(time, 8\)",
+        ),
+    ],
+    ids=["array", "column", "step", "sampled"],
+)
+def test_shape_of_an_input_of_neurons(value, message):
+    """The message begins with the input; that of the step itself follows."""
+    net = nj.Network({"E": nj.neurons.LIF().population(8)})
+    with pytest.raises(ValueError, match=message) as error:
+        run(model=net, inputs={"E": {"I_e": value}})
+    assert re.search("one step of Network|drift of LIF", str(error.value))
+    with pytest.raises(ValueError, match=r"^inputs\['I_e'\] .* the model has 8 neurons"):
+        run(model=net.populations["E"], inputs={"I_e": value})
+
+
+def test_shapes_of_inputs_that_fit_are_not_named():
+    cell, wrong = nj.neurons.LIF(n=8), {"V_m": jnp.ones(3), "refractory": jnp.zeros(3, int)}
+    with pytest.raises(ValueError, match="does not fit together") as error:
+        run(model=cell, inputs={"I_e": jnp.ones(8)}, state=wrong)
+    assert "inputs['I_e']" not in str(error.value)
+
+
+def test_samples_with_time_as_last_axis():
+    with pytest.raises(ValueError, match=r"values of shape \(2, 10\) \(time first\)"):
+        run(inputs={"I": nj.inputs.Sampled(np.ones((2, 10)), 0.1)})
+
+
+@pytest.mark.parametrize("numbers", [[0.5, 1.0], (0.5, 1), [np.float32(0.5), True]], ids=repr)
+def test_a_list_of_numbers_is_an_array(numbers):
+    record = {"V": "V"}
+    given = run(inputs={"I": numbers}, record=record)["V"]
+    np.testing.assert_array_equal(
+        given, run(inputs={"I": np.array([0.5, 1.0])}, record=record)["V"]
+    )
+    block = nj.Block({"left": models.Oscillator()})
+    nested = run(model=block, inputs={"left": {"I": numbers}}, record={"V": "left.V"})["V"]
+    assert nested.shape == given.shape
+
+
+@pytest.mark.parametrize(
+    "value", [[], [[1.0], [1.0, 2.0]], ["1", "2"], [None, 1.0], [jnp.ones(2)]], ids=repr
+)
+def test_other_lists_are_refused(value):
+    with pytest.raises(TypeError, match=r"inputs\['I'\] must be .* got a list of .* give an array"):
+        run(inputs={"I": value})
+
+
 def test_shape_of_a_state():
     with pytest.raises(ValueError, match=r"State: V \(3,\), w \(2,\)"):
         run(state={"V": jnp.ones(3), "w": jnp.ones(2)})
@@ -193,6 +251,44 @@ def test_index_out_of_range(index):
 
 
 @pytest.mark.parametrize(
+    ("index", "match"),
+    [
+        (slice(50, 60), r"record 'V': index=slice\(50, 60, None\) selects none of 2 elements"),
+        (slice(1, 1), "selects none of 2"),
+        (np.zeros(2, bool), "a mask without True, which selects none of 2"),
+        (np.zeros(0, int), "an empty list, which selects none of 2"),
+    ],
+    ids=repr,
+)
+def test_index_that_selects_nothing(index, match):
+    for jit in (lambda f: f, jax.jit):
+        with pytest.raises(ValueError, match=match):
+            jit(lambda m, i=index: run(model=m, record={"V": nj.Trace("V", i)}))(
+                models.Oscillator()
+            )
+    with pytest.raises(ValueError, match="record 'V': index= needs an array"):
+        run(record={"V": nj.Trace(lambda s: s["V"].sum(), slice(2))})
+
+
+def test_stride_that_keeps_nothing():
+    """A warning, since a run may be one of many pieces; diffrax cannot do it at all."""
+    record = {"V": nj.Trace("V", every=11)}
+    with pytest.warns(UserWarning, match=r"record 'V' stays empty: every=11 .* the 10 steps"):
+        assert run(record=record)["V"].shape == (0, 2)
+    with pytest.warns(UserWarning, match="'V' stays empty"):
+        jax.jit(lambda m: run(model=m, record=record)["V"])(models.Oscillator())
+    with pytest.raises(ValueError, match=r"record 'V' stays empty: every=11 .* the 10 steps"):
+        run(record=record, stepsize_controller=diffrax.ConstantStepSize())
+
+
+@pytest.mark.filterwarnings("error")
+def test_strides_that_keep_something():
+    assert run(record={"V": nj.Trace("V", every=10)})["V"].shape == (1, 2)
+    late = run(t0=0.7, record={"V": nj.Trace("V", every=11)})
+    np.testing.assert_allclose(late.times("V"), [1.1])
+
+
+@pytest.mark.parametrize(
     ("make", "error"),
     [
         (lambda: nj.Trace("V", every=0), ValueError),
@@ -228,6 +324,10 @@ def test_record_must_be_a_dictionary(record):
 def test_record_of_a_wrong_type():
     with pytest.raises(TypeError, match=r"record\['V'\] must be nj\.Trace"):
         run(record={"V": 3})
+    with pytest.raises(TypeError, match=r"record\['V'\] is the class Trace .* nj\.Trace\('V_m'\)"):
+        run(record={"V": nj.Trace})
+    with pytest.raises(TypeError, match=r"record\['s'\] is the class Spikes .* nj\.Spikes\('E'\)"):
+        run(record={"s": nj.Spikes})
 
 
 def test_solvers():
@@ -237,8 +337,6 @@ def test_solvers():
         run(solver="heun")
     with pytest.raises(ValueError, match="has no vector field"):
         run(model=Needy(), inputs={"drive": 1.0}, solver=nj.solvers.Heun())
-    import diffrax
-
     with pytest.raises(TypeError, match=r"write solver=Tsit5\(\)"):
         run(solver=diffrax.Tsit5)
 

@@ -42,6 +42,9 @@ def test_traces_of_unlabelled_neurons_and_of_simulations():
     assert ax.get_xlabel() == "time (ms)"
     with pytest.raises(ValueError, match="by number"):
         plotting.traces(sim, ["AVAL"])
+    with pytest.raises(ValueError, match="neurons: there is no column 9; columns run from 0 to 2"):
+        plotting.traces(sim, [0, 9])
+    assert plotting.traces(sim, [-1]).get_yticklabels()[0].get_text() == "V[-1]"
     with pytest.raises(ValueError, match="no trace"):
         plotting.traces(recording(), [])
 

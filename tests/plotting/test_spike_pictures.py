@@ -116,6 +116,8 @@ def test_voltage_of_named_neurons_and_populations():
         nj.plotting.voltage(sim, record="v", spikes=E, neurons=[0])
     with pytest.raises(ValueError, match="no trace"):
         nj.plotting.voltage(sim, [], record="v", spikes=E)
+    with pytest.raises(ValueError, match="columns: there is no column 9; columns run from 0 to 2"):
+        nj.plotting.voltage(sim, [9], record="v", spikes=E)
 
 
 def test_connectivity_of_matrices(tmp_path):

@@ -67,7 +67,20 @@ def positive(name: str, value: Number, unit: str = "ms") -> float:
 
 def one_train(name: str, train: Any) -> Float64[np.ndarray, " spike"]:
     """Sorted times of one train."""
-    times = np.asarray(train, float)
+    if isinstance(train, SpikeRecord):
+        raise ValueError(
+            f"{name} must be one train of times in ms, got a SpikeRecord of {train.n} neurons: "
+            "give the train of one, for example record.train(0)"
+        )
+    try:
+        times = np.asarray(train, float)
+    except ValueError:  # rows of different lengths, or words
+        times = np.zeros((0, 0))
+    if times.ndim != 1 and isinstance(train, list | tuple) and any(map(_is_list, train)):
+        raise ValueError(
+            f"{name} must be one train of times in ms, got a {type(train).__name__} of "
+            f"{len(train)} trains: give one of them, for example {name}[0]"
+        )
     if times.ndim != 1 or not np.all(np.isfinite(times)):
         raise ValueError(f"{name} must be one train of finite times in ms, got {_shown(train)}")
     return np.sort(times)
@@ -116,6 +129,10 @@ def _checked(found: Events) -> Events:
     if not np.all(np.isfinite(found.times)):
         raise ValueError("spike times must be finite (ms); there is a NaN or an infinity")
     return found
+
+
+def _is_list(entry) -> bool:
+    return isinstance(entry, list | tuple) or np.ndim(entry) > 0
 
 
 def _shown(source) -> str:
