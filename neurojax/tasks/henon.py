@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from neurojax.core.parameter_checks import check_positive
+from neurojax.core.parameter_checks import check_count, check_positive
 
 from . import _draws, _timing
 from .forecast import ForecastTask, check_forecast
@@ -76,6 +76,7 @@ class Henon(ForecastTask):
 
     def series(self, key, count: int) -> Float[Array, "time channels"]:
         """`count` samples of a trial's series, one per step."""
+        check_count("count", count)
         start = (2.0 * _draws.uniforms(key, (2,)) - 1.0) * jnp.array([0.5, 0.1])
         states = self.solve(start, self.washout + count)[self.washout :]
         return (states - self.mean[None, :]) / self.sd[None, :]

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from neurojax.core.parameter_checks import check_positive
+from neurojax.core.parameter_checks import check_count, check_positive
 
 from . import _draws, _timing
 from ._runge_kutta import solved
@@ -78,6 +78,7 @@ class Lorenz(ForecastTask):
 
     def series(self, key, count: int) -> Float[Array, "time channels"]:
         """`count` samples of a trial's series, one per step."""
+        check_count("count", count)
         start = self.mean + self.sd * _draws.normals(key, (3,))
         skip = round(self.washout / self.sampling)
         states = self.solve(start, skip + count)[skip:]

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from neurojax.core.parameter_checks import check_positive
+from neurojax.core.parameter_checks import check_count, check_positive
 
 from . import _draws, _timing
 from .forecast import ForecastTask, check_forecast
@@ -89,6 +89,7 @@ class MackeyGlass(ForecastTask):
 
     def series(self, key, count: int) -> Float[Array, "time channels"]:
         """`count` samples of a trial's series, one per step."""
+        check_count("count", count)
         return self.several(key[None], count)[0]
 
     def several(self, keys, count: int) -> Float[Array, "trial time channels"]:

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from neurojax.core.parameter_checks import check_positive
+from neurojax.core.parameter_checks import check_count, check_positive
 
 from . import _draws, _timing
 from ._runge_kutta import solved
@@ -79,6 +79,7 @@ class Rossler(ForecastTask):
 
     def series(self, key, count: int) -> Float[Array, "time channels"]:
         """`count` samples of a trial's series, one per step."""
+        check_count("count", count)
         x, y = 10.0 * _draws.uniforms(key, (2,)) - 5.0
         skip = round(self.washout / self.sampling)
         states = self.solve(jnp.stack([x, y, jnp.zeros_like(x)]), skip + count)[skip:]

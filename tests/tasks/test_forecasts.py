@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 from scipy.integrate import solve_ivp
 
 from neurojax import tasks
@@ -80,3 +81,9 @@ def test_many_trials_are_those_of_their_keys():
             one = task.trial(keys[k])
             np.testing.assert_allclose(many.inputs[k], one.inputs, rtol=1e-9, atol=1e-9)
             np.testing.assert_allclose(many.targets[k], one.targets, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("task", ["Henon", "Lorenz", "MackeyGlass", "Rossler"])
+def test_a_series_of_no_length(task):
+    with pytest.raises(ValueError, match="count must be a positive whole number, got 0"):
+        getattr(tasks, task)().series(KEY, 0)
