@@ -85,10 +85,12 @@ class Ridge(AbstractReadoutMethod):
             W, bias, name = ridge_with_bias_on_host(*samples, float(self.penalty))
             return Solution(W, bias, self.penalty, None, f"{name}, float64, on the host")
         samples = _after_washout(features, targets, weights)
-        X, y, w, means = _without_means(jnp, *_flat(*samples))
+        X, y, w = _flat(*samples)
         if known(samples[2]) and np.all(np.asarray(samples[2]) == 1):
-            W = ridge(X, y, self.penalty)
+            means = jnp.mean(X, 0), jnp.mean(y, 0), len(X)
+            W = ridge(X - means[0][None], y - means[1][None], self.penalty)
         else:
+            X, y, w, means = _without_means(jnp, X, y, w)
             W = _weighted_ridge(X, y, w, jnp.asarray(self.penalty, X.dtype))
         return _solution(W, means, self.penalty, None, f"QR, {X.dtype}, in the graph")
 

@@ -52,7 +52,7 @@ class EIF(AbstractUpswing):
         >>> import neurojax as nj
         >>> sim = nj.simulate(nj.neurons.EIF(), duration=200.0, dt=0.05, inputs={"I_e": 200.0})
         >>> int(sim.stats.spikes[""])
-        19
+        20
     """
 
     C_m: Parameter = parameter(100.0)
