@@ -125,9 +125,11 @@ def _rise(z):
     # so large that its last digit is 1: a sum is rounded to a whole number, in its last bits
     shifter = 1.5 * 2.0**by.digits + by.bias
     shifted = shifter - inside * (1 / math.log(2))
-    s = inside + (shifted - shifter) * math.log(2)
     bits = jax.lax.bitcast_convert_type(shifted, jnp.int32 if by.digits == 23 else jnp.int64)
     power = jax.lax.bitcast_convert_type(bits << by.digits, z.dtype)
+    # k from these bits and not as shifted - shifter, which some compilers take for the argument
+    k = (bits & (2 ** (by.digits - 1) - 1)) - by.bias
+    s = inside + k.astype(z.dtype) * math.log(2)
     q = [(-1) ** n / math.factorial(n + 1) for n in range(by.terms)]
     return (1 - power) + power * (s * _polynomial(q, s))
 
