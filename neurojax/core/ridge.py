@@ -38,11 +38,11 @@ def ridge(
     """
     # the targets ride along as further columns, so that Q itself is never formed
     count = features.shape[1]
-    R = _triangle(jnp.concatenate([features, targets], axis=1), count, penalty)
+    R = triangle(jnp.concatenate([features, targets], axis=1), count, penalty)
     return solve_triangular(R[:count, :count], R[:count, count:]).T
 
 
-def _triangle(columns, count: int, penalty):
+def triangle(columns, count: int, penalty):
     """R of the columns with the penalty as further rows, for the first `count` of them."""
     root = jnp.sqrt(jnp.asarray(penalty, columns.dtype))
     rows = root * jnp.eye(count, columns.shape[1], dtype=columns.dtype)
@@ -60,7 +60,7 @@ def _derivative(primals, tangents):
     # of the normal equations, (X'X + lambda) W = X'y, with R'R = X'X + lambda
     miss = targets - features @ W
     change = d_features.T @ miss + features.T @ (d_targets - d_features @ W) - d_penalty * W
-    R = _triangle(features, features.shape[1], penalty)
+    R = triangle(features, features.shape[1], penalty)
     return W.T, solve_triangular(R, solve_triangular(R, change, trans=1)).T
 
 

@@ -16,7 +16,7 @@ from neurojax.core.tracing import known
 
 from .readout_methods import AbstractReadoutMethod, Ridge
 from .series import Series, as_series, checked_dt
-from .unroll import along, check_inputs, ready
+from .unroll import along, as_leaf, check_inputs, ready
 
 
 @final
@@ -341,14 +341,7 @@ def as_state(circuit, state, dt: float, name: str = "state") -> Any:
             f"{name} must be a dictionary, as that of an earlier run, or an array for a circuit "
             f"with one state variable, got {type(state).__name__}"
         )
-    own = _own_state(circuit, dt)
-    leaves, tree = jax.tree.flatten(own)
-    if len(leaves) != 1:
-        raise ValueError(
-            f"{name} as an array is for circuits with one state variable; "
-            f"{type(unwrap(circuit)).__name__} needs a dictionary with {list(leaf_names(own))}"
-        )
-    return jax.tree.unflatten(tree, [jnp.asarray(state, leaves[0].dtype)])
+    return as_leaf(unwrap(circuit), _own_state(circuit, dt), state, name)
 
 
 def _own_state(circuit, dt: float) -> Any:

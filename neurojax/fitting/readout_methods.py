@@ -12,7 +12,7 @@ from jax.scipy.linalg import solve_triangular
 
 from neurojax.core.parameter_checks import check_count
 from neurojax.core.precision import unrounded
-from neurojax.core.ridge import ridge, ridge_with_bias_on_host
+from neurojax.core.ridge import ridge, ridge_with_bias_on_host, triangle
 from neurojax.core.tracing import known
 
 from .rules.least_squares import RLS
@@ -90,7 +90,7 @@ class Ridge(AbstractReadoutMethod):
             means = jnp.mean(X, 0), jnp.mean(y, 0), len(X)
             W = ridge(X - means[0][None], y - means[1][None], self.penalty)
         else:
-            X, y, w, means = _without_means(jnp, X, y, w)
+            X, y, means = _without_means(jnp, X, y, w)
             W = _weighted_ridge(X, y, w, jnp.asarray(self.penalty, X.dtype))
         return _solution(W, means, self.penalty, None, f"QR, {X.dtype}, in the graph")
 
@@ -371,15 +371,15 @@ def _place(features, targets, weights, penalties):
 
 
 def _without_means(xp, X, y, w):
-    """Features and targets without their weighted means, the weights, and the means."""
+    """Features and targets without their weighted means, and the means."""
     total = xp.sum(w)
     mean_x, mean_y = w @ X / total, w @ y / total
-    return X - mean_x[None], y - mean_y[None], w, (mean_x, mean_y, total)
+    return X - mean_x[None], y - mean_y[None], (mean_x, mean_y, total)
 
 
 def _centred(xp, X, y, w):
     """Features and targets without their means, rows times the root of their weights."""
-    X, y, w, means = _without_means(xp, X, y, w)
+    X, y, means = _without_means(xp, X, y, w)
     if xp is np and np.all(w == 1):
         return X, y, means
     root = _root(xp, w)[:, None]
@@ -410,8 +410,7 @@ def _derivative(primals, tangents):
     w, dw = w[:, None], dw[:, None]
     miss = y - X @ W
     change = dX.T @ (w * miss) + X.T @ (dw * miss + w * (dy - dX @ W)) - d_penalty * W
-    damping = jnp.sqrt(penalty) * jnp.eye(X.shape[1], dtype=X.dtype)
-    R = jnp.linalg.qr(jnp.concatenate([X * _root(jnp, w), damping]), mode="r")
+    R = triangle(X * _root(jnp, w), X.shape[1], penalty)
     return W.T, solve_triangular(R, solve_triangular(R, change, trans=1)).T
 
 

@@ -11,6 +11,7 @@ from neurojax.circuits import RecurrentCircuit
 from neurojax.circuits.recurrent import channels
 from neurojax.core import Clock, unwrap
 from neurojax.core.parameters import arrays_only
+from neurojax.core.paths import leaf_names
 from neurojax.core.tracing import known
 from neurojax.tasks import Trials
 
@@ -136,10 +137,19 @@ def begin(circuit: RecurrentCircuit, initial):
         return state
     if isinstance(initial, dict):  # a whole state
         return initial
-    leaves, tree = jax.tree.flatten(state)
+    return as_leaf(circuit, state, initial, "trials.initial")
+
+
+def as_leaf(circuit, own, value, name: str):
+    """An array as the only leaf of a state that is like `own`.
+
+    Raises:
+        ValueError: naming the leaves, where there are several.
+    """
+    leaves, tree = jax.tree.flatten(own)
     if len(leaves) != 1:
         raise ValueError(
-            f"trials.initial sets the state of circuits with one state leaf; "
-            f"{type(circuit).__name__} has {len(leaves)}"
+            f"{name} as an array is for circuits with one state variable; "
+            f"{type(circuit).__name__} needs a dictionary with {list(leaf_names(own))}"
         )
-    return jax.tree.unflatten(tree, [jnp.asarray(initial, leaves[0].dtype)])
+    return jax.tree.unflatten(tree, [jnp.asarray(value, leaves[0].dtype)])

@@ -234,10 +234,15 @@ def membrane(plan: PlasticPlan, rules: Rules, states: dict[str, Any]) -> Array |
     return jnp.pad(jnp.concatenate([in_rows(states[name]["V_m"]) for name in plan.targets]), (0, 1))
 
 
+def _waiting(plan: PlasticPlan) -> int:
+    """The rows of neurons on the side with the delay."""
+    tables = plan.where.posts if plan.axonal else plan.where.incoming
+    return (tables.shape[0] - 1) // len(plan.delays)
+
+
 def places_under_way(plan: PlasticPlan) -> int:
     """The packed words of the spikes that are on their way along the side with the delay."""
-    rows = (plan.where.posts if plan.axonal else plan.where.incoming).shape[0] - 1
-    return plan.delays[-1] * (rows // len(plan.delays) // BITS)
+    return plan.delays[-1] * (_waiting(plan) // BITS)
 
 
 def init(
@@ -248,7 +253,6 @@ def init(
     full = lambda values, shape: {n: jnp.full(shape, v, kind) for n, v in values.items()}
     rows, targets = table.shape[0], plan.where.incoming.shape[0]
     longest = plan.delays[-1]
-    waiting = ((rows if plan.axonal else targets) - 1) // len(plan.delays)
     state = {
         "weights": table,
         "under_way": jnp.zeros(places_under_way(plan), jnp.uint32),
@@ -272,7 +276,7 @@ def init(
     if V_m is not None and not plan.axonal:
         state["membrane"] = jnp.tile(V_m[:-1].astype(kind), longest)
     if releases and plan.axonal:
-        state["released"] = jnp.zeros(longest * waiting, kind)
+        state["released"] = jnp.zeros(longest * _waiting(plan), kind)
     return state
 
 

@@ -46,7 +46,7 @@ class AbstractUpswing(AbstractRefractory):
         """Second order, also in the upswing."""
         return Upswing()
 
-    def runaway(self, state) -> "Runaway":
+    def runaway(self, state) -> Runaway:
         """What `Upswing` needs to know."""
         return Runaway(self.V_th, self.Delta_T, self.V_peak, self.V_reset)
 
@@ -113,11 +113,11 @@ class Upswing(AbstractStepper):
         cell, V, k0 = f.dynamics.runaway(eqx.combine(y, f.rest)), y["V_m"], f(t, y, args)
         steep = cell.V_th < V
         peak = jnp.exp(-jnp.minimum((cell.V_peak - cell.V_th) / cell.Delta_T, _STEEPEST))
-        straight = lambda V: jnp.exp((cell.V_th - jnp.where(steep, V, cell.V_th)) / cell.Delta_T)
         bent = lambda u: cell.V_th - cell.Delta_T * jnp.log(jnp.where(steep, u, 1.0))
         slope = lambda u, rate: -u / cell.Delta_T * rate
 
-        u = jnp.maximum(straight(V), peak)
+        u = jnp.exp((cell.V_th - jnp.where(steep, V, cell.V_th)) / cell.Delta_T)
+        u = jnp.maximum(u, peak)
         du = slope(u, k0["V_m"])
         ahead = u + dt * du
         meets = steep & (ahead < peak)
