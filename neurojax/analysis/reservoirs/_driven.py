@@ -6,6 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from neurojax.circuits.recurrent import RecurrentCircuit, channels
+from neurojax.core import unwrap
+
 from ..dynamics._field import Field, field_of
 
 
@@ -29,6 +32,15 @@ def driven(circuit, state, inputs, dt, *, batched: bool = False, key=None):
             "inputs must be an array (time, channels), or a dictionary of arrays with the same "
             f"first axis, time; got shapes {shapes}"
         )
+    model = unwrap(circuit)
+    if isinstance(model, RecurrentCircuit) and "u" in series:
+        wanted, found = (steps_of(series), channels(model)), series["u"].shape
+        if found != wanted:
+            hint = "; one channel is series[:, None]" if len(found) == 1 else ""
+            raise ValueError(
+                f"inputs must be (time, channels), {wanted} for the {wanted[1]} input channels of "
+                f"{type(model).__name__}, got {found}{hint}"
+            )
     field = field_of(
         circuit, state, jax.tree.map(lambda x: x[0], series), dt, batched=batched, key=key
     )

@@ -111,6 +111,8 @@ def test_conditional_exponents_of_a_linear_circuit_and_without_drive():
 def test_bad_input_is_named():
     line, u = Line(jnp.array(0.5)), np.zeros((20, 1))
     one = jax.tree.map(lambda x: x[0], SPREAD)
+    net = nj.circuits.EchoState(3, inputs=1)
+    rest = net.init_state()
     refused = [
         (lambda: echo_state_index(line, u, starts(1.0), dt=1.0), "at least two states"),
         (lambda: echo_state_index(line, u, SPREAD, dt=1.0, window=21), "window=21"),
@@ -119,6 +121,9 @@ def test_bad_input_is_named():
         (lambda: conditional_lyapunov(line, one, u, dt=1.0, count=2), "count must be"),
         (lambda: conditional_lyapunov(line, one, u, dt=1.0, every=3), "every=3"),
         (lambda: conditional_lyapunov(line, one, np.zeros(()), dt=1.0), "inputs must be"),
+        (lambda: conditional_lyapunov(net, rest, u[:, 0], dt=1.0), r"got \(20,\); one channel is"),
+        (lambda: conditional_lyapunov(net, rest, {"u": u[:, [0, 0]]}, dt=1.0), r"got \(20, 2\)"),
+        (lambda: echo_state_index(net, u[:, 0], {"h": np.eye(3)}, dt=1.0), r"\(20, 1\) for the 1"),
     ]
     for make, message in refused:
         with pytest.raises(ValueError, match=message):
