@@ -9,6 +9,8 @@ from jaxtyping import Array, Float
 
 from neurojax.core.tracing import known
 
+from ..recurrent import check_finite
+
 
 @final
 class Conceptor(eqx.Module):
@@ -42,6 +44,7 @@ class Conceptor(eqx.Module):
         matrix = jnp.asarray(matrix, jnp.result_type(float))
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise ValueError(f"matrix of a conceptor must be (n, n), got {matrix.shape}")
+        check_finite("matrix of a conceptor", matrix)
         if known(matrix) and not np.allclose(matrix, matrix.T, atol=1e-4):
             raise ValueError("matrix of a conceptor must be symmetric")
         self.matrix = matrix
@@ -52,6 +55,7 @@ class Conceptor(eqx.Module):
 
     def __and__(self, other: "Conceptor") -> "Conceptor":
         """What is in both."""
+        _check_conceptor(other)
         C, B = self.matrix, other.matrix
         if C.shape != B.shape:
             raise ValueError(f"conceptors must be of the same size, got {C.shape} and {B.shape}")
@@ -60,6 +64,7 @@ class Conceptor(eqx.Module):
 
     def __or__(self, other: "Conceptor") -> "Conceptor":
         """What is in any of the two."""
+        _check_conceptor(other)
         return ~(~self & ~other)
 
     def with_aperture(self, factor: Any) -> "Conceptor":
@@ -68,7 +73,7 @@ class Conceptor(eqx.Module):
         $$\varphi(C, \gamma) = C\,(C + \gamma^{-2}(I - C))^{-1}$$
 
         Arguments:
-            factor: $\gamma > 0$.
+            factor: $\gamma > 0$; infinite for the projection on the range of C.
 
         Raises:
             ValueError: for a factor that is not positive.
@@ -81,7 +86,8 @@ class Conceptor(eqx.Module):
         _check_aperture("factor", factor)
         s, U = jnp.linalg.eigh(self.matrix)
         s = jnp.clip(s, 0.0, 1.0)
-        s = s / (s + (1.0 - s) / jnp.asarray(factor, s.dtype) ** 2)
+        factor = jnp.asarray(factor, s.dtype)
+        s = _share(s, (1.0 - s) / factor**2, _rounding(s, len(s)))
         return Conceptor((U * s[None]) @ U.T)
 
     @property
@@ -100,10 +106,11 @@ def conceptor(rates: Any, aperture: Any = 10.0) -> Conceptor:
 
     Arguments:
         rates: (time, n), after a washout.
-        aperture: $\alpha > 0$.
+        aperture: $\alpha > 0$; infinite for that projection itself.
 
     Raises:
-        ValueError: for another shape, or an aperture that is not positive.
+        ValueError: for another shape, rates that are not finite, or an aperture that is not
+            positive.
 
     Source: Jaeger (2014), arXiv:1403.3369.
 
@@ -113,13 +120,34 @@ def conceptor(rates: Any, aperture: Any = 10.0) -> Conceptor:
         [[0.5, 0.0], [0.0, 0.0]]
     """
     rates = jnp.asarray(rates, jnp.result_type(float))
-    if rates.ndim != 2:
+    if rates.ndim != 2 or 0 in rates.shape:
         raise ValueError(f"rates must be (time, n), got {rates.shape}")
+    check_finite("rates", rates)
     _check_aperture("aperture", aperture)
     # by the singular values of the rates themselves: those of R are their squares
     _, s, Vt = jnp.linalg.svd(rates / np.sqrt(len(rates)), full_matrices=False)
-    share = s**2 / (s**2 + 1.0 / jnp.asarray(aperture, s.dtype) ** 2)
+    aperture = jnp.asarray(aperture, s.dtype)
+    share = _share(s**2, 1.0 / aperture**2, _rounding(s, max(rates.shape)) ** 2)
     return Conceptor((Vt.T * share[None]) @ Vt)
+
+
+def _share(power, rest, rounding):
+    """A power over it and the rest; without a rest 1 for all powers that are more than rounding."""
+    there = (rest > 0) | (power > rounding)
+    return jnp.where(there, power, 0.0) / jnp.where(there, power + rest, 1.0)
+
+
+def _rounding(values, size: int):
+    """The largest of values, singular ones or eigenvalues, that may stand for 0."""
+    return size * jnp.finfo(values.dtype).eps * jnp.max(values)
+
+
+def _check_conceptor(other) -> None:
+    if not isinstance(other, Conceptor):
+        raise TypeError(
+            f"conceptors combine with conceptors, got {type(other).__name__}: make one of a matrix "
+            "by Conceptor(matrix)"
+        )
 
 
 def _check_aperture(name: str, value) -> None:

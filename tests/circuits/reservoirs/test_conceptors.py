@@ -31,6 +31,11 @@ def test_a_conceptor_is_its_closed_form_and_has_the_right_limits():
     turn = np.linalg.qr(np.random.default_rng(1).normal(size=(6, 6)))[0]
     onto = turn[:, :4] @ turn[:, :4].T
     np.testing.assert_allclose(conceptor(flat @ turn.T, 1e7).matrix, onto, atol=1e-9)
+    # an infinite aperture gives the projection, whatever rounding has left of silent directions
+    np.testing.assert_allclose(conceptor(flat @ turn.T, np.inf).matrix, onto, atol=1e-9)
+    np.testing.assert_array_equal(conceptor(np.zeros((9, 2)), np.inf).matrix, np.zeros((2, 2)))
+    wide = conceptor(flat @ turn.T, 2.0).with_aperture(np.inf)
+    np.testing.assert_allclose(wide.matrix, onto, atol=1e-9)
 
 
 def test_the_laws_of_logic():
@@ -133,6 +138,13 @@ def test_without_mix_it_is_the_first_and_a_loop(loaded):
 def test_bad_input_is_refused_at_the_door():
     with pytest.raises(ValueError, match="must be symmetric"):
         Conceptor(np.triu(np.ones((3, 3))))
+    with pytest.raises(ValueError, match="matrix of a conceptor must be finite"):
+        Conceptor(np.full((2, 2), np.nan))
+    with pytest.raises(ValueError, match="rates must be finite, got 1 times nan"):
+        conceptor(np.array([[1.0, np.nan]]))
+    for combine in (lambda a, b: a & b, lambda a, b: a | b):
+        with pytest.raises(TypeError, match="combine with conceptors, got ndarray"):
+            combine(Conceptor(np.eye(2)), np.eye(2))
     with pytest.raises(ValueError, match="of the same size"):
         Conceptor(np.eye(2)) & Conceptor(np.eye(3))
     with pytest.raises(ValueError, match="aperture must be positive"):
