@@ -99,10 +99,13 @@ class Ridge(AbstractReadoutMethod):
 class RidgeGCV(AbstractReadoutMethod):
     r"""Ridge regression with the penalty chosen by generalised cross-validation.
 
-    $$\mathrm{GCV}(\lambda) = \frac{T \sum_t |y_t - \hat y_t|^2}{(T - \mathrm{df}(\lambda))^2},
+    $$\mathrm{GCV}(\lambda) = \frac{T \sum_t w_t |y_t - \hat y_t|^2}{(T - \mathrm{df}(\lambda))^2},
       \qquad \mathrm{df}(\lambda) = 1 + \sum_i \frac{s_i^2}{s_i^2 + \lambda}$$
 
-    with the singular values s of the centred features, for all penalties from one decomposition.
+    with the singular values s of the centred features, each sample times $\sqrt{w_t}$, for all
+    penalties from one decomposition. T is the number of samples whose weight is not 0: weights are
+    inverse variances and not numbers of repetitions. Where features depend on each other, penalties
+    below what the precision can tell from 0 have an infinite score.
 
     Arguments:
         penalties: to choose among, default 1e-12 to 1e2 by factors of 10 of the half.
@@ -124,13 +127,9 @@ class RidgeGCV(AbstractReadoutMethod):
         """See `AbstractReadoutMethod`."""
         xp, where, samples = _place(features, targets, weights, self.penalties)
         X, y, means = _centred(xp, *samples)
-        count = means[2]
         s, Vt, z, outside = _decomposed(xp, X, y)
         penalties = xp.asarray(self.penalties, X.dtype)
-        shrunk = penalties[:, None] / (s[None] ** 2 + penalties[:, None])
-        residual = outside + shrunk**2 @ xp.sum(z**2, 1)
-        freedom = count - 1 - xp.sum(1.0 - shrunk, 1)
-        scores = count * residual / xp.maximum(freedom, 1e-9 * count) ** 2
+        scores = _generalised(xp, s, z, outside, penalties, samples[2], X.shape)
         best = xp.argmin(scores)
         W = _along_path(s, Vt, z, penalties[best])
         return _solution(W, means, penalties[best], scores, f"SVD, {where}")
@@ -421,6 +420,30 @@ def _decomposed(xp, X, y):
     q = Q.T @ y
     U, s, Vt = xp.linalg.svd(R, full_matrices=False)
     return s, Vt, U.T @ q, xp.sum((y - Q @ q) ** 2)
+
+
+def _generalised(xp, s, z, outside, penalties, weights, shape):
+    """The scores of generalised cross-validation, infinite for penalties that rounding hides."""
+    count = xp.sum(weights > 0)
+    # the means take one of the samples, so that no more directions than this are there
+    directions = xp.minimum(count - 1, shape[1])
+    there = xp.arange(len(s)) < directions
+    noise = max(shape) * xp.finfo(s.dtype).eps * s[0]
+    hidden = xp.any(there & (s <= noise))
+    # all samples are met as the penalty goes to 0: what is left over is rounding
+    met = (directions == count - 1) & ~hidden
+    shrunk = xp.where(there[None], penalties[:, None] / (s[None] ** 2 + penalties[:, None]), 0.0)
+    # error and freedom both go to 0 then, and their ratio does not
+    unit = xp.where(met, xp.max(shrunk, 1), 1.0)
+    shrunk = shrunk / xp.where(unit > 0, unit, 1.0)[:, None]
+    power = xp.sum(z**2, 1)
+    rest = xp.where(met, 0.0, outside + xp.sum(xp.where(there, 0.0, power)))
+    freedom = (count - 1 - directions) + xp.sum(shrunk, 1)
+    least = xp.finfo(s.dtype).eps  # of a single sample
+    scores = count * (rest + shrunk**2 @ power) / xp.maximum(freedom, least) ** 2
+    # the largest penalty remains, whatever the precision
+    seen = ~hidden | (penalties >= noise**2) | (penalties == xp.max(penalties))
+    return xp.where(seen, scores, xp.inf)
 
 
 def _along_path(s, Vt, z, penalty):

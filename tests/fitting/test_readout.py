@@ -108,6 +108,68 @@ def test_generalised_cross_validation_is_its_formula(reservoir, data):
     assert inside.solver == "SVD, float64, in the graph"
 
 
+def generalised(X, y, penalties):
+    """GCV by the eigenvalues of I - H beside that of the mean, without a difference."""
+    values, V = np.linalg.eigh((X - X.mean(0)) @ (X - X.mean(0)).T)
+    values, V = np.maximum(values[1:], 0.0), V[:, 1:]  # the first is that of the mean
+    z = V.T @ (y - y.mean(0))
+    shares = [p / (values + p) for p in penalties]
+    return [len(X) * np.sum((r[:, None] * z) ** 2) / np.sum(r) ** 2 for r in shares]
+
+
+def solved(method, X, y, weights=None, graph=False):
+    weights = np.ones(len(X)) if weights is None else weights
+    given = [a[None] for a in (X, y, weights)]
+    return (
+        eqx.filter_jit(lambda *a: method.solve(*a))(*map(jnp.asarray, given))
+        if graph
+        else method.solve(*given)
+    )
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_more_features_than_samples_are_cross_validated(graph, float32):
+    rng = np.random.default_rng(0)
+    X, y = rng.poisson(2, (80, 200)).astype(float), rng.normal(size=(80, 1))
+    penalties = np.logspace(-12, 2, 29)
+    found = solved(nj.fitting.RidgeGCV(penalties), X, y, graph=graph)
+    expected = generalised(X, y, penalties)
+    np.testing.assert_allclose(found.scores, expected, rtol=1e-4 if graph else 1e-7)
+    assert found.penalty == 100.0
+    # samples without weight, and directions that features do not have
+    weights = 1.0 * (np.arange(100) % 5 > 0)
+    X, y = np.insert(X, range(0, 80, 4), 7.0, axis=0), np.insert(y, range(0, 80, 4), 7.0, axis=0)
+    masked = solved(nj.fitting.RidgeGCV(penalties), X, y, weights, graph)
+    np.testing.assert_allclose(masked.scores, expected, rtol=1e-4 if graph else 1e-7)
+
+
+def test_penalties_that_single_precision_does_not_resolve_are_not_chosen(float32):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 40)) @ rng.normal(size=(40, 200)) * np.logspace(0, -8, 200)
+    y, penalties = rng.normal(size=(80, 1)), np.logspace(-16, 2, 19)
+    host, inside = (solved(nj.fitting.RidgeGCV(penalties), X, y, graph=g) for g in (False, True))
+    kept = np.isfinite(inside.scores)
+    assert 3 < kept.sum() < 15
+    assert np.all(np.isfinite(host.scores))
+    np.testing.assert_allclose(np.asarray(inside.scores)[kept], host.scores[kept], rtol=0.01)
+    only = solved(nj.fitting.RidgeGCV(penalties[:3]), X, y, graph=True)
+    assert only.penalty == pytest.approx(penalties[2], abs=0.0)
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_a_factor_on_all_weights_is_one_on_the_penalty(graph):
+    rng = np.random.default_rng(0)
+    X, y, penalties = rng.normal(size=(60, 30)), rng.normal(size=(60, 1)), np.logspace(-3, 6, 37)
+    weights = rng.uniform(0.5, 1.0, 60)
+    one = solved(nj.fitting.RidgeGCV(penalties), X, y + X[:, :1], weights, graph)
+    assert penalties[0] < one.penalty < penalties[-1]
+    for factor in (1e-2, 100.0):
+        method = nj.fitting.RidgeGCV(factor * penalties)
+        found = solved(method, X, y + X[:, :1], factor * weights, graph)
+        assert found.penalty == pytest.approx(factor * float(one.penalty))
+        np.testing.assert_allclose(found.scores, factor * one.scores, rtol=1e-8)
+
+
 @pytest.mark.parametrize("several", [False, True])
 def test_cross_validation_is_a_loop_over_folds(reservoir, data, several):
     u, y = data
