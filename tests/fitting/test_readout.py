@@ -153,7 +153,7 @@ def test_penalties_that_single_precision_does_not_resolve_are_not_chosen(float32
     assert np.all(np.isfinite(host.scores))
     np.testing.assert_allclose(np.asarray(inside.scores)[kept], host.scores[kept], rtol=0.01)
     only = solved(nj.fitting.RidgeGCV(penalties[:3]), X, y, graph=True)
-    assert only.penalty == pytest.approx(penalties[2], abs=0.0)
+    np.testing.assert_allclose(only.penalty, penalties[2], rtol=1e-6)
 
 
 @pytest.mark.parametrize("graph", [False, True])
