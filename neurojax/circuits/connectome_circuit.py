@@ -18,6 +18,7 @@ from neurojax.core import (
     random,
     unwrap,
 )
+from neurojax.core.keys import own_or_first
 from neurojax.core.solvers import AbstractStepper, ExponentialEuler
 
 Nonlinearity = Literal["tanh", "sigmoid"]
@@ -106,7 +107,7 @@ class ConnectomeCircuit(ContinuousDynamics):
         n = len(connectome)
         pre, post = connectome.chemical_edges()
         gap_i, gap_j = connectome.gap_edges()
-        key = jax.random.key(0) if key is None else key
+        key = own_or_first(key)
         self.names = connectome.names
         self.pre, self.post = jnp.asarray(pre, jnp.int32), jnp.asarray(post, jnp.int32)
         self.gap_pairs = jnp.asarray(np.stack([gap_i, gap_j]), jnp.int32)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array
 
 from neurojax.core import Clock, Output, Parameter, unwrap
+from neurojax.core.keys import own_or_first
 
 from .initial_weights import AbstractWeights
 from .nonlinearities import kept
@@ -178,7 +179,7 @@ class MinimalGatedRNN(RecurrentCircuit):
 def _gated(gates: int, n, inputs, outputs, recurrent, input, output, key) -> tuple:
     """Weights of a gated cell as given, or drawn."""
     check_sizes(n, inputs, outputs)
-    keys = jax.random.split(jax.random.key(0) if key is None else key, 3)
+    keys = jax.random.split(own_or_first(key), 3)
     bound = 1.0 / np.sqrt(n)
     uniform = lambda key, shape: jax.random.uniform(key, shape, minval=-bound, maxval=bound)
     if recurrent is None:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import Clock, Output, Parameter, unwrap
+from neurojax.core.keys import own_or_first
 from neurojax.core.parameter_checks import check_positive
 from neurojax.core.tracing import known
 
@@ -95,7 +96,7 @@ class LeakyRNN(RecurrentCircuit):
         key: Any = None,
     ):
         check_sizes(n, inputs, outputs)
-        keys = jax.random.split(jax.random.key(0) if key is None else key, 4)
+        keys = jax.random.split(own_or_first(key), 4)
         self.n = int(n)
         recurrent = Gaussian(1.0) if recurrent is None else recurrent
         self.recurrent = drawn_recurrent(recurrent, keys[0], n)

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from neurojax.core import Clock, Output, Parameter, as_parameter, unwrap
+from neurojax.core.keys import own_or_first
 from neurojax.core.parameter_checks import check_count
 
 from .initial_weights import Gaussian
@@ -108,7 +109,7 @@ class NeuronLevelModels(RecurrentCircuit):
         check_sizes(n, inputs, outputs)
         check_count("memory", memory)
         check_count("hidden", hidden)
-        keys = jax.random.split(jax.random.key(0) if key is None else key, 6)
+        keys = jax.random.split(own_or_first(key), 6)
         self.n, self.memory = int(n), int(memory)
         recurrent = Gaussian(1.0) if recurrent is None else recurrent
         self.recurrent = drawn_recurrent(recurrent, keys[0], n)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from neurojax.core import Clock, Output, Parameter, as_parameter, positive, unwrap
+from neurojax.core.keys import own_or_first
 from neurojax.core.parameter_checks import check_count, check_positive
 
 from .recurrent import RecurrentCircuit, check_sizes, drawn
@@ -77,7 +78,7 @@ class Synchronised(AbstractComposite):
         key: Any = None,
     ):
         self.parts = {"circuit": as_part("circuit", circuit)}
-        keys = jax.random.split(jax.random.key(0) if key is None else key, 2)
+        keys = jax.random.split(own_or_first(key), 2)
         if np.ndim(pairs) == 0:
             check_count("pairs", pairs)
             pairs = jax.random.randint(keys[0], (int(pairs), 2), 0, circuit.n)

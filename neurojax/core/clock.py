@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 
 from . import _counter, _threefry
+from .keys import check_key
 
 
 class Portion(eqx.Module):
@@ -61,7 +62,7 @@ class Clock(eqx.Module):
         self.dt = dt if jnp.issubdtype(dt.dtype, jnp.inexact) else dt.astype(float)
         self.noise = noise
         if key is not None:
-            _check_key(key)
+            check_key(key)
         if key is not None and noise == "counter" and not _is_words(key):
             key = jax.random.key_data(key).astype(jnp.uint32)[:2]
         self.key = key
@@ -146,15 +147,6 @@ class Clock(eqx.Module):
         if self.noise == "counter":
             return _counter.fold(key, self.step)
         return jax.random.fold_in(key, self.step)
-
-
-def _check_key(key) -> None:
-    """One key, new style or the two words of the old style."""
-    dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
-    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
-    if not (typed and shape == ()) and not (dtype == jnp.uint32 and shape == (2,)):
-        what = f"an array of shape {shape}" if typed else repr(key)
-        raise TypeError(f"key must be one key, for example jax.random.key(0), got {what}")
 
 
 def _is_words(key) -> bool:

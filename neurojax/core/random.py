@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .keys import check_key
 from .tracing import known
 
 
@@ -164,6 +165,7 @@ def draw(value, key, shape: tuple[int, ...]) -> Array:
     if isinstance(value, AbstractDistribution):
         if key is None:
             raise ValueError(f"{value} is random: give key=jax.random.key(0)")
+        check_key(key)
         return value.sample(key, shape)
     return jnp.broadcast_to(jnp.asarray(value, jnp.result_type(float)), shape)
 
@@ -198,6 +200,7 @@ def host_generator(key) -> np.random.Generator:
             "random graphs are drawn on the host, not inside jit, vmap or grad: build the network "
             "first and pass it to the function as an argument"
         )
+    check_key(key)
     if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         key = jax.random.key_data(key)
     return np.random.default_rng(np.asarray(key).astype(np.uint32).ravel().tolist())

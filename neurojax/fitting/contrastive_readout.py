@@ -9,6 +9,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
+from neurojax.core.keys import own_or_first
 from neurojax.core.parameter_checks import check_count
 
 _LEAST_TEMPERATURE = 0.01  # as in CLIP
@@ -145,7 +146,7 @@ def contrastive_readout(
     if first.shape[0] < 2:
         raise ValueError("a contrast needs at least two samples")
     batch = min(batch, first.shape[0])
-    keys = jax.random.split(jax.random.key(0) if key is None else key, 3)
+    keys = jax.random.split(own_or_first(key), 3)
     drawn = lambda key, n: jax.random.normal(key, (dimension, n)) / np.sqrt(n)
     start = ContrastiveReadout(
         drawn(keys[0], first.shape[1]), drawn(keys[1], second.shape[1]),

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from neurojax.core.keys import own_or_first
 from neurojax.core.parameter_checks import check_count
 from neurojax.tasks import Task, Trials
 
@@ -86,7 +87,7 @@ def generalisation(
             f"PerceptualDecision(stimulus=2000.0)}}, got {sorted(others)}"
         )
     conditions = {"trained": task if trained is None else trained, **others}
-    keys = jax.random.split(jax.random.key(0) if key is None else key, 2 * len(conditions))
+    keys = jax.random.split(own_or_first(key), 2 * len(conditions))
     means, errors = {}, {}
     for i, (name, condition) in enumerate(conditions.items()):
         if not isinstance(condition, Task | Trials):

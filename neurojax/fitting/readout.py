@@ -10,6 +10,7 @@ import numpy as np
 from neurojax.circuits import RecurrentCircuit
 from neurojax.circuits.recurrent import channels, current
 from neurojax.core import Clock, unwrap
+from neurojax.core.keys import check_key
 from neurojax.core.parameter_checks import check_count
 from neurojax.core.paths import leaf_names
 from neurojax.core.tracing import known
@@ -266,6 +267,8 @@ def generate(circuit: Any, state: Any, steps: Any, *, dt: float = 1.0, key: Any 
             f"generate needs as many outputs as inputs, or feedback and no inputs; this circuit "
             f"has {inputs} inputs and {outputs} outputs"
         )
+    if key is not None:
+        check_key(key)
     state = as_state(circuit, state, dt)
     several = check_state(circuit, state, dt)
     return _generate(circuit, state, int(steps), dt, key, inputs > 0, several)
@@ -306,6 +309,8 @@ def _fed(circuit: Any, inputs, targets, dt) -> Series:
 def _driven(circuit: Any, series: Series, state, key):
     """Final states and rates (time, n), of several series with an axis over them in front."""
     check_inputs(circuit, series.inputs)
+    if key is not None:
+        check_key(key)
     kind = jnp.result_type(float)
     inputs = jnp.asarray(series.inputs, kind)
     targets = None

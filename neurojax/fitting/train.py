@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from neurojax.core.keys import own_or_first
 from neurojax.core.parameter_checks import check_count
 from neurojax.core.parameters import arrays_only
 from neurojax.core.progress import ProgressBar
@@ -105,7 +106,7 @@ def train(
         check_count(name, value)
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the folder to go on from")
-    key = jax.random.key(0) if key is None else key
+    key = own_or_first(key)
     source = _source(task, batch)
     circuit = arrays_only(circuit)
     shown = source.draw(jax.random.fold_in(key, 0))

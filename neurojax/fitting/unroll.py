@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from neurojax.circuits import RecurrentCircuit
 from neurojax.circuits.recurrent import channels
 from neurojax.core import Clock, unwrap
+from neurojax.core.keys import check_key
 from neurojax.core.parameters import arrays_only
 from neurojax.core.paths import leaf_names
 from neurojax.core.tracing import known
@@ -75,6 +76,8 @@ def unroll(circuit: RecurrentCircuit, trials, *, key: Any = None) -> Unrolled:
             "for nj.fitting.drive"
         )
     check_inputs(circuit, trials.inputs)
+    if key is not None:
+        check_key(key)
     if known(*jax.tree.leaves((circuit, trials, key))):
         # compiled once, whatever the numbers; what is traced already is compiled by others
         return _compiled(arrays_only(circuit), trials, key)

@@ -12,6 +12,7 @@ from neurojax.circuits.nonlinearities import Hennequin
 from neurojax.circuits.rate_rnn import RateRNN
 from neurojax.circuits.stability_optimised import evoked_energy_modes, soc200
 from neurojax.core import Trace, simulate, unwrap
+from neurojax.core.keys import check_key, own_or_first
 from neurojax.core.random import host_generator
 from neurojax.core.solvers import RungeKutta4
 
@@ -117,7 +118,7 @@ class CentreOutReach(Task):
         self.amplitude = jnp.asarray(amplitude, float)
         self.angles = jnp.arange(reaches) * (2.0 * jnp.pi / reaches)
         self.activity = self._rates(self.angles)
-        rng = host_generator(jax.random.key(0) if key is None else key)
+        rng = host_generator(own_or_first(key))
         drawn = rng.standard_normal((2, n // 2)) / np.sqrt(n // 2)
         moving = np.asarray(self.activity[:, self._cue_steps :, : n // 2], np.float64) @ drawn.T
         scale = np.sqrt(np.mean(moving**2, axis=(0, 1)))
@@ -175,6 +176,7 @@ class CentreOutReach(Task):
 
     def trial(self, key) -> Trials:
         """One of the reaches, drawn evenly."""
+        check_key(key)
         which = jax.random.randint(key, (1,), 0, self.angles.shape[0])
         drawn = self._trials(self.angles[which], self.activity[which])
         return drawn[0]

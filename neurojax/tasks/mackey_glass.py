@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from neurojax.core.keys import check_key
 from neurojax.core.parameter_checks import check_count, check_positive
 
 from . import _draws, _timing
-from .forecast import ForecastTask, check_forecast
+from .forecast import ForecastTask, as_start, check_forecast
 
 
 @final
@@ -90,6 +91,7 @@ class MackeyGlass(ForecastTask):
     def series(self, key, count: int) -> Float[Array, "time channels"]:
         """`count` samples of a trial's series, one per step."""
         check_count("count", count)
+        check_key(key)
         return self.several(key[None], count)[0]
 
     def several(self, keys, count: int) -> Float[Array, "trial time channels"]:
@@ -101,7 +103,7 @@ class MackeyGlass(ForecastTask):
 
     def solve(self, start, count: int) -> Float[Array, "time ..."]:
         """`count` samples of x itself, from constant histories `start` (...) on."""
-        start = jnp.asarray(start, jnp.result_type(self.beta, self.gamma))
+        start = as_start(self, start, jnp.result_type(self.beta, self.gamma), None)
         lag = round(self.tau / self._h)
         return _series(start, self.beta, self.gamma, self.n, self._h, lag, self.substeps, count)
 

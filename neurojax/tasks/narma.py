@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from neurojax.core.keys import check_key
+
 from . import _draws, _timing
 from .scores import r2
 from .task import Task
@@ -137,6 +139,7 @@ class NARMA(Task):
 
     def trial(self, key) -> Trials:
         """One trial."""
+        check_key(key)
         count = self.washout + self.steps
 
         def draw(carry):
@@ -165,6 +168,9 @@ class NARMA(Task):
         """
         n = self.order
         u = jnp.asarray(u, self.alpha.dtype)
+        if u.ndim != 1:
+            hint = "; one channel is u[:, 0]" if u.ndim == 2 else ""
+            raise ValueError(f"u must have shape (time,), got {u.shape}{hint}")
         before = jnp.concatenate([jnp.zeros(n - 1, u.dtype), u])[: u.shape[0]]
         products = self.gamma * before * u + self.delta
 

@@ -7,6 +7,8 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
+from neurojax.core.keys import check_key
+
 from .trials import Trials
 
 
@@ -66,7 +68,9 @@ class Task(eqx.Module):
 
         Raises:
             ValueError: if count is not a positive whole number.
+            TypeError: for another key.
         """
+        check_key(key)
         if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
             raise ValueError(f"count must be a positive whole number of trials, got {count!r}")
         return _many(self, key, int(count))

@@ -353,6 +353,24 @@ def test_keys(key):
         run(key=key)
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: nj.circuits.EchoState(10, key=3),
+        lambda: nj.circuits.RateRNN(10, key=3),
+        lambda: nj.tasks.NARMA().trials(3, 2),
+        lambda: nj.tasks.NARMA().trial(3),
+        lambda: nj.tasks.MackeyGlass().series(3, 10),
+        lambda: nj.fitting.drive(nj.circuits.EchoState(4, inputs=1), np.ones((2, 5, 1)), key=3),
+        lambda: nj.random.host_generator(3),
+        lambda: nj.random.draw(nj.random.Uniform(0.0, 1.0), 3, (2,)),
+    ],
+)
+def test_a_number_is_no_key_where_something_is_drawn(draw):
+    with pytest.raises(TypeError, match=r"key must be one key, .* jax.random.key\(0\), got 3"):
+        draw()
+
+
 def test_noise_kind():
     with pytest.raises(ValueError, match="'threefry' or 'counter'"):
         run(noise="pcg", key=jax.random.key(0))

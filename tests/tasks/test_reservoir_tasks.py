@@ -116,6 +116,8 @@ def test_narma_that_always_diverges_is_an_error():
     for bad in (0, 2.5, True):
         with pytest.raises((ValueError, TypeError), match="order"):
             NARMA(bad)
+    with pytest.raises(ValueError, match=r"\(time,\), got \(5, 1\); one channel is u"):
+        NARMA().solve(np.ones((5, 1)))
 
 
 def test_delayed_recall():

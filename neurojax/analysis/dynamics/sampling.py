@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from neurojax.core import unwrap
+from neurojax.core.keys import check_key
 from neurojax.core.vector_field import is_float
 
 from ._field import state_shapes
@@ -71,6 +72,7 @@ def sample_states(
     total = math.prod(leads.pop() or ())
     if total == 0:
         raise ValueError("trajectories hold no state: one of their axes has length 0")
+    check_key(key)
     which, *keys = jax.random.split(key, len(leaves) + 1)
     rows = jax.random.choice(which, total, (int(count),), replace=count > total)
     drawn = []

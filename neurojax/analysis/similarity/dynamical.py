@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from neurojax.core.keys import own_or_first
+
 from .._activity import compiled, dot, real, root, unit_norm
 
 _STEPS = 100  # of Levenberg-Marquardt, from each start
@@ -144,7 +146,7 @@ def operator_distance(
         raise ValueError(f"starts must be at least 1, got {starts}")
     if angle:
         a, b = unit_norm(a), unit_norm(b)
-    key = jax.random.key(0) if key is None else key
+    key = own_or_first(key)
     turned = _best_basis(jax.lax.stop_gradient(a), jax.lax.stop_gradient(b), starts, key)
     # at the optimum a change of the basis changes nothing, so it may be held
     off = root(jnp.sum((a - dot(dot(turned, b), turned.T)) ** 2))

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int32
 
 from neurojax.core import Clock, Output, Parameter, SpikeOutput, as_parameter, unwrap
+from neurojax.core.keys import own_or_first
 from neurojax.core.parameter_checks import check_positive, check_probability
 from neurojax.core.random import host_generator
 from neurojax.core.tracing import known
@@ -155,7 +156,7 @@ class AstrocyteLiquid(RecurrentCircuit):
         tau_trace: Any = 20.0,
         key: Any = None,
     ):
-        keys = jax.random.split(jax.random.key(0) if key is None else key, 4)
+        keys = jax.random.split(own_or_first(key), 4)
         grid = shape if isinstance(shape, LiquidGrid) else LiquidGrid(shape, key=keys[0])
         self.n, self.n_E = grid.n, grid.n_E
         check_sizes(grid.n, inputs, outputs)

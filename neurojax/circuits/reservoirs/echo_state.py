@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import Clock, Output, Parameter, unwrap
+from neurojax.core.keys import own_or_first
 from neurojax.core.parameter_checks import check_choice, check_positive
 from neurojax.core.tracing import known
 
@@ -131,7 +132,7 @@ class EchoState(RecurrentCircuit):
         key: Any = None,
     ):
         check_sizes(n, inputs, outputs)
-        keys = jax.random.split(jax.random.key(0) if key is None else key, 4)
+        keys = jax.random.split(own_or_first(key), 4)
         self.n = int(n)
         self.recurrent = fixed_recurrent(recurrent, density, keys[0], n)
         self.radius, self.unit = radius_and_unit(radius, self.recurrent, n)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import Clock, Output, Parameter, unwrap
+from neurojax.core.keys import own_or_first
 from neurojax.core.tracing import known
 
 from ..initial_weights import Orthogonal
@@ -109,7 +110,7 @@ class EdgeOfStability(RecurrentCircuit):
         key: Any = None,
     ):
         check_sizes(n, inputs, outputs)
-        keys = jax.random.split(jax.random.key(0) if key is None else key, 4)
+        keys = jax.random.split(own_or_first(key), 4)
         self.n = int(n)
         self.proximity = kept(proximity)
         _check_proximity(self.proximity)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array
 
 from neurojax.core import Clock, Output, Parameter, as_parameter, unwrap
+from neurojax.core.keys import own_or_first
 from neurojax.core.tracing import known
 
 from ..constrained_weights import check_share
@@ -134,7 +135,7 @@ class EIReservoir(RecurrentCircuit):
         check_share("input_share of EIReservoir", input_share)
         check_finite("input_scaling of EIReservoir", input_scaling)
         _check("spread", spread, lambda s: np.isfinite(s) & (s >= 0), "not be negative")
-        keys = jax.random.split(jax.random.key(0) if key is None else key, 5)
+        keys = jax.random.split(own_or_first(key), 5)
         mean_exc = n / (indegree * self.n_exc)
         mean_inh = n / (indegree * (n - self.n_exc))
         draw = lambda key, mean, senders: _sparse_weights(

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import Clock, Output, Parameter, as_parameter, frozen, unwrap
+from neurojax.core.keys import own_or_first
 from neurojax.core.parameter_checks import check_positive, check_shapes
 from neurojax.core.tracing import known
 from neurojax.neurons import IzhikevichPublished
@@ -121,7 +122,7 @@ class IzhikevichReservoir(RecurrentCircuit):
         for name, value in (("weight", weight), ("inhibition", inhibition)):
             if known(value) and not float(value) >= 0:
                 raise ValueError(f"{name} must not be negative, got {value}")
-        keys = jax.random.split(jax.random.key(0) if key is None else key, 6)
+        keys = jax.random.split(own_or_first(key), 6)
         n, self.n, self.n_excitatory = int(n), int(n), round(excitatory * n)
         sends = jnp.arange(n) < self.n_excitatory
         self.cells = _cells(keys[0], sends)

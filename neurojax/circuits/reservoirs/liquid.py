@@ -10,6 +10,7 @@ from jaxtyping import Array
 
 from neurojax.core import Clock, Output, Parameter, as_parameter
 from neurojax.core.inputs import resolve
+from neurojax.core.keys import own_or_first
 from neurojax.core.parameter_checks import check_choice, check_positive
 from neurojax.core.random import host_generator
 from neurojax.core.tracing import known
@@ -114,7 +115,7 @@ class Liquid(RecurrentCircuit):
         tau_trace: Any = 20.0,
         key: Any = None,
     ):
-        keys = jax.random.split(jax.random.key(0) if key is None else key, 4)
+        keys = jax.random.split(own_or_first(key), 4)
         grid = shape if isinstance(shape, LiquidGrid) else LiquidGrid(shape, key=keys[0])
         n, n_E = grid.n, grid.n_E
         check_sizes(n, inputs, outputs)

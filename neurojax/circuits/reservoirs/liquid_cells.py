@@ -5,6 +5,7 @@ from typing import Any
 import jax
 
 from neurojax.core.errors import UnknownNameError, suggestion
+from neurojax.core.keys import own_or_first
 from neurojax.neurons import LIF, Izhikevich
 from neurojax.neurons.neuron import AbstractNeuron
 from neurojax.synapses import AbstractReceptor, ExpCurrent
@@ -32,7 +33,7 @@ def heterogeneous_izhikevich(n_E: int, n_I: int, *, key: Any = None) -> dict[str
         >>> cells["E"].c.shape, float(cells["I"].d)
         ((80,), 2.0)
     """
-    keys = jax.random.split(jax.random.key(0) if key is None else key)
+    keys = jax.random.split(own_or_first(key))
     r_E, r_I = jax.random.uniform(keys[0], (n_E,)), jax.random.uniform(keys[1], (n_I,))
     receptors = _receptors()
     return {

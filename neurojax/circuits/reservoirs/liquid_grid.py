@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float64
 
 from neurojax.connectivity import Builder, distance_dependent, gaussian
 from neurojax.core.errors import UnknownNameError, suggestion
+from neurojax.core.keys import own_or_first
 from neurojax.core.random import host_generator
 
 PAIRS = ("EE", "EI", "IE", "II")
@@ -61,8 +62,6 @@ class LiquidGrid:
     positions: dict[str, Float64[np.ndarray, "n axis"]] = field(init=False)
 
     def __post_init__(self):
-        import jax
-
         given: Any = self.shape
         shape = tuple(given) if np.ndim(given) else (given,)
         whole = [isinstance(n, int | np.integer) and not isinstance(n, bool) for n in shape]
@@ -78,7 +77,7 @@ class LiquidGrid:
             )
         if not 0 < self.length < np.inf:
             raise ValueError(f"length must be positive (steps of the grid), got {self.length!r}")
-        rng = host_generator(jax.random.key(0) if self.key is None else self.key)
+        rng = host_generator(own_or_first(self.key))
         places = np.stack(np.unravel_index(rng.permutation(n), shape), axis=1).astype(float)
         store = lambda name, value: object.__setattr__(self, name, value)
         store("shape", tuple(map(int, shape)))
