@@ -6,7 +6,10 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
+
+from neurojax.core.tracing import known
 
 from . import _timing
 from .scores import r2
@@ -87,7 +90,29 @@ class ForecastTask(Task):
 
 
 def check_forecast(task: ForecastTask) -> None:
-    """The durations that all these tasks share make sense."""
+    """The durations that all these tasks share are whole numbers of steps."""
     _timing.check_dt(task)
-    _timing.steps(task, "length")
-    _timing.steps(task, "horizon")
+    for name in ("length", "horizon"):
+        count, value = _timing.steps(task, name), getattr(task, name)
+        if abs(value / task.dt - count) > 1e-6 * count:
+            raise ValueError(
+                f"{name}={value:g} ms of {type(task).__name__} must be a whole number of steps of "
+                f"dt={task.dt:g} ms, such as {count * task.dt:g}"
+            )
+
+
+def as_start(task: ForecastTask, start: Any, dtype: Any, shape: tuple[int, ...] | None) -> Array:
+    """Where a solution begins, as finite numbers, of any shape if none is asked for.
+
+    Raises:
+        ValueError: for another shape, or values that are not finite.
+    """
+    start = jnp.asarray(start, dtype)
+    name = f"start of {type(task).__name__}.solve"
+    if shape is not None and start.shape != shape:
+        raise ValueError(
+            f"{name} must have shape {shape}, one value per variable, got {start.shape}"
+        )
+    if known(start) and not np.all(np.isfinite(np.asarray(start))):
+        raise ValueError(f"{name} must be finite, got {start}")
+    return start

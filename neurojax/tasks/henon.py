@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from neurojax.core.parameter_checks import check_count, check_positive
 
 from . import _draws, _timing
-from .forecast import ForecastTask, check_forecast
+from .forecast import ForecastTask, as_start, check_forecast
 
 
 @final
@@ -88,6 +88,6 @@ class Henon(ForecastTask):
             x, y = state
             return (1.0 - self.a * x**2 + y, self.b * x), jnp.stack(state)
 
-        start = jnp.asarray(start, jnp.result_type(self.a, self.b))
+        start = as_start(self, start, jnp.result_type(self.a, self.b), (2,))
         _, states = jax.lax.scan(step, (start[0], start[1]), None, length=count)
         return states

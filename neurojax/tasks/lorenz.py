@@ -10,7 +10,7 @@ from neurojax.core.parameter_checks import check_count, check_positive
 
 from . import _draws, _timing
 from ._runge_kutta import solved
-from .forecast import ForecastTask, check_forecast
+from .forecast import ForecastTask, as_start, check_forecast
 
 
 @final
@@ -91,5 +91,5 @@ class Lorenz(ForecastTask):
             x, y, z = state
             return (self.sigma * (y - x), x * (self.rho - z) - y, x * y - self.beta * z)
 
-        start = jnp.asarray(start, jnp.result_type(self.sigma, self.rho, self.beta))
+        start = as_start(self, start, jnp.result_type(self.sigma, self.rho, self.beta), (3,))
         return solved(slope, start, self.sampling / self.substeps, self.substeps, count)

@@ -10,7 +10,7 @@ from neurojax.core.parameter_checks import check_count, check_positive
 
 from . import _draws, _timing
 from ._runge_kutta import solved
-from .forecast import ForecastTask, check_forecast
+from .forecast import ForecastTask, as_start, check_forecast
 
 
 @final
@@ -92,5 +92,5 @@ class Rossler(ForecastTask):
             x, y, z = state
             return (-y - z, x + self.a * y, self.b + z * (x - self.c))
 
-        start = jnp.asarray(start, jnp.result_type(self.a, self.b, self.c))
+        start = as_start(self, start, jnp.result_type(self.a, self.b, self.c), (3,))
         return solved(slope, start, self.sampling / self.substeps, self.substeps, count)

@@ -87,3 +87,31 @@ def test_many_trials_are_those_of_their_keys():
 def test_a_series_of_no_length(task):
     with pytest.raises(ValueError, match="count must be a positive whole number, got 0"):
         getattr(tasks, task)().series(KEY, 0)
+
+
+@pytest.mark.parametrize("make", [tasks.Henon, tasks.Lorenz, tasks.Rossler])
+def test_a_solution_begins_with_one_value_per_variable(make):
+    task = make()
+    n = task.channels
+    for start in ([0.3] * (n - 1), [0.3] * (n + 1), 0.3, np.zeros((n, 2))):
+        with pytest.raises(ValueError, match=rf"start of {make.__name__}.solve must have shape"):
+            task.solve(start, 3)
+    with pytest.raises(ValueError, match="must be finite"):
+        task.solve([np.nan] * n, 3)
+    inside = jax.jit(lambda start: task.solve(start, 3))(np.full(n, 0.3))
+    np.testing.assert_allclose(inside, task.solve([0.3] * n, 3), rtol=1e-6)
+
+
+def test_mackey_glass_begins_with_numbers():
+    assert tasks.MackeyGlass().solve([0.9, 1.1], 3).shape == (3, 2)
+    with pytest.raises(ValueError, match=r"start of MackeyGlass.solve must be finite"):
+        tasks.MackeyGlass().solve(np.inf, 3)
+
+
+@pytest.mark.parametrize("make", [tasks.Henon, tasks.Lorenz, tasks.Rossler, tasks.MackeyGlass])
+def test_length_and_horizon_are_whole_numbers_of_steps(make):
+    with pytest.raises(ValueError, match=r"length=33 ms .* such as 30"):
+        make(length=33.0)
+    with pytest.raises(ValueError, match=r"horizon=15 ms .* whole number of steps of dt=10 ms"):
+        make(horizon=15.0)
+    assert make(length=0.7, horizon=0.3, dt=0.1).steps == 7
