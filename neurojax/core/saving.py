@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .parameters import arrays_only
 from .paths import leaf_names
 
 _FORMAT = "neurojax model"
@@ -57,7 +57,8 @@ def load(path: str | os.PathLike, like):
 
     Arguments:
         path: the file.
-        like: a model built as the saved one was; its arrays give structure, shapes and dtypes.
+        like: a model built as the saved one was; its arrays give structure, shapes and dtypes,
+            and are arrays of JAX or of NumPy as those that are read.
 
     Raises:
         ValueError: if the file is not such a file, is damaged, or does not fit `like`.
@@ -89,12 +90,15 @@ def load(path: str | os.PathLike, like):
 
 
 class _Leaf(NamedTuple):
-    """A leaf on the host. `kind` is a dtype, or `key:` and the name of a generator."""
+    """A leaf on the host. `kind` is a dtype, or `key:` and the name of a generator.
+
+    `made` makes what is no array of JAX: a number of Python, or an array or number of NumPy.
+    """
 
     name: str
     kind: str
     array: np.ndarray
-    plain: type | None = None  # int or bool, if the leaf is a Python number
+    made: Callable | None = None
 
 
 def _read(path: Path) -> tuple[str, list[_Leaf]]:
@@ -134,10 +138,8 @@ def _restored(path: Path, stored: _Leaf, like: _Leaf):
             same = array.shape == other.shape and np.can_cast(array.dtype, like.kind, "same_kind")
         except (TypeError, ValueError):
             same = False
-        if same and like.plain is not None:
-            return like.plain(array)
         if same:
-            return jnp.asarray(array.astype(like.kind))
+            return (like.made or jnp.asarray)(array.astype(like.kind))
     raise ValueError(
         f"leaf {like.name!r} is of type {stored.kind} in {str(path)!r} and {like.kind} in like="
     )
@@ -160,7 +162,9 @@ def write_atomically(path: str | os.PathLike, data: bytes) -> None:
 
 def _kept(model):
     """What is written, and the functions of trainable wrappers, which `like` brings along."""
-    return eqx.partition(arrays_only(model), lambda leaf: not callable(leaf))
+    number = lambda leaf: isinstance(leaf, float | complex) and not isinstance(leaf, np.generic)
+    model = jax.tree.map(lambda leaf: jnp.asarray(leaf) if number(leaf) else leaf, model)
+    return eqx.partition(model, lambda leaf: not callable(leaf))
 
 
 def _leaves(model) -> list[_Leaf]:
@@ -172,8 +176,10 @@ def _leaves(model) -> list[_Leaf]:
             found.append(_Leaf(name, f"key:{jax.random.key_impl(leaf)}", data))
         elif isinstance(leaf, jax.Array | np.ndarray | int | np.generic):
             array = np.asarray(leaf)
-            plain = type(leaf) if isinstance(leaf, int) else None
-            found.append(_Leaf(name, str(array.dtype), array, plain))
+            made: Any = type(leaf) if isinstance(leaf, int) else None
+            if isinstance(leaf, np.ndarray | np.generic):
+                made = np.asarray if isinstance(leaf, np.ndarray) else lambda x: x[()]
+            found.append(_Leaf(name, str(array.dtype), array, made))
         else:
             raise TypeError(
                 f"leaf {name!r} is a {type(leaf).__name__}; a model is saved as arrays and "

@@ -74,6 +74,24 @@ def test_round_trip_of_every_kind_of_leaf(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["model.npz"]
 
 
+def test_numbers_of_numpy_stay_what_they_are(tmp_path, float32):
+    saved = {"array": np.linspace(0, 1, 5), "scalar": np.float64(0.1), "whole": np.arange(3)}
+    nj.save(tmp_path / "m", saved)
+    loaded = nj.load(tmp_path / "m", like=jax.tree.map(lambda x: 0 * x, saved))
+    for name, value in saved.items():
+        assert type(loaded[name]) is type(value)
+        assert loaded[name].dtype == value.dtype
+        np.testing.assert_array_equal(loaded[name], value)
+    narrow = nj.load(tmp_path / "m", like=saved | {"array": np.zeros(5, np.float32)})
+    assert narrow["array"].dtype == np.float32
+    u = np.random.default_rng(0).normal(size=(60, 1))
+    fitted = nj.fitting.fit_readout(nj.circuits.EchoState(10, inputs=1), u, np.roll(u, 1, 0))
+    nj.save(tmp_path / "readout", fitted)
+    again = nj.load(tmp_path / "readout", like=fitted)
+    assert again.weights.dtype == np.float64
+    np.testing.assert_array_equal(again.predict(u), fitted.predict(u))
+
+
 def test_a_loaded_model_runs_as_the_saved_one(tmp_path):
     model = models.HodgkinHuxley(I=np.linspace(5.0, 15.0, 4), n=4)
     nj.save(tmp_path / "m", model)
