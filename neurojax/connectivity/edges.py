@@ -30,7 +30,7 @@ class Edges:
         n_post: number of neurons on the receiving side.
         distance: length of each edge in the unit of the positions, from spatial builders.
         weight: given weights, in the unit of the receptor (nS, pA or mV).
-        delay: given delays, ms, positive.
+        delay: given delays, ms, not negative.
 
     Raises:
         ValueError: an index is out of range, arrays differ in length, or a value is not finite.

@@ -26,11 +26,11 @@ def from_edges(pre: Any, post: Any, weight: Any = None, delay: Any = None) -> Bu
         pre: indices on the sending side, in any order.
         post: indices on the receiving side.
         weight: a number or one per edge, in the unit of the receptor (nS, pA or mV).
-        delay: ms, a number or one per edge.
+        delay: ms, positive, a number or one per edge. One number is a whole number of steps.
 
     Raises:
-        ValueError: arrays differ in length or hold what is not finite; when built, if an index
-            is beyond the number of neurons.
+        ValueError: arrays differ in length or hold what is not finite, or a delay is not positive;
+            when built, if an index is beyond the number of neurons.
 
     Example:
         >>> import numpy as np, neurojax as nj
@@ -47,10 +47,15 @@ def from_edges(pre: Any, post: Any, weight: Any = None, delay: Any = None) -> Bu
         if value is not None:
             value = np.full(len(pre), value) if np.ndim(value) == 0 else value
             values[name] = per_edge(name, value, len(pre))
+    if delay is not None:
+        _check_delays(values["delay"])
+        values["delay"] = float(delay) if np.ndim(delay) == 0 else values["delay"]
     return Builder("from_edges", {"pre": pre, "post": post, **values}, _from_edges)
 
 
-def _from_edges(pairs: Pairs, rng: np.random.Generator, pre, post, **values) -> Edges:
+def _from_edges(pairs: Pairs, rng: np.random.Generator, pre, post, delay=None, **values) -> Edges:
+    if delay is not None:
+        values["delay"] = np.broadcast_to(delay, len(pre))
     return Edges(pre, post, pairs.n_pre, pairs.n_post, **values)
 
 
@@ -116,6 +121,10 @@ def from_scipy(matrix: "scipy.sparse.sparray | scipy.sparse.spmatrix") -> Builde
             f"matrix must be a scipy.sparse matrix, got {type(matrix).__name__}; "
             "a dense one goes to from_matrix"
         )
+    if len(matrix.shape) != 2:
+        raise ValueError(f"matrix must be [pre, post], got one of shape {matrix.shape}")
+    if matrix.dtype.kind in "iuf":
+        matrix = matrix.astype(np.float64)  # before duplicates are added
     rows = csr_array(matrix, copy=True)
     rows.sum_duplicates()
     per_edge("values of matrix", rows.data, rows.nnz)
@@ -125,7 +134,7 @@ def from_scipy(matrix: "scipy.sparse.sparray | scipy.sparse.spmatrix") -> Builde
 def _from_scipy(pairs: Pairs, rng: np.random.Generator, matrix: Any) -> Edges:
     _check_shape("from_scipy", matrix.shape, pairs)
     pre = np.repeat(np.arange(pairs.n_pre, dtype=np.int32), np.diff(matrix.indptr))
-    weight = None if matrix.dtype == bool else matrix.data.astype(np.float64)
+    weight = None if matrix.dtype == bool else matrix.data
     return Edges(pre, matrix.indices, pairs.n_pre, pairs.n_post, weight=weight)
 
 
@@ -144,8 +153,8 @@ def from_networkx(
         delay: name of the attribute that holds the delay, ms; likewise.
 
     Raises:
-        ValueError: some edges have the attribute and others not; when built, if the numbers of
-            neurons are not the number of nodes.
+        ValueError: some edges have the attribute and others not, or a delay is not positive; when
+            built, if the numbers of neurons are not the number of nodes.
 
     Example:
         >>> import networkx as nx, numpy as np, neurojax as nj
@@ -170,6 +179,8 @@ def from_networkx(
                 f"has not; give it to all, or say {name}=None"
             )
         values[name] = per_edge(name, [data[attribute] for _, _, data in found], len(found))
+    if "delay" in values:
+        _check_delays(values["delay"])
     arguments = {
         "nodes": len(index),
         "pre": np.array([index[a] for a, _, _ in found], np.int32),
@@ -245,6 +256,14 @@ def _from_connectome(
 ) -> Edges:
     _check_shape("from_connectome", (neurons, neurons), pairs)
     return _from_edges(pairs, rng, **edges)
+
+
+def _check_delays(delay: np.ndarray) -> None:
+    if delay.min(initial=np.inf) <= 0:
+        raise ValueError(
+            f"delay must be positive (ms), got {delay.min():g}: a spike arrives one step later at "
+            "the earliest"
+        )
 
 
 def _check_shape(builder: str, shape: tuple[int, ...], pairs: Pairs) -> None:

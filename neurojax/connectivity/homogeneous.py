@@ -149,12 +149,13 @@ def fixed_total(n: int, *, self_edges: bool = False, multi_edges: bool = False) 
 def _fixed_total(
     pairs: Pairs, rng: np.random.Generator, n: int, self_edges: bool, multi_edges: bool
 ) -> Edges:
-    permitted = pairs.n_cells - (0 if self_edges else pairs.n_self)
+    excluded = 0 if self_edges else pairs.n_self
+    permitted = pairs.n_cells - excluded
     if n > (permitted if not multi_edges or permitted == 0 else n):
         raise ValueError(
             f"fixed_total(n={n}) needs {n} different pairs, but between {pairs.n_pre} and "
-            f"{pairs.n_post} neurons there are {permitted}{_excluded(self_edges)}; lower n"
-            + ("" if multi_edges else ", or say multi_edges=True")
+            f"{pairs.n_post} neurons there are {permitted}"
+            + _advice("n", n, permitted, excluded, multi_edges)
         )
     draw = cells_with_repeats if multi_edges else distinct_cells
     pre, post = from_cells(draw(n, pairs, self_edges, rng), pairs.n_pre, pairs.n_post)
@@ -189,11 +190,17 @@ def _degrees(
         i = int(np.argmax(short))
         raise ValueError(
             f"{builder}(k={k[i]}) needs {k[i]} different {side} for a neuron, but there are "
-            f"{there[i]}{_excluded(bool(there[i] == n))}; lower k"
-            + ("" if multi_edges else ", or say multi_edges=True")
+            f"{there[i]}" + _advice("k", k[i], there[i], n - there[i], multi_edges)
         )
     return k
 
 
-def _excluded(self_edges: bool) -> str:
-    return "" if self_edges else " without self-edges"
+def _advice(name: str, wanted, there, excluded, multi_edges: bool) -> str:
+    """How to get as many edges as are wanted, where self-edges are excluded and others there."""
+    ways = []
+    if there and not multi_edges:
+        ways.append("multi_edges=True")
+    if excluded and (multi_edges or wanted <= there + excluded):
+        ways.append("self_edges=True")
+    say = f", or say {' or '.join(ways)}" if ways else ""
+    return f"{' without self-edges' if excluded else ''}; lower {name}{say}"

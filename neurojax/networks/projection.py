@@ -92,6 +92,10 @@ def as_groups(role: str, given) -> tuple[Group, ...]:
     for one in several:
         if isinstance(one, str):
             groups.append((one, None))
+        elif isinstance(one, tuple) and one and all(isinstance(name, str) for name in one):
+            raise TypeError(
+                f"{role} is the tuple {one!r}; several populations are a list: write {list(one)!r}"
+            )
         elif isinstance(one, tuple) and len(one) == 2 and isinstance(one[0], str):
             groups.append((one[0], _Part(one[1])))
         else:

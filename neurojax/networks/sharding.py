@@ -64,7 +64,7 @@ def simulate_sharded(
 
     Raises:
         ValueError: for what cannot be divided; the message names it.
-        TypeError: if `network` is no `Network`, or `record` holds no recorders.
+        TypeError: if `network` is no `Network`, `mesh` no mesh, or `record` holds no recorders.
         NonFiniteError: if the state became NaN or infinite and `throw` is true.
 
     Example:
@@ -84,11 +84,11 @@ def simulate_sharded(
     """
     if not isinstance(network, Network):
         raise TypeError(f"network must be an nj.Network, got {type(network).__name__}")
+    use = 'use jax.make_mesh((jax.device_count(),), ("neurons",))'
+    if not isinstance(mesh, Mesh):
+        raise TypeError(f"mesh must be a jax.sharding.Mesh, got {mesh!r}: {use}")
     if len(mesh.axis_names) != 1:
-        raise ValueError(
-            f"mesh must have one axis, got {mesh.axis_names}: use "
-            'jax.make_mesh((jax.device_count(),), ("neurons",))'
-        )
+        raise ValueError(f"mesh must have one axis, got {mesh.axis_names}: {use}")
     if any(map(is_traced, jax.tree.leaves((network, inputs, state, key)))):
         raise ValueError(
             "simulate_sharded works outside of jit, grad and vmap; derivatives through a divided "

@@ -8,6 +8,7 @@ import numpy as np
 import paramax
 from jaxtyping import Array
 
+from neurojax.connectivity.builder import Builder
 from neurojax.connectivity.edges import Edges
 from neurojax.connectivity.values import synapse_values
 from neurojax.core import as_parameter
@@ -140,12 +141,15 @@ def build(projection: Projection, sizes: dict[str, int], identities: dict[str, n
                 )
             edges = graph
         else:
+            _check_ends(pre, post)
             edges = graph.build(len(pre), len(post), rng, pre_ids=pre, post_ids=post)
         weight = _weight(projection.weight, edges, rng)
-        delay = _delay(projection.delay, edges, rng)
+        delay = _delay(projection.delay, graph, edges, rng)
         release = _release(projection.release, edges, rng)
     except ValueError as error:
         raise ValueError(f"projection {projection.name!r}: {error}") from error
+    except TypeError as error:
+        raise TypeError(f"projection {projection.name!r}: {error}") from error
     moving, fixed = None, None if delay is None else Fixed(delay)
     if projection.interpolate:
         if delay is None:
@@ -157,6 +161,15 @@ def build(projection: Projection, sizes: dict[str, int], identities: dict[str, n
         projection.name, projection.source, projection.target, projection.port, edges,
         as_parameter(weight), moving, release, projection.plasticity, fixed,
     )  # fmt: skip
+
+
+def _check_ends(pre: np.ndarray, post: np.ndarray) -> None:
+    """What builders need on both sides, in words of a projection."""
+    for role, neurons in (("source", pre), ("target", post)):
+        if not len(neurons):
+            raise ValueError(f"its {role} is an empty part of a population; give it a neuron")
+    if len(np.unique(post)) < len(post):
+        raise ValueError("it names a target neuron twice")
 
 
 def _weight(given, edges: Edges, rng):
@@ -177,9 +190,13 @@ def _release(given, edges: Edges, rng):
     return drawn(given, lambda _, law: law.draw(rng, (edges.n_pre,)))
 
 
-def _delay(given, edges: Edges, rng):
+def _delay(given, graph: Builder | Edges, edges: Edges, rng):
     if given is None:
-        return edges.delay
+        if edges.delay is None:
+            return None
+        given = _given_delay(graph, edges)
+        if given is None:
+            return edges.delay
     delay = np.asarray(synapse_values(given, edges, rng, "delay"))
     if not np.all(np.isfinite(delay)) or np.any(delay < 0):
         raise ValueError(f"delay must be finite and not negative (ms), got {delay.min():g}")
@@ -191,3 +208,12 @@ def _delay(given, edges: Edges, rng):
             "at least the dt of the run"
         )
     return delay
+
+
+def _given_delay(graph: Builder | Edges, edges: Edges):
+    """What the delays of `edges` were given as; `None` where a builder checked or made them."""
+    if isinstance(graph, Edges):
+        return edges.delay
+    one = graph.arguments.get("delay")
+    is_number = isinstance(one, int | float) and bool(np.all(edges.delay == one))
+    return one if is_number else None

@@ -264,12 +264,19 @@ def test_refusals():
         build(graphs.fixed_indegree(5), 4)
     with pytest.raises(ValueError, match="4 without self-edges; lower k, or say multi_edges"):
         build(graphs.fixed_outdegree(5), 5, same=True)
-    with pytest.raises(ValueError, match=r"there are 0 without self-edges; lower k$"):
-        build(graphs.fixed_outdegree(1, multi_edges=True), 1, same=True)
+    alone = r"there are 0 without self-edges; lower k, or say self_edges=True$"
+    for builder in (graphs.fixed_indegree, graphs.fixed_outdegree):
+        for several in (False, True):
+            with pytest.raises(ValueError, match=alone):
+                build(builder(1, multi_edges=several), 1, same=True)
+        with pytest.raises(ValueError, match=r"without self-edges; lower k$"):
+            build(builder(2), 1, same=True)
     with pytest.raises(ValueError, match="k has 3 entries, but there are 4 neurons"):
         build(graphs.fixed_indegree([1, 2, 3]), 4)
     with pytest.raises(ValueError, match=r"fixed_total\(n=21\).*there are 20 without self-edges"):
         build(graphs.fixed_total(21), 5, same=True)
+    with pytest.raises(ValueError, match=r"there are 6; lower n, or say multi_edges=True$"):
+        graphs.fixed_total(7).build(2, 3, np.random.default_rng(0))
     with pytest.raises(ValueError, match="as many neurons on both sides, but there are 3 and 4"):
         build(graphs.one_to_one(), 3, 4)
     with pytest.raises(ValueError, match="say self_edges=True"):

@@ -54,6 +54,11 @@ def test_scipy_keeps_stored_zeros_and_adds_duplicates():
     assert unsorted.indices.tolist() == [2, 0]  # what was given is left alone
 
 
+def test_scipy_adds_duplicates_of_small_integers():
+    matrix = scipy.sparse.coo_array((np.array([100, 100], np.int8), ([0, 0], [1, 1])), shape=(2, 2))
+    assert build(graphs.from_scipy(matrix), 2).weight.tolist() == [200.0]
+
+
 def test_networkx_there_and_back():
     graph = nx.gnp_random_graph(20, 0.2, seed=1, directed=True)
     graph.add_edge(3, 3)
@@ -131,6 +136,15 @@ def test_refusals():
         build(graphs.from_matrix(np.ones((2, 3))), 3, 2)
     with pytest.raises(TypeError, match="a dense one goes to from_matrix"):
         graphs.from_scipy(np.eye(2))
+    with pytest.raises(ValueError, match=r"matrix must be \[pre, post\], got one of shape \(2,\)"):
+        graphs.from_scipy(scipy.sparse.coo_array(np.ones(2)))
+    for delay in ([0.0, 2.0], 0.0, -1.0):
+        with pytest.raises(ValueError, match="delay must be positive"):
+            graphs.from_edges([0, 1], [1, 0], delay=delay)
+    late = nx.path_graph(2)
+    late[0][1]["delay"] = 0.0
+    with pytest.raises(ValueError, match="delay must be positive"):
+        graphs.from_networkx(late)
     with pytest.raises(ValueError, match="from 4 to 4 neurons"):
         build(graphs.from_networkx(nx.path_graph(4)), 3)
     partly = nx.path_graph(3)

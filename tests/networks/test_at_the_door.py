@@ -29,6 +29,21 @@ def test_delays_of_zero_in_an_array():
         make(np.array([0.0, 0.1]))
 
 
+def test_delays_of_the_graph():
+    def steps(graph):
+        net = nj.Network({"B": CELL}, [nj.Projection("B", "B", "e", graph)])
+        return net.projections["B->B:e"].delay_steps(0.1).tolist()
+
+    with pytest.raises(ValueError, match="some delays are 0"):
+        steps(C.Edges([0, 1], [1, 0], 2, 2, delay=[0.0, 2.0]))
+    with pytest.raises(ValueError, match=r"delay=0.14 ms .* is not a whole number of steps"):
+        steps(C.from_edges([0, 1], [1, 0], delay=0.14))
+    assert steps(C.from_edges([1, 0], [1, 0], delay=0.3)) == [3, 3]
+    assert steps(C.from_edges([1, 0], [1, 0], delay=[0.14, 0.3])) == [3, 1]
+    made = lambda pairs, rng: C.Edges([0, 1], [1, 0], 2, 2, delay=[0.0, 0.14])
+    assert steps(C.Builder("made", {}, made)) == [1, 1]
+
+
 def test_a_slice_beyond_a_population():
     with pytest.raises(ValueError, match=r"\[1:5\] reaches beyond a population of 2"):
         nj.Network({"B": CELL}, [nj.Projection(("B", slice(1, 5)), "B", "e", C.all_to_all())])

@@ -1,5 +1,7 @@
 """What is refused at the door of a network, nested networks, and models on disk."""
 
+import inspect
+
 import diffrax
 import jax
 import jax.numpy as jnp
@@ -35,6 +37,14 @@ def edge(**options):
         (lambda: network(nj.Projection(7, "I", "exc", C.all_to_all())), TypeError, "source must"),
         (lambda: network(nj.Projection("E", ("I", [9]), "exc", C.all_to_all())), ValueError,
          "population of 3"),
+        (lambda: network(nj.Projection(("E", "I"), "E", "exc", C.all_to_all())), TypeError,
+         r"source is the tuple .* write \['E', 'I'\]"),
+        (lambda: network(nj.Projection(("E", slice(3, 3)), "I", "exc", C.all_to_all())), ValueError,
+         "its source is an empty part"),
+        (lambda: network(nj.Projection("E", ("I", [0, 0]), "exc", C.all_to_all())), ValueError,
+         "names a target neuron twice"),
+        (lambda: network(edge(weight="x")), TypeError, "projection 'E->E,I:exc': weight must"),
+        (lambda: network(edge(delay="1ms")), TypeError, "projection 'E->E,I:exc': delay must"),
         (lambda: nj.Network({"a.b": CELL}), ValueError, "without '.'"),
         (lambda: nj.Network({}), TypeError, "dictionary by name"),
         (lambda: nj.Network({"E": 3}), TypeError, "must be a neurojax Dynamics"),
@@ -60,6 +70,12 @@ def test_the_door_of_simulate():
         nj.simulate(net, duration=1.0, solver=diffrax.Tsit5(), stepsize_controller=controller)
     with pytest.raises(ValueError, match=r"population 'E' \(LIF\) changes its state"):
         nj.simulate(network(), duration=1.0, solver=diffrax.Tsit5(), stepsize_controller=controller)
+
+
+def test_a_number_of_devices_is_no_mesh():
+    plain = inspect.unwrap(nj.networks.simulate_sharded)  # without the type checks of the tests
+    with pytest.raises(TypeError, match=r"mesh must be a jax.sharding.Mesh, got 4: use jax.make"):
+        plain(network(), 4, duration=1.0, dt=0.1)
 
 
 def test_a_state_of_another_grid_is_refused():
