@@ -12,6 +12,8 @@ from jaxtyping import Array, Float
 from neurojax.core.keys import own_or_first
 from neurojax.core.parameter_checks import check_count
 
+from ._optimizers import check_optimizer
+
 _LEAST_TEMPERATURE = 0.01  # as in CLIP
 
 
@@ -50,11 +52,11 @@ class ContrastiveReadout(eqx.Module):
 
     def embed_first(self, features: Any) -> Float[Array, "samples dimension"]:
         """Unit vectors for features (samples, m) of the first circuit."""
-        return _embedded(self.first, self.first_scale, features)
+        return _embedded("first", self.first, self.first_scale, features)
 
     def embed_second(self, features: Any) -> Float[Array, "samples dimension"]:
         """Unit vectors for features (samples, n) of the second circuit."""
-        return _embedded(self.second, self.second_scale, features)
+        return _embedded("second", self.second, self.second_scale, features)
 
     def similarities(self, first: Any, second: Any) -> Float[Array, "samples others"]:
         """Cosines between all samples of the first and all of the second."""
@@ -153,6 +155,7 @@ def contrastive_readout(
         jnp.log(jnp.asarray(temperature, float)), _scale(first), _scale(second),
     )  # fmt: skip
     optimizer = optax.adamw(1e-2, weight_decay=1e-2) if optimizer is None else optimizer
+    check_optimizer(optimizer)
     return _trained(start, first, second, optimizer, jax.random.split(keys[2], steps), batch)
 
 
@@ -183,8 +186,13 @@ def _scale(features):
     return jnp.stack([jnp.mean(features, axis=0), jnp.where(spread > 0, spread, 1.0)])
 
 
-def _embedded(projection, scale, features):
+def _embedded(name: str, projection, scale, features):
     features = jnp.asarray(features, projection.dtype)
+    if features.ndim != 2 or features.shape[1] != projection.shape[1]:
+        raise ValueError(
+            f"features of the {name} circuit must have shape (samples, {projection.shape[1]}), got "
+            f"{features.shape}"
+        )
     centred = features - jnp.broadcast_to(scale[0], features.shape)
     z = (centred / jnp.broadcast_to(scale[1], features.shape)) @ projection.T
     # the square root of 0 has no derivative

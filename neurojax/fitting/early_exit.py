@@ -34,7 +34,7 @@ class Exits(eqx.Module):
 
     def accuracy(self, labels: Any) -> Array:
         """Share of trials whose prediction is right."""
-        return jnp.mean((self.predictions == jnp.asarray(labels)).astype(float))
+        return jnp.mean((self.predictions == _numbers(labels)).astype(float))
 
 
 @final
@@ -211,7 +211,7 @@ def oracle_exits(outputs: Any, labels: Any) -> Exits:
 
 def checked(outputs: Any, labels: Any) -> tuple[Array, Array]:
     """Outputs (trials, time, classes) and labels (trials,) that fit together, as arrays."""
-    outputs, labels = jnp.asarray(outputs, float), jnp.asarray(labels)
+    outputs, labels = jnp.asarray(outputs, float), _numbers(labels)
     if outputs.ndim != 3 or 0 in outputs.shape:
         raise ValueError(f"outputs must have shape (trials, time, classes), got {outputs.shape}")
     if labels.shape != outputs.shape[:1] or not jnp.issubdtype(labels.dtype, jnp.integer):
@@ -227,6 +227,17 @@ def checked(outputs: Any, labels: Any) -> tuple[Array, Array]:
                 f"outputs, got {low} to {high}"
             )
     return outputs, labels
+
+
+def _numbers(labels):
+    """Labels as numbers; names say nothing about the order of the outputs."""
+    kind = np.asarray(labels).dtype if known(*jax.tree.leaves(labels)) else None
+    if kind is not None and kind.kind in "USO":
+        raise TypeError(
+            f"labels must be whole numbers, the places of the classes in the outputs, got {kind}: "
+            "those of names are np.searchsorted(readout.classes, labels)"
+        )
+    return jnp.asarray(labels)
 
 
 def _summed(outputs):

@@ -32,7 +32,12 @@ class LogisticReadout(eqx.Module):
 
     def logits(self, features: Any) -> Float[Array, "... classes"]:
         """W r + c for features (..., features)."""
-        scores = jnp.asarray(features, self.output.dtype) @ self.output.T
+        features = jnp.asarray(features, self.output.dtype)
+        if features.shape[-1:] != self.output.shape[1:]:
+            raise ValueError(
+                f"features must have shape (..., {self.output.shape[1]}), got {features.shape}"
+            )
+        scores = features @ self.output.T
         return scores + jnp.broadcast_to(self.output_bias, scores.shape)
 
     def probabilities(self, features: Any) -> Float[Array, "... classes"]:

@@ -173,6 +173,11 @@ def _array(name, values) -> Any:
 def _real(name, values) -> Any:
     # targets stay in double precision on the host; what is traced stays what it is
     values = np.asarray(values) if known(values) else values
+    if not (jnp.issubdtype(values.dtype, jnp.number) or values.dtype == bool):
+        raise TypeError(
+            f"{name} must be numbers, got {values.dtype}: names of classes are for "
+            "nj.fitting.logistic_readout"
+        )
     if jnp.issubdtype(values.dtype, jnp.complexfloating):
         raise ValueError(
             f"{name} must be real numbers, got {values.dtype}: give the real and the imaginary "

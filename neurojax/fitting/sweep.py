@@ -1,6 +1,6 @@
 """Many settings of a model in one compiled call."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, final
 
 import equinox as eqx
@@ -111,8 +111,8 @@ def sweep(
         function: pure, of keyword arguments named as the settings, each a scalar; with `models`
             the model comes first. Gives a number, or a dictionary of numbers or arrays.
         settings: values (numbers) of each setting by name.
-        models: a model, or a list of models of the same structure such as one for each seed; the
-            function is compiled once for all.
+        models: a model, or a list or another iterable of models of the same structure such as one
+            for each seed; the function is compiled once for all.
         batch: combinations at once; default all, on a CPU about 20, since what they need more often
             stays in its caches. Fewer need less memory.
         progress: show a progress bar.
@@ -219,6 +219,9 @@ def _values(name, given) -> np.ndarray:
 
 
 def _models(models) -> Sequence[Any]:
+    one = isinstance(models, str) or eqx.is_array_like(models)
+    if isinstance(models, Iterable) and jax.tree_util.all_leaves([models]) and not one:
+        models = list(models)  # such as a generator; what JAX takes apart is a model
     if not isinstance(models, list | tuple):
         return [models]
     if not models:

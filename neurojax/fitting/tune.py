@@ -15,6 +15,8 @@ from neurojax.core.parameter_checks import check_count
 from neurojax.core.progress import ProgressBar
 from neurojax.core.threads import one_blas_thread
 
+from ._optimizers import check_optimizer
+
 
 @final
 class Tuned(eqx.Module):
@@ -79,6 +81,7 @@ def tune(
     """
     check_count("steps", steps)
     optimizer = optax.adam(0.05) if optimizer is None else optimizer
+    check_optimizer(optimizer)
     is_frozen = lambda x: isinstance(x, paramax.NonTrainable)
     free, rest = eqx.partition(model, eqx.is_inexact_array, is_leaf=is_frozen)
     if not jax.tree.leaves(free):

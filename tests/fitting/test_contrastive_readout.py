@@ -70,5 +70,10 @@ def test_bad_arguments_are_named():
         contrastive_readout(a, b, temperature=0.0)
     with pytest.raises(ValueError, match="two samples"):
         contrastive_readout(a[:1], b[:1])
+    readout, _ = contrastive_readout(a, b, steps=1)
+    with pytest.raises(
+        ValueError, match=r"second circuit must have shape \(samples, 2\), got \(4, 3\)"
+    ):
+        readout.retrieve(a, a)
     with pytest.raises(ValueError, match="square"):
         info_nce(np.zeros((3, 4)))

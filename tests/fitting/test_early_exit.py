@@ -164,6 +164,11 @@ def test_bad_arguments_are_named():
         fit_early_exit(outputs[0], labels)
     with pytest.raises(ValueError, match="labels must be whole"):
         fit_early_exit(outputs, labels.astype(float))
+    names = np.array(["ant", "bee", "cat", "dog"])[np.asarray(labels)]
+    with pytest.raises(TypeError, match=r"np\.searchsorted\(readout\.classes, labels\)"):
+        fit_early_exit(outputs, names)
+    with pytest.raises(TypeError, match="labels must be whole numbers"):
+        EarlyExit(jnp.ones(16), jnp.array(0.9))(outputs).accuracy(list(names))
     with pytest.raises(ValueError, match="between 0 and 3"):
         fit_early_exit(outputs, labels + 4)
     with pytest.raises(ValueError, match="loss"):

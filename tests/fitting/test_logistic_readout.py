@@ -67,6 +67,8 @@ def test_bad_arguments_are_named():
         logistic_readout(np.where(X > 2, np.nan, X), y)
     with pytest.raises(ValueError, match="penalty"):
         logistic_readout(X, y, penalty=-1.0)
+    with pytest.raises(ValueError, match=r"features must have shape \(\.\.\., 6\), got \(2, 5\)"):
+        logistic_readout(X, y).predict(X[:2, :5])
     with pytest.raises(ValueError, match="two classes"):
         logistic_readout(X, np.zeros(150, int))
     with pytest.raises(ValueError, match="did not converge"):

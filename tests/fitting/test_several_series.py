@@ -34,6 +34,11 @@ def test_each_series_of_a_list_ends_where_it_ends():
     np.testing.assert_allclose(more[2], go_on, rtol=1e-10)
 
 
+def test_targets_that_are_no_numbers_are_refused():
+    with pytest.raises(TypeError, match="targets must be numbers, got <U1: names of classes"):
+        fit_readout(reservoir(), X, np.array([["a"]] * 200))
+
+
 @pytest.mark.parametrize(
     "circuit",
     [

@@ -8,6 +8,7 @@ import optax
 import pytest
 
 import neurojax as nj
+from neurojax.fitting._optimizers import check_optimizer
 
 sweep = nj.fitting.sweep
 
@@ -113,6 +114,19 @@ def test_tuning_lowers_the_error_of_a_reservoir(error):
     )
     assert tuned.loss < 0.95 * tuned.losses[0]
     assert tuned.loss < 1.02 * others.scores["score"].min()
+
+
+def test_models_may_come_from_a_generator():
+    table = sweep(lambda m, a: m * a, {"a": [1.0, 2.0]}, models=(jnp.array(i) for i in range(3)))
+    np.testing.assert_array_equal(table.scores["score"], [[0.0, 0.0], [1.0, 2.0], [2.0, 4.0]])
+    one = sweep(lambda m, a: m["x"] * a, {"a": [1.0]}, models={"x": jnp.array(3.0)})
+    np.testing.assert_array_equal(one.scores["score"], [[3.0]])
+
+
+def test_an_optimizer_is_one_of_optax():
+    check_optimizer(optax.adam(0.1))
+    with pytest.raises(TypeError, match=r"optimizer must come from optax, .* got 'adam'"):
+        check_optimizer("adam")
 
 
 def test_tuning_refuses_what_cannot_be_tuned():

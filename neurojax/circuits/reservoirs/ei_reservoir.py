@@ -10,6 +10,7 @@ from jaxtyping import Array
 
 from neurojax.core import Clock, Output, Parameter, as_parameter, unwrap
 from neurojax.core.keys import own_or_first
+from neurojax.core.parameter_checks import check_drawn
 from neurojax.core.tracing import known
 
 from ..constrained_weights import check_share
@@ -156,6 +157,12 @@ class EIReservoir(RecurrentCircuit):
         self.output_bias = jnp.zeros(outputs) if outputs else None
         self.feedback = kept(drawn_feedback(feedback, keys[4], (n, outputs)))
         self.balance = as_parameter(balance)
+        check_drawn("balance of EIReservoir", unwrap(self.balance))
+        if jnp.shape(unwrap(self.balance)) != ():
+            raise ValueError(
+                "balance of EIReservoir must be one number, a factor on all inhibition, got shape "
+                f"{jnp.shape(unwrap(self.balance))}"
+            )
         self.gain = per_unit(gain, n, "gain", spread=False)
         self.threshold = per_unit(threshold, n, "threshold", spread=False)
         check_finite("threshold of EIReservoir", self.threshold)

@@ -42,14 +42,16 @@ class FixedInDegree(AbstractWeights):
 
     def draw(self, key, n: int) -> Any:
         """See `AbstractWeights`."""
-        if not known(key):
+        count = max(1, round(self.density * n))
+        if not known(key) and count < n:
             raise ValueError(
                 "sparse weights are drawn on the host, not inside jit or vmap: make a reservoir "
-                "for each key outside, in a list, such as nj.fitting.sweep(models=[...]) takes"
+                "for each key outside, in a list, such as nj.fitting.sweep(models=[...]) takes "
+                "(or give density=1.0 and radius=None)"
             )
-        count = max(1, round(self.density * n))
         places, weights = jax.random.split(key)
-        values = np.asarray(jax.random.normal(weights, (n, count))) / np.sqrt(count)
+        values = jax.random.normal(weights, (n, count))
+        values = (np.asarray(values) if known(key) else values) / np.sqrt(count)
         if count == n:
             return jnp.asarray(values, jnp.result_type(float))
         sources = _without_replacement(places, n, count)

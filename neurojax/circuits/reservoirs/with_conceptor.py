@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array
 
 from neurojax.core import Clock, Output, frozen, unwrap
+from neurojax.core.errors import ShapeError
 from neurojax.core.ridge import ridge_on_host
 
 from ..recurrent import RecurrentCircuit, channels, current
@@ -104,6 +105,11 @@ class WithConceptor(AbstractComposite):
         inner, emitted = self._step("circuit", state, inputs, inputs.get("u"), clock)
         h = inner["h"]
         if "mix" in inputs:
+            count, found = len(self.conceptors), jnp.shape(inputs["mix"])
+            if found != (count,):
+                raise ShapeError(
+                    f"mix must have shape ({count},), a weight for each conceptor, got {found}"
+                )
             h = current(jnp.tensordot(inputs["mix"], self.conceptors, 1), h)
         else:
             h = current(self.conceptors[0], h)
@@ -161,7 +167,8 @@ def load_patterns(
         output_penalty: of the read-out.
 
     Raises:
-        ValueError: for a reservoir of another kind, or patterns that do not fit.
+        ValueError: for a reservoir of another kind, patterns that do not fit, or penalties that
+            are not positive.
 
     Source: Jaeger (2017), Journal of Machine Learning Research 18(13):1.
 
@@ -180,6 +187,9 @@ def load_patterns(
         raise ValueError("load_patterns needs a reservoir without noise: noise=None")
     if isinstance(patterns, jax.Array | np.ndarray) or not len(patterns):
         raise ValueError("patterns must be a list of arrays (time, inputs), one for each pattern")
+    for name, value in (("penalty", penalty), ("output_penalty", output_penalty)):
+        if not (value > 0 and np.isfinite(value)):
+            raise ValueError(f"{name} must be positive, got {value}")
     plain: Any = unwrap(reservoir)
     series = [checked_inputs(reservoir, pattern, washout) for pattern in patterns]
     driven = [_driven(plain, one) for one in series]

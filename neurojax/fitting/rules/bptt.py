@@ -10,6 +10,7 @@ import optax
 
 from neurojax.core.errors import suggestion
 
+from .._optimizers import check_optimizer
 from ..parameters import split
 from ..unroll import Unrolled, unroll
 from .rule import AbstractRule, activity_error, cross_entropy, squared_error
@@ -66,10 +67,7 @@ class BPTT(AbstractRule):
         rate_penalty: float = 0.0,
         freeze: Iterable[str] = (),
     ):
-        if not isinstance(optimizer, optax.GradientTransformation):
-            raise TypeError(
-                f"optimizer must come from optax, for example optax.adam(1e-3), got {optimizer!r}"
-            )
+        check_optimizer(optimizer)
         if isinstance(loss, str) and loss not in _LOSSES:
             raise ValueError(f"unknown loss {loss!r}.{suggestion(loss, _LOSSES)}")
         for name, value in (("activity", activity), ("rate_penalty", rate_penalty)):

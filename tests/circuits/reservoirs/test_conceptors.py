@@ -157,5 +157,11 @@ def test_bad_input_is_refused_at_the_door():
         WithConceptor(EchoState(3), [np.eye(3)])
     with pytest.raises(ValueError, match="form='internal', inputs"):
         load_patterns(EchoState(3), [np.ones((300, 1))])
+    for name in ("penalty", "output_penalty"):
+        with pytest.raises(ValueError, match=f"^{name} must be positive, got -1"):
+            load_patterns(EchoState(3, inputs=1), [np.ones((300, 1))], **{name: -1.0})
+    two = WithConceptor(EchoState(3), [Conceptor(np.eye(3)), Conceptor(np.zeros((3, 3)))])
+    with pytest.raises(ValueError, match=r"^mix must have shape \(2,\), .* got \(3,\)"):
+        nj.simulate(two, duration=2.0, dt=1.0, inputs={"mix": jnp.ones(3)})
     with pytest.raises(ValueError, match="without noise"):
         load_patterns(EchoState(3, inputs=1, noise=0.1), [np.ones((300, 1))])

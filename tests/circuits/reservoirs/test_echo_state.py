@@ -81,6 +81,17 @@ def test_sparse_weights_with_rows_of_any_length(most):
     np.testing.assert_array_equal(sparse.to_scipy().toarray(), W)
 
 
+@pytest.mark.parametrize("kind", [nj.circuits.EchoState, nj.circuits.EdgeOfStability])
+def test_all_weights_are_drawn_for_many_keys_at_once(kind):
+    made = lambda key: kind(20, inputs=2, density=1.0, radius=None, key=key)
+    keys = jax.random.split(jax.random.key(0), 3)
+    several = jax.vmap(lambda key: nj.unwrap(made(key)).recurrent)(keys)
+    for key, W in zip(keys, several, strict=True):
+        np.testing.assert_allclose(W, nj.unwrap(made(key)).recurrent, rtol=1e-14)
+    with pytest.raises(ValueError, match="sparse weights are drawn on the host"):
+        jax.vmap(lambda key: kind(20, radius=None, key=key).bias)(keys)
+
+
 def test_a_batch_and_a_single_series_agree():
     reservoir = EchoState(80, inputs=1, recurrent=SparseWeights.from_matrix(_sparse(80)))
     u = np.random.default_rng(0).normal(size=(64, 10, 1))

@@ -140,6 +140,7 @@ def test_given_weights_are_used():
         ({"leak": 0.0}, r"leak .* lie in \(0, 1\]"),
         ({"gain": -1.0}, "gain .* be positive"),
         ({"balance": -1.0}, "balance .* not be negative"),
+        ({"balance": np.ones(3)}, r"balance .* one number, .* got shape \(3,\)"),
         ({"initial": 1.5}, "initial .* between 0 and 1"),
         ({"threshold": np.zeros(3)}, r"threshold must be a scalar or have shape \(20,\)"),
         ({"inhibition": np.zeros((20, 3))}, r"inhibition must have shape \(20, 4\)"),
