@@ -27,7 +27,7 @@ class ProcessingCapacity(eqx.Module):
 
     Arguments:
         capacities: [term], from 0 to 1, without the bias; 0 where the measured one does not
-            pass the threshold.
+            pass the threshold; NaN for rates that are not finite.
         measured: [term], as measured.
         threshold: that a measured capacity must pass.
         rank: number of linearly independent units.
@@ -157,7 +157,7 @@ def information_processing_capacity(
     measured, rank = _measured(rates, scaled, jnp.asarray(index), powers, first, tolerance)
     threshold = jnp.asarray(thresholds, rates.dtype)[rank]
     bias = rank.astype(rates.dtype) / (steps - 1)
-    capacities = jnp.where(measured > threshold, (measured - bias) / (1.0 - bias), 0.0)
+    capacities = jnp.where(measured <= threshold, 0.0, (measured - bias) / (1.0 - bias))
     return ProcessingCapacity(
         capacities, measured, threshold, rank, jnp.asarray(degrees), jnp.asarray(factors)
     )

@@ -3,12 +3,12 @@
 from typing import Any
 
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jaxtyping import Array, Float
 
 from .._activity import activity
 
 
-def kernel_quality(states: Any, *, tolerance: Any = None) -> Int[Array, ""]:
+def kernel_quality(states: Any, *, tolerance: Any = None) -> Float[Array, ""]:
     r"""The number of linearly independent responses to different inputs.
 
     $$r = \#\{i : \sigma_i > \mathrm{tolerance}\; \sigma_1\}$$
@@ -23,7 +23,7 @@ def kernel_quality(states: Any, *, tolerance: Any = None) -> Int[Array, ""]:
             larger side of the matrix times the spacing of numbers at 1, as numpy has it.
 
     Returns:
-        From 0 to the smaller of inputs and units.
+        From 0 to the smaller of inputs and units; NaN for states that are not finite.
 
     Raises:
         ValueError: the shape.
@@ -33,16 +33,17 @@ def kernel_quality(states: Any, *, tolerance: Any = None) -> Int[Array, ""]:
 
     Example:
         >>> kernel_quality([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 1.0, 1.0]]).item()
-        2
+        2.0
     """
     x = activity(states, "states", samples=1)
     s = jnp.linalg.svd(x, compute_uv=False)
     if tolerance is None:
         tolerance = max(x.shape) * jnp.finfo(x.dtype).eps
-    return jnp.sum((s > tolerance * s[0]) & (s > 0))
+    rank = jnp.sum((s > tolerance * s[0]) & (s > 0)).astype(x.dtype)
+    return jnp.where(jnp.all(jnp.isfinite(x)), rank, jnp.nan)
 
 
-def generalisation_rank(states: Any, *, tolerance: Any = None) -> Int[Array, ""]:
+def generalisation_rank(states: Any, *, tolerance: Any = None) -> Float[Array, ""]:
     """The rank of the responses to inputs that should count as the same.
 
     As `kernel_quality`, but of the states after noisy copies of one input (or inputs that share
@@ -54,7 +55,8 @@ def generalisation_rank(states: Any, *, tolerance: Any = None) -> Int[Array, ""]
         tolerance: as in `kernel_quality`; give both the same one.
 
     Returns:
-        From 0 to the smaller of copies and units; 1 if all copies lead to the same state.
+        From 0 to the smaller of copies and units; 1 if all copies lead to the same state; NaN for
+        states that are not finite.
 
     Raises:
         ValueError: the shape.
@@ -64,6 +66,6 @@ def generalisation_rank(states: Any, *, tolerance: Any = None) -> Int[Array, ""]
 
     Example:
         >>> generalisation_rank([[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]]).item()
-        1
+        1.0
     """
     return kernel_quality(states, tolerance=tolerance)

@@ -192,3 +192,12 @@ def test_bad_input_is_named():
     for make, message in refused:
         with pytest.raises(ValueError, match=message):
             make()
+
+
+def test_rates_that_are_not_finite_have_no_capacity():
+    u = np.random.default_rng(0).uniform(-1, 1, 300)
+    rates = np.stack([u, np.roll(u, 1)], axis=1)
+    rates[100, 1] = np.nan
+    measure = lambda rates: information_processing_capacity(rates, u, {1: 2, 2: 1})
+    for found in (measure(rates), jax.jit(measure)(rates)):
+        assert np.isnan([found.total, found.linear, found.nonlinear]).all()

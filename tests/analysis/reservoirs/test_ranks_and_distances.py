@@ -29,6 +29,14 @@ def test_ranks_are_those_of_numpy():
     assert swept.tolist() == [7, 20]
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_states_that_are_not_finite_have_no_rank(wrong):
+    states = RNG.normal(size=(6, 5))
+    states[2, 3] = wrong
+    for rank in (kernel_quality, generalisation_rank, jax.jit(kernel_quality)):
+        assert np.isnan(rank(states))
+
+
 def test_separation_by_hand():
     classes = RNG.integers(0, 3, 40)
     states = RNG.normal(size=(40, 5)) + 3.0 * classes[:, None]
