@@ -3,7 +3,10 @@
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
+
+from neurojax.core.tracing import known
 
 from .._activity import real
 
@@ -32,7 +35,7 @@ def valid_prediction_time(
         forecast that stays right. Shape: the leading axes.
 
     Raises:
-        ValueError: the shapes.
+        ValueError: the shapes, a threshold that is negative, times that are not positive.
 
     Source:
         Vlachas et al. (2020), Neural Networks 126:191; with another norm Pathak et al. (2018),
@@ -51,6 +54,11 @@ def valid_prediction_time(
             f"times, got {x.shape} and {y.shape}"
         )
     x, y = real(x, "truth"), real(y, "forecast")
+    if known(threshold) and not np.all(np.asarray(threshold) >= 0):
+        raise ValueError(f"threshold must not be negative, got {threshold}")
+    for name, time in (("dt", dt), ("lyapunov_time", lyapunov_time)):
+        if known(time) and not np.all(np.asarray(time) > 0):
+            raise ValueError(f"{name} must be positive, got {time}")
     variance = jnp.var(x, axis=-2, keepdims=True)
     square = (y - x) ** 2
     # of a variable that does not vary every error is too large, and none is none

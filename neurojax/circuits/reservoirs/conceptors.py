@@ -26,7 +26,7 @@ class Conceptor(eqx.Module):
         matrix: C, (n, n).
 
     Raises:
-        ValueError: if the matrix is not square and symmetric.
+        ValueError: if the matrix is not square and symmetric, or has other eigenvalues.
 
     Source: Jaeger (2017), Journal of Machine Learning Research 18(13):1; Jaeger (2014),
     arXiv:1403.3369.
@@ -47,6 +47,11 @@ class Conceptor(eqx.Module):
         check_finite("matrix of a conceptor", matrix)
         if known(matrix) and not np.allclose(matrix, matrix.T, atol=1e-4):
             raise ValueError("matrix of a conceptor must be symmetric")
+        if known(matrix) and not _within_bounds(np.asarray(matrix, float)):
+            raise ValueError(
+                "matrix of a conceptor must have eigenvalues in [0, 1]; that of rates is "
+                "nj.circuits.conceptor(rates, aperture)"
+            )
         self.matrix = matrix
 
     def __invert__(self) -> "Conceptor":
@@ -148,6 +153,17 @@ def _check_conceptor(other) -> None:
             f"conceptors combine with conceptors, got {type(other).__name__}: make one of a matrix "
             "by Conceptor(matrix)"
         )
+
+
+def _within_bounds(matrix) -> bool:
+    """Whether the eigenvalues of a symmetric matrix lie in [0, 1], up to rounding of its logic."""
+    unit = np.eye(len(matrix))
+    try:  # much faster than the eigenvalues themselves
+        np.linalg.cholesky(matrix + 0.01 * unit)
+        np.linalg.cholesky(1.01 * unit - matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def _check_aperture(name: str, value) -> None:

@@ -84,3 +84,14 @@ def test_valid_prediction_time():
     assert many.tolist() == [7, 20]
     with pytest.raises(ValueError, match="same shape"):
         valid_prediction_time(truth, forecast[:10])
+
+
+@pytest.mark.parametrize("given", [
+    {"dt": -1.0}, {"dt": np.nan}, {"lyapunov_time": 0.0}, {"threshold": -1.0},
+])  # fmt: skip
+def test_prediction_times_are_of_positive_numbers(given):
+    truth = RNG.normal(size=(5, 1))
+    with pytest.raises(ValueError, match=f"{next(iter(given))} must"):
+        valid_prediction_time(truth, truth, **given)
+    swept = jax.vmap(lambda x: valid_prediction_time(truth, truth, **dict.fromkeys(given, x)))
+    assert swept(jnp.array([0.5, 1.0])).shape == (2,)

@@ -138,6 +138,9 @@ def test_without_mix_it_is_the_first_and_a_loop(loaded):
 def test_bad_input_is_refused_at_the_door():
     with pytest.raises(ValueError, match="must be symmetric"):
         Conceptor(np.triu(np.ones((3, 3))))
+    for matrix in (5 * np.eye(3), -0.5 * np.eye(3), np.ones((3, 3))):
+        with pytest.raises(ValueError, match=r"eigenvalues in \[0, 1\]"):
+            Conceptor(matrix)
     with pytest.raises(ValueError, match="matrix of a conceptor must be finite"):
         Conceptor(np.full((2, 2), np.nan))
     with pytest.raises(ValueError, match="rates must be finite, got 1 times nan"):
