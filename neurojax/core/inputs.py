@@ -62,6 +62,24 @@ class AbstractInput(eqx.Module):
         """See `__add__`."""
         return Sum(self, other)
 
+    def __sub__(self, other) -> "Sum":
+        """The input less a constant."""
+        return self + (-other)
+
+    def __neg__(self):
+        """Refused, as all products are: amplitudes have a sign and a size."""
+        raise TypeError(
+            f"{type(self).__name__} cannot be multiplied or subtracted: scale what it is made of, "
+            "as in nj.inputs.Step(2 * amplitude), and add inputs of opposite sign"
+        )
+
+    def __mul__(self, other):
+        """See `__neg__`."""
+        return -self
+
+    __rmul__ = __truediv__ = __rsub__ = __mul__
+    __array_ufunc__ = None  # NumPy leaves sums with its arrays to the methods above
+
 
 class AbstractStochasticInput(eqx.Module):
     """A signal with a state of its own, advanced once per step by the fixed-step engine."""
@@ -75,6 +93,32 @@ class AbstractStochasticInput(eqx.Module):
     @abstractmethod
     def advance(self, state: Array, clock: Clock, name: str) -> Array:
         """The value one step later."""
+
+    def __add__(self, other):
+        """Refused, unless a kind of noise knows better."""
+        _refuse_noise()
+
+    def __radd__(self, other):
+        """See `__add__`."""
+        return self + other
+
+    def __neg__(self):
+        """Refused, as all products and differences are."""
+        _refuse_noise()
+
+    def __mul__(self, other):
+        """See `__neg__`."""
+        _refuse_noise()
+
+    __rmul__ = __truediv__ = __sub__ = __rsub__ = __mul__
+    __array_ufunc__ = None  # see `AbstractInput`
+
+
+def _refuse_noise():
+    raise TypeError(
+        "noise cannot be added to another input, nor multiplied; give it a port of its own, with "
+        "receptors={'noise': nj.synapses.InjectedCurrent()} of the population"
+    )
 
 
 def _since(edge, clock: Clock) -> Array:
@@ -110,6 +154,16 @@ def _float(x) -> Array:
     return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(float)
 
 
+def _check_times(what: str, **times) -> None:
+    """Times at which an input changes are numbers."""
+    for name, value in times.items():
+        if np.ndim(value) != 0:
+            raise ValueError(
+                f"{what} {name} must be one number (ms), got shape {np.shape(value)}: where "
+                "neurons have times of their own, add several inputs that are 0 for the others"
+            )
+
+
 class Step(AbstractInput):
     """`amplitude` between `start` and `stop` (ms), zero elsewhere.
 
@@ -133,6 +187,7 @@ class Step(AbstractInput):
     stop: Float[Array, ""]
 
     def __init__(self, amplitude, start=0.0, stop=np.inf):
+        _check_times("Step", start=start, stop=stop)
         if known(start, stop) and float(start) > float(stop):
             raise ValueError(f"Step needs start <= stop, got start={start} and stop={stop}")
         self.amplitude, self.start, self.stop = _float(amplitude), _float(start), _float(stop)
@@ -171,6 +226,7 @@ class Ramp(AbstractInput):
     stop: Float[Array, ""]
 
     def __init__(self, first, last, start, stop):
+        _check_times("Ramp", start=start, stop=stop)
         if known(start, stop) and not float(start) < float(stop):
             raise ValueError(f"Ramp needs start < stop, got start={start} and stop={stop}")
         self.first, self.last = _float(first), _float(last)
@@ -361,6 +417,12 @@ class OrnsteinUhlenbeck(AbstractStochasticInput):
         shape = own if shape is None else tuple(shape)
         self.shape = jnp.broadcast_shapes(own, shape)
 
+    def __add__(self, other):
+        """With a constant: the same noise about another mean."""
+        if is_input(other):
+            return super().__add__(other)
+        return OrnsteinUhlenbeck(self.mean + _float(other), self.sd, self.tau, self.shape)
+
     def _draw(self, clock: Clock, name: str) -> Array:
         return clock.normal(f"ornstein-uhlenbeck {name}", self.shape, self.mean.dtype)
 
@@ -444,10 +506,7 @@ class Sum(AbstractInput):
     def __init__(self, first, second):
         for part in (first, second):
             if isinstance(part, AbstractStochasticInput):
-                raise TypeError(
-                    "noise cannot be added to another input; give it a port of its own, with "
-                    "receptors={'noise': nj.synapses.InjectedCurrent()} of the population"
-                )
+                _refuse_noise()
         as_input = lambda x: x if isinstance(x, AbstractInput) else _float(x)
         self.first, self.second = as_input(first), as_input(second)
 

@@ -128,8 +128,49 @@ def test_refused_signals():
         signals.Step(1.0, start=5.0, stop=1.0)
     with pytest.raises(TypeError, match=r"the input \['I'\] is a function.*Sampled"):
         nj.simulate(models.Relaxation(), duration=1.0, dt=0.1, inputs={"I": lambda t: t})
+    for wrong in (np.arange(3.0), jnp.ones(1)):
+        with pytest.raises(ValueError, match=r"Step start must be one number \(ms\), got shape"):
+            nj.inputs.Step(300.0, start=wrong)
+        with pytest.raises(ValueError, match="Ramp stop must be one number"):
+            nj.inputs.Ramp(0.0, 1.0, -1.0, wrong)
     with pytest.raises(TypeError, match="port of its own"):
         signals.Sum(signals.OrnsteinUhlenbeck(0.0, 1.0, 5.0), 1.0)
+
+
+def test_constants_are_added_on_both_sides_and_subtracted():
+    step = nj.inputs.Step(5.0, stop=2.0)
+    for both in (step + np.arange(3.0), np.arange(3.0) + step, step - np.array([0.0, -1.0, -2.0])):
+        np.testing.assert_array_equal(both(1.0), [5.0, 6.0, 7.0])
+    noise = nj.inputs.OrnsteinUhlenbeck(1.0, 10.0, tau=5.0, shape=(3,))
+    for other in (noise + 4.0, np.full(3, 4.0) + noise):
+        clock = nj.Clock(0, 0.1, jax.random.key(0))
+        np.testing.assert_allclose(
+            other.init_state(clock, "I") - noise.init_state(clock, "I"), 4.0, rtol=1e-12
+        )
+
+
+@pytest.mark.parametrize(
+    "combine",
+    [
+        lambda: 2 * nj.inputs.Step(5.0),
+        lambda: nj.inputs.Sine(5.0, 1.0) / 2.0,
+        lambda: nj.inputs.Step(5.0) - nj.inputs.Step(3.0),
+        lambda: np.float64(2) * nj.inputs.Step(5.0),
+    ],
+)
+def test_products_of_inputs_name_the_amplitude(combine):
+    with pytest.raises(TypeError, match=r"scale what it is made of, .*Step\(2 \* amplitude\)"):
+        combine()
+
+
+def test_noise_is_not_summed():
+    ou, poisson = nj.inputs.OrnsteinUhlenbeck(0.0, 1.0, 5.0), nj.inputs.Poisson(3.0)
+    for combine in (
+        lambda: 5.0 + poisson, lambda: poisson + ou, lambda: ou + poisson, lambda: 2.0 * ou,
+        lambda: nj.inputs.Step(1.0) - ou, lambda: ou - nj.inputs.Step(1.0),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match="port of its own, with receptors"):
+            combine()
 
 
 def test_run_beyond_the_samples_is_refused():
