@@ -153,7 +153,7 @@ _ = axes[1].legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
 # The weights end up near their bounds:
 
 # %%
-nj.plotting.weight_histogram({"together": w[-1, :n], "alone": w[-1, n:]}, bins=30).figure
+nj.plotting.weight_histogram({"together": w[-1, :n], "alone": w[-1, n:]}, bins=30, unit="nS").figure
 
 # %% [markdown]
 # ## What the neuron has learnt

@@ -26,12 +26,14 @@ class Records(eqx.Module):
         sample_times: times of the samples in ms by name of record.
         dt: step length in ms.
         t0: the time in ms at which the run began.
+        steps: number of steps of the run.
     """
 
     records: dict[str, Any]
     sample_times: dict[str, np.ndarray]
     dt: float
     t0: float
+    steps: int
 
     def __getitem__(self, name: str):
         """A record by name."""
@@ -52,10 +54,10 @@ def open_records(folder: str | os.PathLike) -> Records:
         folder: the folder that was given as `stream_to=`.
 
     Returns:
-        The records as the simulation had them: `[name]`, `times(name)`, `dt` and `t0`, the time at
-        which the run began. The final state and the counters of a run are not in the folder. A
-        record whose tree has nodes other than dictionaries, lists and tuples comes back as a
-        dictionary by dotted name.
+        The records as the simulation had them: `[name]`, `times(name)`, `dt`, `t0`, the time at
+        which the run began, and its number of `steps`. The final state and the counters of a run
+        are not in the folder. A record whose tree has nodes other than dictionaries, lists and
+        tuples comes back as a dictionary by dotted name.
 
     Raises:
         FileNotFoundError: if the folder, its index or one of its files is not there.
@@ -166,7 +168,7 @@ def _assembled(index: dict[str, Any], arrays: dict[str, np.ndarray]) -> Records:
         # labels count from time zero, as in the run
         times[name] = (first // every + 1 + np.arange(rows)) * every * dt
         records[name] = tree
-    return Records(records, times, dt, first * dt)
+    return Records(records, times, dt, first * dt, steps)
 
 
 def _spikes(arrays: dict[str, np.ndarray], name: str, n: int, dt: float) -> SpikeRecord:

@@ -3,12 +3,14 @@
 from typing import Any
 
 import equinox as eqx
+import jax
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
 from .errors import UnknownNameError, suggestion
 from .inputs import MS_HZ
 from .spikes import SpikeRecord
+from .tracing import known
 
 _RUNAWAY = 200.0  # Hz; mean rates of cortical populations are far below
 
@@ -79,6 +81,7 @@ class Stats(eqx.Module):
     @property
     def warnings(self) -> list[str]:
         """Populations that were silent or ran away, in words; outside jit, also for trials."""
+        _check_known("warnings", self)
         found = []
         for name, rate in self.rates.items():
             label = f"population {name!r}" if name else "the population"
@@ -98,6 +101,7 @@ class Stats(eqx.Module):
     @property
     def trouble(self) -> str | None:
         """The non-finite leaf and step in words, or `None`; outside jit, also for trials."""
+        _check_known("trouble", (self.nonfinite_step, self.nonfinite_leaf))
         steps, leaves = np.ravel(self.nonfinite_step), np.ravel(self.nonfinite_leaf)
         if np.all(steps < 0):
             return None
@@ -105,6 +109,14 @@ class Stats(eqx.Module):
         leaf = self.leaves[leaves[first]] or "state"
         where = _share(np.asarray(self.nonfinite_step) >= 0)
         return f"{leaf!r} is not finite after step {steps[first]}{where}"
+
+
+def _check_known(name: str, numbers) -> None:
+    if not known(*jax.tree.leaves(numbers)):
+        raise ValueError(
+            f"stats.{name} is in words, outside jit, vmap and grad only; return sim.stats and read "
+            "it there, or inside use the numbers: stats.rates, stats.spikes, stats.nonfinite_step"
+        )
 
 
 def _share(which) -> str:

@@ -34,6 +34,9 @@ def describe(network) -> str:
         ("tables of targets", _bytes([p.targets for p in network.plans])),
         ("places of weights", _bytes([p.places for p in network.plans])),
         ("weights", _bytes([s.weight for s in network.projections.values()])),
+        ("state of learning", _bytes(state.get("plasticity"))),
+        ("tables of learning", _bytes(network.plastic)),
+        ("state of release", _bytes(state.get("release"))),
         ("edge lists (host)", sum(_host(s.edges) for s in network.projections.values())),
     ]
     lines += ["", "memory"]

@@ -6,6 +6,7 @@ import numpy as np
 
 from neurojax.core import Simulation, SpikeRecord
 from neurojax.core.errors import UnknownNameError, suggestion
+from neurojax.core.open_records import Records
 
 
 class Population(NamedTuple):
@@ -17,16 +18,18 @@ class Population(NamedTuple):
     n: int
 
 
-def populations(source: Any, record: str | None = None) -> list[Population]:
-    """The populations of a simulation, a dictionary of records or one record."""
-    if isinstance(source, Simulation):
+def populations(
+    source: Any, record: str | None = None, argument: str = "source"
+) -> list[Population]:
+    """The populations of a run, a dictionary of records or one record."""
+    if isinstance(source, Simulation | Records):
         source = _record(source, record)
     if isinstance(source, SpikeRecord):
         source = {"": source}
     if not isinstance(source, dict) or not source:
         raise TypeError(
-            "spikes must be a Simulation, a SpikeRecord or a dictionary of SpikeRecords by "
-            f"population, got {type(source).__name__}"
+            f"{argument} must be a Simulation, what open_records gives, a SpikeRecord or a "
+            f"dictionary of SpikeRecords by population, got {type(source).__name__}"
         )
     for name, part in source.items():
         if not isinstance(part, SpikeRecord):
@@ -34,11 +37,14 @@ def populations(source: Any, record: str | None = None) -> list[Population]:
     return [Population(str(k), part.times, part.neurons, part.n) for k, part in source.items()]
 
 
-def duration(source: Any) -> float | None:
-    """The time in ms at which a simulation ended; `None` if that is not known."""
+def span(source: Any) -> tuple[float, float] | None:
+    """The times in ms at which a run began and ended; `None` if they are not known."""
+    if isinstance(source, Records):
+        return source.t0, source.t0 + source.steps * source.dt
     if not isinstance(source, Simulation) or source.final_state.dt is None:
         return None
-    return float(source.final_state.step) * float(source.final_state.dt)
+    end, dt = int(source.final_state.step), float(source.final_state.dt)
+    return (end - int(source.stats.steps)) * dt, end * dt
 
 
 def is_spikes(record: Any) -> bool:
@@ -47,7 +53,7 @@ def is_spikes(record: Any) -> bool:
     return bool(parts) and all(isinstance(part, SpikeRecord) for part in parts)
 
 
-def _record(sim: Simulation, name: str | None):
+def _record(sim: Simulation | Records, name: str | None):
     known = [k for k, record in sim.records.items() if is_spikes(record)]
     if name is None:
         if len(known) != 1:

@@ -18,7 +18,7 @@ def connectivity(source: Any, *, degrees: bool = True, ax: "Axes | None" = None)
     others blue. At the right are histograms of how many synapses neurons receive and send.
 
     Arguments:
-        source: a projection of a network (`net.projections["E->I:exc"]`),
+        source: a projection of a network (`net.projections["E->I:exc"]`), a network that has one,
             `nj.connectivity.Edges`, or a matrix (presynaptic, postsynaptic) of weights or
             booleans, dense or of scipy.sparse.
         degrees: whether to draw the histograms.
@@ -30,7 +30,7 @@ def connectivity(source: Any, *, degrees: bool = True, ax: "Axes | None" = None)
 
     Raises:
         ValueError: the matrix has not two axes.
-        TypeError: a network is given.
+        TypeError: a network with several projections, or none, is given.
 
     Example:
         >>> import numpy as np
@@ -69,9 +69,12 @@ def connectivity(source: Any, *, degrees: bool = True, ax: "Axes | None" = None)
 def _edges(source: Any):
     """Ends of the synapses, their weights or `None`, and the numbers of neurons."""
     if hasattr(source, "projections"):
+        if len(source.projections) == 1:
+            return _edges(*source.projections.values())
         names = ", ".join(map(repr, source.projections)) or "none"
         raise TypeError(
-            f"a network has several projections ({names}): give one, as in net.projections[name]"
+            f"the network has {len(source.projections)} projections ({names}): give one, as in "
+            "net.projections[name]"
         )
     if hasattr(source, "edges") and hasattr(source, "weights"):
         edges = source.edges

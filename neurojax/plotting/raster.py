@@ -8,7 +8,7 @@ import numpy as np
 from neurojax.analysis import spikes
 
 from ._axes import BLUE, DARK, GREEN, ORANGE, VERMILION, new_axes, open_frame, whole_numbers
-from ._spikes import Population, duration, populations
+from ._spikes import Population, populations, span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,7 @@ def raster(
     rate: bool = True,
     histogram: bool = False,
     bin: float | int = 5.0,
-    t_start: float | int = 0.0,
+    t_start: float | int | None = None,
     t_stop: float | int | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -35,12 +35,13 @@ def raster(
     a large network makes no large file.
 
     Arguments:
-        source: a simulation, a `SpikeRecord`, or a dictionary of them by population.
+        source: a simulation, what `nj.open_records` gives, a `SpikeRecord`, or a dictionary of
+            them by population.
         record: which record of a simulation; not needed if only one holds spikes.
         rate: whether to draw the rates.
         histogram: whether to draw the rate of each neuron (or group of neighbours) at the right.
         bin: width of the bins of the rate in ms.
-        t_start: begin of the picture in ms.
+        t_start: begin of the picture in ms; default: the begin of the run, or 0 for bare records.
         t_stop: its end; default: the end of the run, or the last spike of bare records.
         ax: where to draw, the raster alone; by default a new figure.
 
@@ -61,28 +62,29 @@ def raster(
         [[3.5, 1.0]]
     """
     parts = populations(source, record)
-    stop = _end(source, parts, t_start) if t_stop is None else float(t_stop)
-    if not stop > t_start:
-        raise ValueError(f"t_stop must be after t_start={t_start:g} ms, got {stop:g} ms")
+    begin, end = span(source) or (0.0, None)
+    start = begin if t_start is None else float(t_start)
+    stop = _end(end, parts, start) if t_stop is None else float(t_stop)
+    if not stop > start:
+        raise ValueError(f"t_stop must be after t_start={start:g} ms, got {stop:g} ms")
     below, beside = None, None
     if ax is None:
         ax, below, beside = _panels(rate, histogram)
-    _dots(ax, parts, float(t_start), stop)
+    _dots(ax, parts, start, stop)
     if below is not None:
-        _rates(below, parts, bin, float(t_start), stop)
+        _rates(below, parts, bin, start, stop)
         ax.tick_params(axis="x", labelbottom=False)
         ax.set_xlabel("")
     if beside is not None:
-        _bars(beside, parts, float(t_start), stop)
+        _bars(beside, parts, start, stop)
     return ax
 
 
-def _end(source, parts: list[Population], t_start) -> float:
-    known = duration(source)
+def _end(known: float | None, parts: list[Population], start: float) -> float:
     if known is not None:
         return known
     last = [float(part.times.max()) for part in parts if len(part.times)]
-    if not last or max(last) <= t_start:
+    if not last or max(last) <= start:
         raise ValueError("there is no spike to draw; give t_stop= (ms) for an empty picture")
     return max(last)
 

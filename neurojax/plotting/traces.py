@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurojax.core import Simulation
+from neurojax.core.open_records import Records
 from neurojax.recordings import Recording
 
 from ._axes import BLUE, DARK, new_axes, open_frame
@@ -18,7 +19,7 @@ _MOST = 12  # traces that are drawn if none are named
 
 
 def traces(
-    source: Recording | Simulation,
+    source: Recording | Simulation | Records,
     neurons: Sequence[str | int] | None = None,
     *,
     record: str | None = None,
@@ -30,7 +31,7 @@ def traces(
     the scale.
 
     Arguments:
-        source: a recording, or a simulation.
+        source: a recording, a simulation, or what `nj.open_records` gives.
         neurons: labels or numbers of columns; by default the first 12 that are identified.
             A simulation knows numbers only.
         record: which record of a simulation; not needed if it has one.
@@ -80,7 +81,7 @@ def _of_recording(recording: Recording, neurons):
     return part.times, part.values.astype(float), names, part.unit
 
 
-def _of_simulation(sim: Simulation, neurons, record: str | None):
+def _of_simulation(sim: Simulation | Records, neurons, record: str | None):
     if record is None:
         if len(sim.records) != 1:
             raise ValueError(f"name one of the records: record= one of {sorted(sim.records)}")

@@ -7,6 +7,7 @@ import numpy as np
 
 from neurojax.core import Simulation
 from neurojax.core.errors import UnknownNameError, suggestion
+from neurojax.core.open_records import Records
 
 from ._axes import BLUE, DARK, new_axes, open_frame
 from ._columns import checked_columns
@@ -19,7 +20,7 @@ _MOST = 8  # traces that are drawn if none are named
 
 
 def voltage(
-    sim: Simulation,
+    sim: Simulation | Records,
     columns: Sequence[int] | None = None,
     *,
     record: str | None = None,
@@ -34,7 +35,8 @@ def voltage(
     one trace the axis shows mV, with several a bar shows the scale.
 
     Arguments:
-        sim: a simulation with a record of voltages and one of spikes.
+        sim: a simulation, or what `nj.open_records` gives, with a record of voltages and one of
+            spikes.
         columns: which columns of the record of voltages; by default the first 8.
         record: name of the record of voltages; not needed if only one is an array.
         spikes: name of the record of spikes, or a `SpikeRecord`; not needed if there is only one.
@@ -52,6 +54,7 @@ def voltage(
         ValueError: a record has to be named, has no such column, or `neurons` does not fit the
             traces.
         UnknownNameError: there is no such record.
+        TypeError: `sim` is no run, or `spikes` holds no spikes.
 
     Example:
         >>> import jax.numpy as jnp, numpy as np, neurojax as nj
@@ -64,6 +67,10 @@ def voltage(
         >>> [line.get_label() for line in voltage(sim).lines]
         ['v[0]', 'spikes of v[0]']
     """
+    if not isinstance(sim, Simulation | Records):
+        raise TypeError(
+            f"sim must be a Simulation or what open_records gives, got {type(sim).__name__}"
+        )
     name = _array_record(sim, record)
     times = np.asarray(sim.times(name), float)
     values = np.asarray(sim[name], float).reshape(len(times), -1)
@@ -104,7 +111,7 @@ def voltage(
     return ax
 
 
-def _array_record(sim: Simulation, name: str | None) -> str:
+def _array_record(sim: Simulation | Records, name: str | None) -> str:
     known = [k for k, r in sim.records.items() if hasattr(r, "ndim") and k in sim.sample_times]
     if name is None and len(known) == 1:
         return known[0]
@@ -115,9 +122,9 @@ def _array_record(sim: Simulation, name: str | None) -> str:
     return name
 
 
-def _spike_record(sim: Simulation, spikes: Any):
+def _spike_record(sim: Simulation | Records, spikes: Any):
     found = populations(sim, spikes) if spikes is None or isinstance(spikes, str) else (
-        populations(spikes)
+        populations(spikes, argument="spikes")
     )  # fmt: skip
     if len(found) != 1:
         names = [part.name for part in found]

@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+import jax.numpy as jnp
 import numpy as np
+
+from neurojax.synapses.receptor import AbstractReceptor
 
 from ._axes import BLUE, GREEN, GREY, ORANGE, VERMILION, new_axes, open_frame
 from ._synapses import weights_of
@@ -17,7 +20,7 @@ def weight_histogram(
     weights: Any,
     *,
     bins: int = 50,
-    unit: str = "nS",
+    unit: str | None = None,
     log: bool = False,
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -27,7 +30,8 @@ def weight_histogram(
         weights: an array, a projection of a network (`net.projections["E->I:exc"]`), a network
             for all of its projections, or a dictionary by name, such as before and after learning.
         bins: number of bins.
-        unit: of the weights, for the axis; `""` for none.
+        unit: of the weights, for the axis; default: that of the receptors of a network, if they
+            have the same, else none.
         log: whether the counts are on a logarithmic scale.
         ax: where to draw; by default a new figure.
 
@@ -43,11 +47,13 @@ def weight_histogram(
         >>> [text.get_text() for text in ax.get_legend().get_texts()]
         ['before (10)', 'after (10)']
     """
-    weights = getattr(weights, "projections", weights)  # those of a network
+    if hasattr(weights, "projections"):
+        unit = _unit(weights) if unit is None else unit
+        weights = weights.projections
     sets = weights if isinstance(weights, dict) else {"": weights}
     read = lambda values: weights_of(values) if hasattr(values, "edges") else values
     sets = {str(name): np.ravel(np.asarray(read(x), float)) for name, x in sets.items()}
-    if not sets or any(not len(values) for values in sets.values()):
+    if not any(len(values) for values in sets.values()):
         raise ValueError("there is no weight to draw")
     for name, values in sets.items():
         if not np.all(np.isfinite(values)):
@@ -71,3 +77,19 @@ def weight_histogram(
     ax.set_ylabel("synapses")
     open_frame(ax, "left", "bottom")
     return ax
+
+
+def _unit(network: Any) -> str | None:
+    """The unit that the weights of all projections have; `None` if there are several."""
+    units = set()
+    for synapses in network.projections.values():
+        for name, _ in synapses.target:
+            receptor = getattr(network.populations[name], "receptors", {}).get(synapses.port)
+            units.add(None if receptor is None else _unit_of(receptor))
+    return units.pop() if len(units) == 1 else None
+
+
+def _unit_of(receptor: AbstractReceptor) -> str:
+    if receptor.is_conductance:
+        return "nS"
+    return "pA" if receptor.jump(jnp.zeros(1)) is None else "mV"

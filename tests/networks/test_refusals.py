@@ -1,6 +1,7 @@
 """What is refused at the door of a network, nested networks, and models on disk."""
 
 import inspect
+import re
 
 import diffrax
 import jax
@@ -122,3 +123,19 @@ def test_warnings_and_summary(capsys):
     shown = capsys.readouterr().out
     assert "E->E,I:exc" in shown and "48" in shown and "1.5" in shown
     assert "9 neurons, 48 synapses" in shown
+    assert "learning" not in shown and "release" not in shown
+    with pytest.raises(ValueError, match=r"stats.warnings is in words, outside jit"):
+        jax.jit(lambda: len(nj.simulate(net, duration=1.0, dt=0.1).stats.warnings))()
+    with pytest.raises(ValueError, match=r"stats.trouble is in words, outside jit"):
+        jax.jit(lambda: nj.simulate(net, duration=1.0, dt=0.1).stats.trouble)()
+
+
+def test_the_summary_counts_learning_and_release(capsys):
+    rule, release = nj.plasticity.PairSTDP(), nj.synapses.TsodyksMarkram()
+    net = network(edge(name="l", plasticity=rule), edge(name="r", release=release))
+    net.summary()
+    shown = capsys.readouterr().out
+    release = jax.eval_shape(net.init_state)["release"]
+    count = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(release))
+    assert re.search(rf"state of release +{count} B\n", shown)
+    assert re.search(r"state of learning +[1-9].*\n +tables of learning +[1-9]", shown)

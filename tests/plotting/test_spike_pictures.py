@@ -1,5 +1,7 @@
 """Pictures of spikes and synapses show each of them at its place."""
 
+import inspect
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -68,7 +70,7 @@ def test_raster_refusals():
     with pytest.raises(ValueError, match=r"give t_stop= \(ms\)"):
         nj.plotting.raster(silent)
     nj.plotting.raster(silent, t_stop=10.0).figure.canvas.draw()
-    with pytest.raises(TypeError, match="spikes must be a Simulation"):
+    with pytest.raises(TypeError, match="source must be a Simulation"):
         nj.plotting.raster(np.zeros(3))
     with pytest.raises(TypeError, match="population 'E' must be a SpikeRecord, got ndarray"):
         nj.plotting.raster({"E": np.zeros(3)})
@@ -81,6 +83,41 @@ def test_raster_refusals():
         nj.plotting.raster(simulation({}, {}))
     with pytest.raises(ValueError, match="t_stop must be after t_start=5 ms, got 2 ms"):
         nj.plotting.raster(E, t_start=5.0, t_stop=2.0)
+
+
+def test_raster_begins_with_the_run():
+    late = simulation({"s": record([45.0, 50.0], [0, 1], 2)}, {}, steps=40)
+    late = nj.Simulation(late.records, nj.SimState(0, 120, 0.5), late.stats, {})
+    ax = nj.plotting.raster(late, bin=10.0, histogram=True)  # from 40 to 60 ms
+    assert ax.get_xlim() == (40.0, 60.0)
+    _, rate, bars = ax.figure.axes
+    assert rate.patches[0].get_data().values.tolist() == [100.0, 0.0]
+    assert rate.patches[0].get_data().edges.tolist() == [40.0, 50.0, 60.0]
+    assert bars.patches[0].get_data().values.tolist() == [50.0, 50.0]
+    assert nj.plotting.raster(late, t_start=0.0, rate=False).get_xlim() == (0.0, 60.0)
+
+
+def test_streamed_runs_are_drawn_from_their_folder(tmp_path):
+    cell = nj.neurons.LIF(n=2)
+    record = {"s": nj.Spikes(), "V_m": nj.Trace("V_m", every=5)}
+    kept = {"duration": 30.0, "dt": 0.1, "t0": 70.0, "inputs": {"I_e": 600.0}, "record": record}
+    sim = nj.simulate(cell, **kept, stream_to=tmp_path / "run")
+    records = nj.open_records(tmp_path / "run")
+    assert len(records["s"].times)
+    for draw in (nj.plotting.raster, nj.plotting.voltage):
+        mine, its = draw(records), draw(sim)
+        np.testing.assert_allclose(mine.get_xlim(), its.get_xlim())
+        for a, b in zip(mine.lines, its.lines, strict=True):
+            np.testing.assert_array_equal(a.get_xydata(), b.get_xydata())
+    np.testing.assert_allclose(nj.plotting.raster(records).get_xlim(), (70.0, 100.0))
+    traces = [nj.plotting.traces(source, record="V_m").lines for source in (records, sim)]
+    for a, b in zip(*traces, strict=True):
+        np.testing.assert_array_equal(a.get_xydata(), b.get_xydata())
+    with pytest.raises(TypeError, match="spikes must be a Simulation"):
+        nj.plotting.voltage(records, spikes=3)
+    plain = inspect.unwrap(nj.plotting.voltage)  # without the type checks of the tests
+    with pytest.raises(TypeError, match="sim must be a Simulation or what open_records gives"):
+        plain(E)
 
 
 TIMES = 0.5 * np.arange(1, 41)
@@ -168,8 +205,35 @@ def test_pictures_of_a_projection_of_a_network():
     ax = nj.plotting.weight_histogram({"own": own, "shared": shared}, bins=5)
     heights = [stair.get_data().values.tolist() for stair in ax.patches[::2]]
     assert heights == [[0, 0, 0, 1, 1], [2, 0, 0, 0, 0]]
-    with pytest.raises(TypeError, match=r"several projections \('A->A:exc', 'shared'\): give one"):
+    with pytest.raises(TypeError, match=r"has 2 projections \('A->A:exc', 'shared'\): give one"):
         nj.plotting.connectivity(net)
+    one = nj.Network({"A": cell.population(3)}, wiring[:1])
+    assert nj.plotting.connectivity(one).lines[0].get_xydata().tolist() == [[2.0, 0.0], [0.0, 1.0]]
+
+
+def test_weights_of_a_network_have_the_unit_of_its_receptors():
+    receptors = {"pA": nj.synapses.ExpCurrent(), "mV": nj.synapses.Delta(),
+                 "nS": nj.synapses.ExpConductance()}  # fmt: skip
+    cell = nj.neurons.LIF(n=3, receptors=receptors)
+    ends = lambda *units: nj.Network(
+        {"A": cell}, [nj.Projection("A", "A", u, nj.connectivity.all_to_all()) for u in units]
+    )
+    label = lambda weights, **options: nj.plotting.weight_histogram(weights, **options).get_xlabel()
+    for unit in receptors:
+        assert label(ends(unit)) == f"weight ({unit})"
+        assert label(ends(unit).projections) == "weight"
+    assert label(ends("pA", "mV")) == "weight"
+    assert label(ends("pA", "mV"), unit="a.u.") == "weight (a.u.)"
+
+
+def test_a_projection_without_synapses_leaves_the_others_drawn():
+    cell = nj.neurons.LIF(n=3, receptors={"exc": nj.synapses.ExpCurrent()})
+    none = nj.Projection("A", "A", "exc", nj.connectivity.from_edges([], []), name="none")
+    some = nj.Projection("A", "A", "exc", nj.connectivity.all_to_all(), name="some")
+    ax = nj.plotting.weight_histogram(nj.Network({"A": cell}, [none, some]))
+    assert [p.get_data().values.sum() for p in ax.patches[1::2]] == [0, 6]
+    with pytest.raises(ValueError, match="there is no weight"):
+        nj.plotting.weight_histogram(nj.Network({"A": cell}, [none]))
 
 
 def test_weight_histogram():
@@ -178,9 +242,9 @@ def test_weight_histogram():
     outlines = ax.patches[1::2]
     assert [patch.get_data().values.sum() for patch in outlines] == [100, 50]
     np.testing.assert_allclose(outlines[0].get_data().edges, np.linspace(0.0, 2.0, 11))
-    assert ax.get_xlabel() == "weight (nS)"
-    ax = nj.plotting.weight_histogram(before.reshape(10, 10), unit="", log=True)
-    assert (ax.get_yscale(), ax.get_legend(), ax.get_xlabel()) == ("log", None, "weight")
+    assert ax.get_xlabel() == "weight"
+    ax = nj.plotting.weight_histogram(before.reshape(10, 10), unit="nS", log=True)
+    assert (ax.get_yscale(), ax.get_legend(), ax.get_xlabel()) == ("log", None, "weight (nS)")
     with pytest.raises(ValueError, match="there is no weight"):
         nj.plotting.weight_histogram([])
     with pytest.raises(ValueError, match="weights 'a' must be finite"):
