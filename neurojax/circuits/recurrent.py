@@ -81,7 +81,7 @@ def drawn_recurrent(weights, key, n: int) -> Any:
 
 
 def drawn(weights, key, shape: tuple[int, int], scale: float, name: str) -> Any:
-    """Weights as given, or drawn from N(0, scale^2 / fan-in); `None` where there is nothing."""
+    """Finite weights as given, or drawn from N(0, scale^2 / fan-in); `None` if there is nothing."""
     if 0 in shape:
         if weights is not None:
             raise ValueError(f"{name} weights need a circuit with {name}s: their number is 0")
@@ -90,6 +90,7 @@ def drawn(weights, key, shape: tuple[int, int], scale: float, name: str) -> Any:
         return scale / np.sqrt(shape[1]) * jax.random.normal(key, shape)
     weights = as_parameter(as_array(weights))
     check_shape(name, weights, shape)
+    check_finite(name, weights)
     return weights
 
 

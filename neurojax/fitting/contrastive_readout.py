@@ -9,6 +9,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
+from neurojax.circuits.recurrent import check_finite
 from neurojax.core.keys import own_or_first
 from neurojax.core.parameter_checks import check_count
 
@@ -141,6 +142,8 @@ def contrastive_readout(
             "first and second must have shapes (samples, features) with as many samples, got "
             f"{first.shape} and {second.shape}"
         )
+    check_finite("first", first)
+    check_finite("second", second)
     for name, value in (("dimension", dimension), ("steps", steps), ("batch", batch)):
         check_count(name, value)
     if not temperature > 0:

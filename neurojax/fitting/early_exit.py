@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from neurojax.circuits.recurrent import check_finite
 from neurojax.core.tracing import known
 
 _HOTTEST, _COLDEST = 1e4, 1e-4  # bounds of the temperature
@@ -156,7 +157,8 @@ def fit_early_exit(
             remains possible, 1.
 
     Raises:
-        ValueError: for shapes that do not fit, a label that is no class, or a negative loss.
+        ValueError: for shapes that do not fit, outputs that are not finite, a label that
+            is no class, or a loss outside 0 to 1.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -168,8 +170,8 @@ def fit_early_exit(
         >>> bool(exits.steps.mean() < 15), bool(exits.accuracy(labels) > 0.99)
         (True, True)
     """
-    if not loss >= 0:
-        raise ValueError(f"loss must not be negative (a share of trials), got {loss}")
+    if not 0 <= loss <= 1:
+        raise ValueError(f"loss must lie between 0 and 1 (a share of trials), got {loss}")
     outputs, labels = checked(outputs, labels)
     tried = np.linspace(0.0, 1.0, 501) if thresholds is None else np.asarray(thresholds, float)
     temperature = calibrated_temperature(outputs, labels)
@@ -214,6 +216,7 @@ def checked(outputs: Any, labels: Any) -> tuple[Array, Array]:
     outputs, labels = jnp.asarray(outputs, float), _numbers(labels)
     if outputs.ndim != 3 or 0 in outputs.shape:
         raise ValueError(f"outputs must have shape (trials, time, classes), got {outputs.shape}")
+    check_finite("outputs", outputs)
     if labels.shape != outputs.shape[:1] or not jnp.issubdtype(labels.dtype, jnp.integer):
         raise ValueError(
             f"labels must be whole numbers of shape {outputs.shape[:1]}, one per trial, got "

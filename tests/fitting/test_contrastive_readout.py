@@ -70,6 +70,8 @@ def test_bad_arguments_are_named():
         contrastive_readout(a, b, temperature=0.0)
     with pytest.raises(ValueError, match="two samples"):
         contrastive_readout(a[:1], b[:1])
+    with pytest.raises(ValueError, match="second must be finite, got 8 times nan"):
+        contrastive_readout(a, np.nan * b)
     readout, _ = contrastive_readout(a, b, steps=1)
     with pytest.raises(
         ValueError, match=r"second circuit must have shape \(samples, 2\), got \(4, 3\)"

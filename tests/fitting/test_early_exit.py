@@ -173,5 +173,9 @@ def test_bad_arguments_are_named():
         fit_early_exit(outputs, labels + 4)
     with pytest.raises(ValueError, match="loss"):
         fit_early_exit(outputs, labels, loss=-0.1)
+    with pytest.raises(ValueError, match="loss must lie between 0 and 1"):
+        fit_early_exit(outputs, labels, loss=2)
+    with pytest.raises(ValueError, match="outputs must be finite"):
+        fit_early_exit(np.where(outputs == outputs[0, 0, 0], np.nan, outputs), labels)
     with pytest.raises(ValueError, match="thresholds"):
         fit_early_exit(*sampled(200), loss=0.0, thresholds=[0.0])

@@ -179,7 +179,8 @@ class AstrocyteLiquid(RecurrentCircuit):
         output = jnp.zeros((outputs, grid.n)) if output is None and outputs else output
         self.output = drawn(output, keys[3], (outputs, grid.n), 1.0, "output")
         self.feedback, self.output_bias = None, jnp.zeros(outputs) if outputs else None
-        tau_syn = np.atleast_1d(tau_syn) if isinstance(tau_syn, tuple | list | float) else tau_syn
+        if isinstance(tau_syn, tuple | list) or eqx.is_array_like(tau_syn):
+            tau_syn = jnp.atleast_1d(jnp.asarray(tau_syn, float))
         self.tau_m, self.tau_syn, self.V_th = map(as_parameter, (tau_m, tau_syn, V_th))
         kinds = jnp.shape(unwrap(self.tau_syn))
         if len(kinds) != 1 or kinds[0] < 1:
@@ -210,7 +211,7 @@ class AstrocyteLiquid(RecurrentCircuit):
         if not known(weights, unwrap(self.w_max)):
             return
         low, high = (np.asarray(x) for x in self._bounds())
-        wrong = (np.asarray(weights) < low) | (np.asarray(weights) > high)
+        wrong = ~((np.asarray(weights) >= low) & (np.asarray(weights) <= high))  # or NaN
         if wrong.any():
             to, sender = np.argwhere(wrong)[0]
             kind = "E" if sender < self.n_E else "I" if sender < self.n else "input"

@@ -17,7 +17,6 @@ from ..nonlinearities import as_nonlinearity, kept
 from ..rate_rnn import per_unit
 from ..recurrent import (
     RecurrentCircuit,
-    check_finite,
     check_sizes,
     current,
     drawn_feedback,
@@ -144,7 +143,6 @@ class EchoState(RecurrentCircuit):
         self.output, self.output_bias = readout(n, outputs, output)
         self.feedback = fixed(drawn_feedback(feedback, keys[3], (n, outputs)))
         self.form, self.nonlinearity = form, as_nonlinearity(nonlinearity)
-        check_finite("feedback", self.feedback)
         check_choice(self, "form", FORMS)
         for name in ("leak", "noise"):
             per_unit(getattr(self, name), n, name, spread=False)

@@ -151,7 +151,6 @@ class EIReservoir(RecurrentCircuit):
         if input is None and inputs:
             input = _input_weights(keys[2], (n, inputs), input_scaling, input_share)
         input = drawn(input, keys[2], (n, inputs), 1.0, "input")
-        check_finite("input of EIReservoir", input)
         self.input = None if input is None else kept(input)
         self.output = drawn(output, keys[3], (outputs, n), 1.0, "output")
         self.output_bias = jnp.zeros(outputs) if outputs else None

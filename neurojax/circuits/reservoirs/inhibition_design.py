@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float
 from neurojax.core import unwrap
 from neurojax.core.tracing import known
 
-from ..recurrent import current
+from ..recurrent import check_finite, current
 from .driven_rates import driven_rates
 from .ei_reservoir import EIReservoir, check_ei_reservoir, with_inhibition
 from .target_rates import as_targets
@@ -117,6 +117,7 @@ def _mean_input(value, channels: int, dtype) -> Array:
         raise ValueError(
             f"mean_input must be a scalar or have shape ({channels},), got {value.shape}"
         )
+    check_finite("mean_input", value)
     return jnp.broadcast_to(value, (channels,))
 
 

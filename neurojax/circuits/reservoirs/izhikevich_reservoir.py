@@ -14,7 +14,7 @@ from neurojax.core.tracing import known
 from neurojax.neurons import IzhikevichPublished
 
 from ..rate_rnn import per_unit
-from ..recurrent import RecurrentCircuit, check_shape, check_sizes, current, drawn
+from ..recurrent import RecurrentCircuit, check_finite, check_shape, check_sizes, current, drawn
 
 
 @final
@@ -122,6 +122,7 @@ class IzhikevichReservoir(RecurrentCircuit):
         for name, value in (("weight", weight), ("inhibition", inhibition)):
             if known(value) and not float(value) >= 0:
                 raise ValueError(f"{name} must not be negative, got {value}")
+        check_finite("input_scaling", input_scaling)
         keys = jax.random.split(own_or_first(key), 6)
         n, self.n, self.n_excitatory = int(n), int(n), round(excitatory * n)
         sends = jnp.arange(n) < self.n_excitatory
@@ -148,6 +149,7 @@ class IzhikevichReservoir(RecurrentCircuit):
             even = jax.random.uniform(keys[5], (n,))
             bias = jnp.where(sends, 3.0 + 1.5 * even, even)
         self.bias = per_unit(bias, n, "bias")
+        check_finite("bias", self.bias)
         self.output_bias = jnp.zeros(outputs) if outputs else None
         self.tau_syn, self.tau_trace = as_parameter(tau_syn), as_parameter(tau_trace)
         self.jitter = frozen(jnp.asarray(jitter, float))
@@ -231,6 +233,7 @@ def _signed(weights, sends) -> Any:
     """Weights that obey Dale's law."""
     n = sends.shape[0]
     check_shape("recurrent", weights, (n, n))
+    check_finite("recurrent", weights)
     plain = unwrap(weights)
     if known(plain) and not bool(jnp.all(jnp.where(sends[None, :], plain, -plain) >= 0)):
         raise ValueError(

@@ -61,9 +61,7 @@ def radius_and_unit(radius, recurrent, n: int) -> tuple[Any, Any]:
 def fixed_input(input, key, n: int, inputs: int) -> Any:
     """Input weights as given, or uniform in (-1, 1)."""
     input = _uniform(key, n, inputs) if input is None and inputs else input
-    weights = drawn(input, key, (n, inputs), 1.0, "input")
-    check_finite("input", weights)
-    return fixed(weights)
+    return fixed(drawn(input, key, (n, inputs), 1.0, "input"))
 
 
 def input_scales(input_scaling, inputs: int) -> Any:

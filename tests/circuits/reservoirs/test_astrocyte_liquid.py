@@ -172,6 +172,12 @@ def test_bad_input():
         AstrocyteLiquid(GRID, inputs=0)
 
 
+@pytest.mark.parametrize("tau_syn", [2, 2.0, np.array(2.0), np.float32(2.0), [2], (2.0,)])
+def test_one_time_constant_of_synapses(tau_syn):
+    liquid = nj.circuits.AstrocyteLiquid((2, 2, 2), inputs=1, tau_syn=tau_syn)
+    assert nj.unwrap(liquid).tau_syn.tolist() == [2.0]
+
+
 def test_rates_are_filtered_spikes():
     model, u = liquid(plasticity=False, tau_trace=10.0), spikes(4)
     raster = by_hand(model, np.concatenate([u, np.zeros((1, CHANNELS))]), plastic=False)[0]
