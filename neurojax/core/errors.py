@@ -16,6 +16,10 @@ class UnknownNameError(KeyError):
         return str(self.args[0]) if self.args else ""
 
 
+class MissingInputError(ValueError):
+    """An input without which a part of a model cannot be stepped."""
+
+
 class ShapeError(ValueError):
     """A drift that is not shaped like the state; its message is complete."""
 

@@ -36,7 +36,16 @@ def each_parameter(model):
 
 
 def check_shapes(model, n: int) -> None:
-    """Every parameter, or each component of one, is a scalar or has one value per neuron."""
+    """Every parameter, or each component of one, is a scalar or has one value per neuron.
+
+    `None` stands for one that is not there, where that is the default.
+    """
+    for field in dataclasses.fields(model):
+        own = field.metadata.get("converter") is as_parameter
+        if own and getattr(model, field.name) is None and field.default is not None:
+            raise TypeError(
+                f"{field.name} of {type(model).__name__} must be a number or an array, got None"
+            )
     for name, value in each_parameter(model):
         shape = jnp.shape(value)
         if shape not in ((), (n,)):

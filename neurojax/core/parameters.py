@@ -124,6 +124,12 @@ def as_parameter(value) -> Any:
 
 
 def _start(value):
+    kind = np.asarray(value).dtype if not hasattr(value, "dtype") else value.dtype
+    if not (jnp.issubdtype(kind, jnp.number) or jnp.issubdtype(kind, jnp.bool_)):
+        raise TypeError(
+            "a parameter must be a number, an array, a distribution of nj.random, or one of these "
+            f"in a wrapper such as nj.positive, got {value!r}"
+        )
     return jnp.asarray(value, jnp.result_type(float))
 
 

@@ -147,6 +147,7 @@ def simulate(
     step0 = start.step
     first_step = None if is_traced(step0) else int(step0)
     _check_reach(inputs, first_step, steps, float(dt))
+    check_impulses(dynamics, inputs)
     for message in _empty(recorders, first_step or 0, steps):
         # no error: a run may be one of many short pieces
         warnings.warn(message, stacklevel=2)
@@ -219,17 +220,53 @@ def _name_misfits(dynamics, inputs: dict, error: ShapeError) -> None:
 
     Only after an error: what else a model does with the shapes of its inputs is its own affair.
     """
-    model = unwrap(dynamics)
-    parts = getattr(model, "populations", getattr(model, "parts", None))
     found = []
-    for name, value in inputs.items():
-        if not isinstance(value, dict):
-            found += _misfit(f"inputs[{name!r}]", value, "the model", model)
-        elif isinstance(parts, dict) and name in parts:
-            for port, own in value.items():
-                found += _misfit(f"inputs[{name!r}][{port!r}]", own, repr(name), parts[name])
+    for where, _, value, name, part in _at_parts(dynamics, inputs):
+        found += _misfit(where, value, name, part)
     if found:
         raise ShapeError(" ".join([*found, str(error)])) from error.__cause__
+
+
+def _at_parts(dynamics, inputs: dict):
+    """Each input: where it stands, its port, itself, and the part that reads it with its name."""
+    model = unwrap(dynamics)
+    parts = getattr(model, "populations", getattr(model, "parts", None))
+    for name, value in inputs.items():
+        if not isinstance(value, dict):
+            yield f"inputs[{name!r}]", name, value, "the model", model
+        elif isinstance(parts, dict) and name in parts:
+            for port, own in value.items():
+                yield f"inputs[{name!r}][{port!r}]", port, own, repr(name), parts[name]
+
+
+def check_impulses(dynamics, inputs: dict) -> None:
+    """Impulses go to receptors of spikes, and those of conductances are not negative.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    impulses = lambda x: isinstance(x, signals.Poisson)
+    if not any(map(impulses, jax.tree.leaves(inputs, is_leaf=signals.is_input))):
+        return
+    for where, port, value, _, part in _at_parts(dynamics, inputs):
+        receptors = getattr(part, "receptors", None)
+        if not impulses(value) or not isinstance(receptors, dict):
+            continue
+        receptor = receptors.get(port)
+        if port == "I_e" or (receptor is not None and receptor.is_held):
+            raise ValueError(
+                f"{where} takes a current or a conductance that lasts, but nj.inputs.Poisson gives "
+                "impulses, whose effect would depend on dt: give them to a receptor of spikes, "
+                "such as receptors={'noise': nj.synapses.ExpCurrent(tau=2.0)} and its port 'noise'"
+            )
+        if receptor is None or not receptor.is_conductance or not known(value.weight):
+            continue
+        if np.any(np.asarray(value.weight) < 0):
+            raise ValueError(
+                f"{where}: weights of conductances must not be negative, got "
+                f"{np.min(np.asarray(value.weight)):g}. Inhibition has a receptor of its own, with "
+                "a low E_rev: nj.synapses.ExpConductance(E_rev=-80.0)"
+            )
 
 
 def _misfit(where: str, value, name: str, part) -> list[str]:

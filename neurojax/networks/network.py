@@ -26,7 +26,7 @@ from neurojax.core import (
 )
 from neurojax.core._asked import Asked
 from neurojax.core.block import check_coupling_port
-from neurojax.core.errors import UnknownNameError, suggestion
+from neurojax.core.errors import MissingInputError, UnknownNameError, suggestion
 from neurojax.core.inputs import resolve
 from neurojax.core.part_inputs import inputs_of
 from neurojax.core.random import host_generator
@@ -407,6 +407,15 @@ class Network(Dynamics):
         def read(name, own):
             if name in parts:
                 return parts[name].read_inputs(own, clock)
+            if name not in projections:
+                form = "" if isinstance(own, dict) else (
+                    " Inputs of a network go by the names of populations, as in "
+                    f"inputs={{{next(iter(parts))!r}: {{{name!r}: ...}}}}."
+                )  # fmt: skip
+                raise UnknownNameError(
+                    f"the model never reads the input {name!r}.{form}"
+                    + suggestion(name, [*parts, *sorted(projections)])
+                )
             return resolve(own, clock) if name in projections else own
 
         return {name: read(name, own) for name, own in inputs.items()}
@@ -461,7 +470,12 @@ class Network(Dynamics):
             if alone and (ports := self._ports_to_read(name)):
                 moved, output = _step_that_reads(part, name, own, given, ports, clock)
             else:
-                moved, output = part.step(own, given, clock.child(name))
+                try:
+                    moved, output = part.step(own, given, clock.child(name))
+                except MissingInputError as error:
+                    raise MissingInputError(
+                        f"population {name!r}: {error}; in a network inputs={{{name!r}: {{...}}}}"
+                    ) from error
             if alone:
                 moved, output = {name: moved}, Output(parts={name: output})
             new["populations"] |= moved

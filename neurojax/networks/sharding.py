@@ -12,7 +12,7 @@ from neurojax.core.checks import admitted
 from neurojax.core.inputs import begin_noise, with_noise
 from neurojax.core.parameters import arrays_only, unwrap
 from neurojax.core.recorders import as_recorders
-from neurojax.core.simulate import whole_steps
+from neurojax.core.simulate import check_impulses, whole_steps
 from neurojax.core.tracing import is_traced
 from neurojax.neurons import AbstractNeuron, AbstractSource
 
@@ -102,6 +102,7 @@ def simulate_sharded(
     _check_divisible(network)
     recorders = as_recorders(record)
     inputs = arrays_only({} if inputs is None else inputs)
+    check_impulses(network, inputs)
     start = _start(network, state, key, t0, float(dt))
     clock = Clock(start.step, float(dt), key)
     values = begin_noise(inputs, clock, start.inputs)

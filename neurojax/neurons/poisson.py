@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from neurojax.core import Clock, Output, Parameter, SpikeOutput, parameter
+from neurojax.core.errors import MissingInputError
 from neurojax.core.inputs import MS_HZ
 from neurojax.core.parameter_checks import check_positive
 from neurojax.core.surrogate import AbstractSurrogate, StraightThrough
@@ -100,7 +101,7 @@ class InhomogeneousPoisson(AbstractGenerator):
     def step(self, state, inputs, clock: Clock):
         """Draw the spikes of this step."""
         if "rate" not in inputs:
-            raise ValueError(
+            raise MissingInputError(
                 "InhomogeneousPoisson needs the input 'rate' (Hz), for example "
                 "inputs={'rate': nj.inputs.Sine(10.0, frequency=5.0, offset=20.0)}"
             )

@@ -113,3 +113,18 @@ def test_host_generator_follows_the_key():
     a, b = (nj.random.host_generator(jax.random.key(k)).normal(size=3) for k in (1, 2))
     assert not np.any(a == b)
     np.testing.assert_array_equal(a, nj.random.host_generator(jax.random.PRNGKey(1)).normal(size=3))
+
+
+@pytest.mark.parametrize("value", ["2", np.array(["a"]), print], ids=repr)
+def test_a_parameter_is_a_number(value):
+    for make in (lambda x: nj.synapses.ExpCurrent(tau=x), nj.positive, nj.core.as_parameter):
+        with pytest.raises(TypeError, match="a parameter must be a number, an array, a distri"):
+            make(value)
+
+
+def test_no_parameter_is_none_unless_by_default():
+    with pytest.raises(TypeError, match="C_m of LIF must be a number or an array, got None"):
+        nj.neurons.LIF(C_m=None)
+    cell = nj.neurons.LIF(receptors={"in": nj.synapses.ExpCurrent(tau=None)})
+    with pytest.raises(TypeError, match="tau of ExpCurrent must be a number"):
+        cell.init_state()

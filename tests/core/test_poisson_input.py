@@ -99,6 +99,24 @@ def test_gradient_of_the_weight():
     np.testing.assert_allclose(slope, value / 2.0, rtol=1e-12)
 
 
+def test_impulses_that_a_port_cannot_take_are_refused():
+    receptors = {
+        "g": nj.synapses.ExpConductance(), "s": nj.synapses.ExpCurrent(),
+        "held": nj.synapses.InjectedCurrent(),
+    }  # fmt: skip
+    cells = nj.neurons.LIF(n=2, receptors=receptors)
+    run = lambda model, inputs: nj.simulate(
+        model, duration=1.0, dt=0.1, inputs=inputs, key=jax.random.key(0)
+    )
+    inhibitory = nj.inputs.Poisson(1000.0, -5.0, shape=(2,))
+    run(cells, {"s": inhibitory})
+    for port in ("I_e", "held"):
+        with pytest.raises(ValueError, match=rf"inputs\['{port}'\] .* impulses, whose effect"):
+            run(cells, {port: inhibitory})
+    with pytest.raises(ValueError, match=r"inputs\['E'\]\['g'\]: .* not be negative, got -5"):
+        run(nj.Network({"E": cells}), {"E": {"g": inhibitory}})
+
+
 def test_refusals():
     with pytest.raises(ValueError, match="rate must not be negative"):
         nj.inputs.Poisson(-1.0)

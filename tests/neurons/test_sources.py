@@ -56,6 +56,17 @@ def test_inhomogeneous_poisson_follows_its_rate():
 def test_inhomogeneous_poisson_needs_its_rate():
     with pytest.raises(ValueError, match="needs the input 'rate'"):
         run(nj.neurons.InhomogeneousPoisson(), 1.0, 1.0, key=jax.random.key(0))
+    parts = {"p": nj.neurons.InhomogeneousPoisson(), "E": nj.neurons.LIF()}
+    within = lambda inputs: run(nj.Network(parts), 1.0, 1.0, key=jax.random.key(0), inputs=inputs)
+    with pytest.raises(ValueError, match=r"population 'p': .*; in a network inputs=\{'p': \{"):
+        within({"E": {"I_e": 1.0}})
+    # the name that is wrong comes first
+    with pytest.raises(KeyError, match=r"never reads the input 'Ex'\. Did you mean 'E'"):
+        within({"Ex": {"I_e": 1.0}})
+    with pytest.raises(
+        KeyError, match=r"'I_e'\. Inputs of a network go by .*: \{'I_e': \.\.\.\}\}"
+    ):
+        within({"I_e": 1.0})
 
 
 @pytest.mark.parametrize("dt", [0.1, 0.25])
