@@ -118,6 +118,24 @@ def channels(circuit: Any) -> int:
     return 0 if weights is None else weights.shape[1]
 
 
+def check_circuit(circuit) -> None:
+    """A read-out is one of a recurrent circuit."""
+    if not isinstance(circuit, RecurrentCircuit):
+        raise TypeError(
+            "circuit must be a recurrent circuit such as nj.circuits.EchoState(100, inputs=1), got "
+            f"{type(circuit).__name__}"
+        )
+
+
+def check_inputs(circuit, inputs) -> None:
+    """The circuit has the input channels that are given."""
+    if inputs.shape[-1] != channels(circuit):
+        raise ValueError(
+            f"the circuit has {channels(circuit)} input channels, the inputs have "
+            f"{inputs.shape[-1]}"
+        )
+
+
 def readout(n: int, outputs: int, output: Any) -> tuple[Any, Any]:
     """Weights and bias of a read-out, zero or as given."""
     check_sizes(n, 0, outputs)

@@ -7,10 +7,12 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 
 from . import _counter, _threefry
 from .keys import check_key
+from .tracing import known
 
 
 class Portion(eqx.Module):
@@ -152,3 +154,17 @@ class Clock(eqx.Module):
 def _is_words(key) -> bool:
     # a clock that is rebuilt from another one carries the hashed words already
     return not jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+
+
+def checked_dt(dt) -> float:
+    """A step in ms is a plain positive number, since what is compiled depends on it."""
+    if not known(dt):
+        raise ValueError(
+            "dt must be a plain number: what is compiled depends on it. Inside jit, close over it "
+            "or make it a static argument"
+        )
+    number = isinstance(dt, int | float | np.number | np.ndarray | jax.Array)
+    fits = number and not isinstance(dt, bool) and np.ndim(dt) == 0
+    if not (fits and math.isfinite(float(dt)) and float(dt) > 0):
+        raise ValueError(f"dt must be a positive number of ms, got {dt!r}")
+    return float(dt)

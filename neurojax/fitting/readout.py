@@ -8,16 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from neurojax.circuits import RecurrentCircuit
-from neurojax.circuits.recurrent import channels, current
+from neurojax.circuits.recurrent import channels, check_circuit, check_inputs, current
 from neurojax.core import Clock, unwrap
+from neurojax.core.clock import checked_dt
 from neurojax.core.keys import check_key
 from neurojax.core.parameter_checks import check_count
 from neurojax.core.paths import leaf_names
 from neurojax.core.tracing import known
 
 from .readout_methods import AbstractReadoutMethod, Ridge
-from .series import Series, as_series, checked_dt
-from .unroll import along, as_leaf, check_inputs, ready
+from .series import Series, as_series
+from .unroll import along, as_leaf, ready
 
 
 @final
@@ -410,15 +411,6 @@ def _run(circuit: Any, inputs, targets, state, dt, key, single, lengths):
     # time lies first, as the scan leaves it: left to vmap, XLA would turn the rates in two passes
     rates, final = jax.vmap(one, out_axes=(1, 0))(inputs, state, keys, currents, lengths)
     return jnp.swapaxes(rates, 0, 1), final
-
-
-def check_circuit(circuit) -> None:
-    """A read-out is one of a recurrent circuit."""
-    if not isinstance(circuit, RecurrentCircuit):
-        raise TypeError(
-            "circuit must be a recurrent circuit such as nj.circuits.EchoState(100, inputs=1), got "
-            f"{type(circuit).__name__}"
-        )
 
 
 def with_outputs(circuit, outputs: int) -> Any:

@@ -269,6 +269,9 @@ class LMS(AbstractReadoutMethod):
         normalised: whether the division by $|x|^2$ is made; without it the rate must be below
             $2 / |x|^2$.
 
+    Warns:
+        UserWarning: outside of transforms, if the weights have grown beyond all bounds.
+
     Source: Widrow and Hoff (1960); Haykin (2002), Adaptive Filter Theory, chapters 5 and 6.
 
     Example:
@@ -290,6 +293,12 @@ class LMS(AbstractReadoutMethod):
         """See `AbstractReadoutMethod`."""
         X, y, w = _with_ones(features, targets, weights)
         W = _least_mean_squares(X, y, w, self.rate, self.epochs, self.normalised)
+        if known(W) and not np.all(np.isfinite(W)):
+            bound = "" if self.normalised else ", below 2 / |x|^2, or normalised=True"
+            warnings.warn(
+                f"least mean squares diverged with rate={self.rate:g}: give a lower one{bound}",
+                stacklevel=4,
+            )
         return Solution(W[:, :-1], W[:, -1], np.nan, None,
                         f"least mean squares, {X.dtype}, in the graph")  # fmt: skip
 

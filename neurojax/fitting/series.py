@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from neurojax.core.clock import checked_dt
 from neurojax.core.tracing import known
 from neurojax.tasks import Trials
 
@@ -101,20 +102,6 @@ def as_series(
     dt = 1.0 if dt is None else dt
     lengths = jnp.asarray(lengths) if len(set(lengths)) > 1 else None
     return _checked(inputs, targets, weights.astype(float), dt, single, lengths=lengths)
-
-
-def checked_dt(dt) -> float:
-    """A step in ms is a plain positive number, since what is compiled depends on it."""
-    if not known(dt):
-        raise ValueError(
-            "dt must be a plain number: what is compiled depends on it. Inside jit, close over it "
-            "or make it a static argument"
-        )
-    number = isinstance(dt, int | float | np.number | np.ndarray | jax.Array)
-    fits = number and not isinstance(dt, bool) and np.ndim(dt) == 0
-    if not (fits and math.isfinite(float(dt)) and float(dt) > 0):
-        raise ValueError(f"dt must be a positive number of ms, got {dt!r}")
-    return float(dt)
 
 
 def check_washout(washout, shortest: int) -> None:

@@ -1,5 +1,6 @@
 """Hyper-parameters of a model by gradient, or by a search that needs none."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, final
 
@@ -141,13 +142,17 @@ def search(
 
     Raises:
         ImportError: without optuna (`pip install 'neurojax-dynamics[search]'`).
-        ValueError: for a range that is not one.
+        ValueError: for a range that is not one, or trials that are no positive whole number.
+
+    Warns:
+        UserWarning: if the loss was not finite in any trial, so that there is no best one.
 
     Example:
         >>> study = search(lambda x: (x - 1.0) ** 2, {"x": (0.0, 3.0)}, trials=20)  # doctest: +SKIP
         >>> round(study.best_params["x"], 1)  # doctest: +SKIP
         1.0
     """
+    check_count("trials", trials)
     for name, bounds in space.items():
         _check_range(name, bounds)
     try:
@@ -170,6 +175,12 @@ def search(
         study.optimize(objective, n_trials=trials, show_progress_bar=progress)
     finally:
         optuna.logging.set_verbosity(verbosity)
+    if not any(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.trials):
+        warnings.warn(
+            f"the loss was not finite in any of the {trials} trials, so that there is no best one: "
+            "look at it at some point of the space",
+            stacklevel=2,
+        )
     return study
 
 
@@ -177,7 +188,7 @@ def _check_range(name, bounds) -> None:
     if isinstance(bounds, list):
         fine = bool(bounds)
     elif not isinstance(bounds, tuple) or not all(
-        isinstance(x, int | float | np.number) for x in bounds[:2]
+        isinstance(x, int | float | np.number) and np.isfinite(x) for x in bounds[:2]
     ):
         fine = False
     elif len(bounds) == 3:
@@ -187,8 +198,8 @@ def _check_range(name, bounds) -> None:
     if fine:
         return
     raise ValueError(
-        f"space[{name!r}] must be (low, high), (low, high, 'log') with low > 0, or a list of "
-        f"choices, got {bounds!r}"
+        f"space[{name!r}] must be finite (low, high), (low, high, 'log') with low > 0, or a list "
+        f"of choices, got {bounds!r}"
     )
 
 

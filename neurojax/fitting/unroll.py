@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from neurojax.circuits import RecurrentCircuit
-from neurojax.circuits.recurrent import channels
+from neurojax.circuits.recurrent import check_inputs
 from neurojax.core import Clock, unwrap
 from neurojax.core.keys import check_key
 from neurojax.core.parameters import arrays_only
@@ -94,15 +94,6 @@ def _unrolled(circuit, trials, key) -> Unrolled:
 
 
 _compiled = eqx.filter_jit(_unrolled)
-
-
-def check_inputs(circuit, inputs) -> None:
-    """The circuit has the input channels that are given."""
-    if inputs.shape[-1] != channels(circuit):
-        raise ValueError(
-            f"the circuit has {channels(circuit)} input channels, the inputs have "
-            f"{inputs.shape[-1]}"
-        )
 
 
 def unroll_one(circuit, inputs, initial, dt, key, currents=None) -> Unrolled:

@@ -228,6 +228,17 @@ def test_least_mean_squares_is_its_loop_and_learns(reservoir, data):
     assert longer.nrmse < fitted.nrmse
 
 
+def test_least_mean_squares_says_when_it_diverges(data):
+    u, y = np.tile(data[0], (10, 1)), np.tile(data[1], (10, 1))
+    large = nj.circuits.EchoState(100, inputs=1, input_scaling=5.0)
+    with pytest.warns(UserWarning, match=r"diverged with rate=1.9: .* or normalised=True"):
+        fit_readout(large, u, y, method=nj.fitting.LMS(1.9, normalised=False))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit_readout(large, u, y, method=nj.fitting.LMS(1.9))
+        fit_readout(large, u, y, method=nj.fitting.LMS(1e-3, normalised=False))
+
+
 def test_series_of_different_lengths(reservoir, data):
     u, y = data
     parts = [slice(0, 50), slice(50, 120)]

@@ -146,3 +146,16 @@ def test_search_finds_a_minimum():
     assert abs(study.best_params["x"] - 1.0) < 0.5
     with pytest.raises(ValueError, match="space"):
         nj.fitting.search(loss, {"x": (2.0, 1.0)})
+
+
+def test_search_says_what_it_cannot_do():
+    pytest.importorskip("optuna")
+    loss = lambda x: x**2
+    for trials in (0, -1, True):
+        with pytest.raises(ValueError, match="trials must be a positive whole number"):
+            nj.fitting.search(loss, {"x": (0.0, 1.0)}, trials=trials)
+    for bounds in ((0.0, np.inf), (-np.inf, 0.0), (np.nan, 1.0)):
+        with pytest.raises(ValueError, match=r"space\['x'\] must be finite"):
+            nj.fitting.search(loss, {"x": bounds})
+    with pytest.warns(UserWarning, match="not finite in any of the 3 trials"):
+        nj.fitting.search(lambda x: np.nan, {"x": (0.0, 1.0)}, trials=3)

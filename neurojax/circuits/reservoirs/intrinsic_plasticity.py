@@ -1,5 +1,6 @@
 """Intrinsic plasticity: gains and biases that give every unit a distribution of rates."""
 
+import warnings
 from abc import abstractmethod
 from typing import Any, ClassVar, final
 
@@ -149,6 +150,9 @@ def adapt_intrinsic(
     Returns:
         The adapted reservoir, and an `IntrinsicAdaptation`.
 
+    Warns:
+        UserWarning: outside of transforms, if a gain has become negative.
+
     Raises:
         ValueError: for a target that does not fit the nonlinearity, a reservoir with feedback,
             inputs or rates that do not fit.
@@ -189,6 +193,13 @@ def adapt_intrinsic(
     if rate.ndim != 1 or rate.shape[0] == 0 or (known(rate) and not np.all(np.asarray(rate) > 0)):
         raise ValueError(f"rate must be one positive learning rate or several, got {rate}")
     found = _adapted(reservoir, inputs, target, rate, key)
+    if known(found.gain) and not np.all(np.asarray(found.gain) > 0):
+        wrong = int(np.sum(~(np.asarray(found.gain) > 0)))
+        warnings.warn(
+            f"{wrong} of {reservoir.n} gains are not positive: the rate {float(jnp.max(rate)):g} "
+            "is too high, give a lower one",
+            stacklevel=2,
+        )
     return with_gains(reservoir, found.gain, found.shift), found
 
 

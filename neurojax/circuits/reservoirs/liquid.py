@@ -13,8 +13,10 @@ from neurojax.core.inputs import resolve
 from neurojax.core.keys import own_or_first
 from neurojax.core.parameter_checks import check_choice, check_positive
 from neurojax.core.random import host_generator
+from neurojax.core.solvers import Heun
 from neurojax.core.tracing import known
 from neurojax.networks import Network, Projection
+from neurojax.neurons import Izhikevich
 
 from ..recurrent import RecurrentCircuit, check_sizes, current, drawn
 from .liquid_cells import liquid_cells
@@ -71,7 +73,7 @@ class Liquid(RecurrentCircuit):
 
     Raises:
         ValueError: for sizes or shapes that do not fit, negative weights, a `tau_trace` that is
-            not positive.
+            not positive, steps above 0.5 ms for Izhikevich neurons.
         UnknownNameError: for unknown cells or pairs.
 
     Source: Maass, Natschläger and Markram (2002), Neural Comput. 14:2531.
@@ -166,6 +168,13 @@ class Liquid(RecurrentCircuit):
 
     def on_grid(self, dt: float) -> "Liquid":
         """The same liquid with its delays counted in steps of `dt` ms."""
+        cells = self.network.populations.values()
+        coarse = any(isinstance(c, Izhikevich) and isinstance(c.solver, Heun) for c in cells)
+        if coarse and known(dt) and float(dt) > 0.5 + 1e-6:
+            raise ValueError(
+                "Izhikevich neurons of a liquid are solved in steps of 0.5 ms at most, got "
+                f"dt={float(dt):g}: give a smaller one, or cells with another solver"
+            )
         return self._with(self.network.on_grid(dt))
 
     def prepare(self) -> "Liquid":

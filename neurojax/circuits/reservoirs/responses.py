@@ -8,12 +8,13 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import Clock, unwrap
+from neurojax.core.clock import checked_dt
 from neurojax.core.parameters import arrays_only
 
-from ..recurrent import RecurrentCircuit
+from ..recurrent import check_circuit, check_finite, check_inputs
 
 
-def responses(circuit: RecurrentCircuit, inputs: Any, *, dt: float, key: Any = None) -> Array:
+def responses(circuit: Any, inputs: Any, *, dt: float, key: Any = None) -> Array:
     """The rates of a circuit after each of some samples, all of them at once.
 
     Only the last rates are kept, so memory does not grow with time: for a liquid with
@@ -30,7 +31,8 @@ def responses(circuit: RecurrentCircuit, inputs: Any, *, dt: float, key: Any = N
         Rates (sample, n), or (n,) for one sample.
 
     Raises:
-        ValueError: for inputs of another shape.
+        ValueError: for inputs of another shape or that are not finite, a `dt` that is not positive.
+        TypeError: if `circuit` is no recurrent circuit.
 
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
@@ -38,15 +40,16 @@ def responses(circuit: RecurrentCircuit, inputs: Any, *, dt: float, key: Any = N
         >>> nj.circuits.responses(circuit, jnp.ones((3, 10, 2)), dt=1.0).shape
         (3, 5)
     """
+    check_circuit(circuit)
+    dt = checked_dt(dt)
     inputs = jnp.asarray(inputs, jnp.result_type(float))
     if inputs.ndim not in (2, 3) or 0 in inputs.shape:
         raise ValueError(
             f"inputs must have shape (sample, step, channel) or (step, channel), got {inputs.shape}"
         )
-    channels = None if getattr(circuit, "input", None) is None else unwrap(circuit).input.shape[1]
-    if channels is not None and inputs.shape[-1] != channels:
-        raise ValueError(f"inputs have {inputs.shape[-1]} channels, but the circuit {channels}")
-    circuit = arrays_only(circuit).on_grid(float(dt))
+    check_inputs(circuit, inputs)
+    check_finite("inputs", inputs)
+    circuit = arrays_only(circuit).on_grid(dt)
     one = inputs.ndim == 2
     inputs = inputs[None] if one else inputs
     keys = None if key is None else jax.random.split(key, len(inputs))

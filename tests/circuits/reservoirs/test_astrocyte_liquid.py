@@ -162,7 +162,7 @@ def test_bad_input():
         initialise_weights(liquid(plasticity=False), np.zeros((1, 2, CHANNELS)))
     with pytest.raises(ValueError, match=r"\(sample, step, 10\)"):
         initialise_weights(liquid(), np.zeros((1, 2, 5)))
-    with pytest.raises(ValueError, match="5 channels, but the circuit 10"):
+    with pytest.raises(ValueError, match="10 input channels, the inputs have 5"):
         responses(liquid(), np.zeros((1, 2, 5)), dt=1.0)
     with pytest.raises(ValueError, match="tau_a"):
         liquid(tau_a=0.0)

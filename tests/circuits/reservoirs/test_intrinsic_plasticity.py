@@ -1,5 +1,7 @@
 """Intrinsic plasticity against a loop, the slope of its loss and the distribution it aims at."""
 
+import warnings
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -131,6 +133,17 @@ def test_reservoirs_as_they_are_and_noise():
     np.testing.assert_array_equal(plain.recurrent, W)
     again, _ = adapt_intrinsic(noisy, u, key=jax.random.key(0))
     assert eqx.tree_equal(again, adapted)
+
+
+def test_a_rate_that_is_too_high_is_reported():
+    u, reservoir = np.random.default_rng(0).normal(size=(50, 1)), EchoState(20, inputs=1)
+    with pytest.warns(UserWarning, match=r"of 20 gains are not positive: the rate 10 is too high"):
+        _, found = adapt_intrinsic(reservoir, u, rate=10.0)
+    assert not np.all(found.gain > 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        adapt_intrinsic(reservoir, u)
+        jax.jit(lambda u: adapt_intrinsic(reservoir, u, rate=10.0)[1].gain)(u)
 
 
 def test_bad_input_is_refused_at_the_door():

@@ -179,6 +179,31 @@ def test_a_current_reaches_izhikevich_neurons():
     assert counts.min() > 0
 
 
+def test_responses_check_as_a_drive_does():
+    circuit, u = nj.circuits.EchoState(5, inputs=1), np.zeros((3, 4, 1))
+    with pytest.raises(TypeError, match="circuit must be a recurrent circuit"):
+        responses("x", u, dt=1.0)
+    for dt in (0.0, -1.0, np.nan):
+        with pytest.raises(ValueError, match="dt must be a positive number of ms"):
+            responses(circuit, u, dt=dt)
+    with pytest.raises(ValueError, match="0 input channels, the inputs have 1"):
+        responses(nj.circuits.EchoState(5), u, dt=1.0)
+    with pytest.raises(ValueError, match="inputs must be finite, got 12 times nan"):
+        responses(circuit, u * np.nan, dt=1.0)
+    inside = jax.jit(lambda u: responses(circuit, u, dt=1.0))(u)
+    np.testing.assert_allclose(inside, responses(circuit, u, dt=1.0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["izhikevich", None])
+def test_izhikevich_neurons_of_a_liquid_take_small_steps(name):
+    cells = name or heterogeneous_izhikevich(22, 5)
+    liquid, u = Liquid((3, 3, 3), inputs=1, cells=cells), np.zeros((3, 1))
+    for run in (responses, nj.fitting.drive):
+        with pytest.raises(ValueError, match=r"steps of 0\.5 ms at most, got dt=1"):
+            run(liquid, u, dt=1.0)
+    assert np.isfinite(responses(liquid, u, dt=0.5)).all()
+
+
 def test_bad_input():
     with pytest.raises(nj.core.UnknownNameError, match="unknown cells 'LIF'"):
         Liquid((3, 3, 3), cells="LIF")
