@@ -13,6 +13,8 @@ from .solvers.base import AbstractStepper
 from .spikes import SpikeOutput
 from .vector_field import VectorField, advanced_leaves
 
+_BEGIN = 0.0  # of a step, in the time of its vector field, ms
+
 State = Any  # a pytree of arrays; most models use a dictionary with NEST's names
 
 
@@ -175,7 +177,7 @@ class ContinuousDynamics(Dynamics):
     def prepare_steps(self, state: State, inputs, clock: Clock) -> "ContinuousDynamics":
         """The same model with its solver prepared for steps of `clock.dt`."""
         moving, _, field = self._split(state, clock)
-        ready = self.solver.prepare(field, clock.t, clock.dt, moving, resolve(inputs, clock))
+        ready = self.solver.prepare(field, _BEGIN, clock.dt, moving, resolve(inputs, clock))
         return eqx.tree_at(lambda model: model.solver, self, ready)
 
     def read_inputs(self, inputs, clock: Clock):
@@ -192,13 +194,13 @@ class ContinuousDynamics(Dynamics):
         inputs = resolve(inputs, clock) if self.solver.holds_inputs else held(inputs, clock)
         state = self.begin(state, clock)
         moving, exact, field = self._split(state, clock)
-        if self.solver.calculus is None and field.is_noisy(clock.t, moving, inputs):
+        if self.solver.calculus is None and field.is_noisy(_BEGIN, moving, inputs):
             raise ValueError(
                 f"{type(self).__name__} has noise (its diffusion is not None), which "
                 f"{type(self.solver).__name__} does not integrate; use "
                 "solver=nj.solvers.EulerMaruyama() or Heun()"
             )
-        moved = self.solver.advance(field, clock.t, clock.dt, moving, inputs)
+        moved = self.solver.advance(field, _BEGIN, clock.dt, moving, inputs)
         state = self.hold(state, eqx.combine(moved, state))
         if exact is not None:
             # without the barrier XLA updates the receptors before the membrane has read them,

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 
 from .clock import Clock
 from .counts import poisson_counts
+from .multiples import multiple
 from .tracing import known
 
 __all__ = [
@@ -28,6 +29,10 @@ __all__ = [
     "Step",
     "Sum",
 ]
+
+
+MS_HZ = 1e-3  # a frequency in Hz times a time in ms
+_BLOCK = 64  # samples that are summed up in single precision
 
 
 class AbstractInput(eqx.Module):
@@ -49,6 +54,10 @@ class AbstractInput(eqx.Module):
     @abstractmethod
     def __call__(self, t) -> Array:
         """The value at time t (ms)."""
+
+    def within(self, clock: Clock) -> "AbstractInput":
+        """A smooth signal whose argument is the time since the beginning of the step, ms."""
+        return Within(self, self, clock.t)
 
     def edges(self) -> Array | np.ndarray:
         """Times (ms) at which the signal jumps or bends, for adaptive solvers; any order."""
@@ -283,15 +292,53 @@ class Sine(AbstractInput):
     def _angle(self, t):
         return 2 * jnp.pi * MS_HZ * self.frequency * t + self.phase
 
+    def within(self, clock: Clock) -> "Within":
+        """Counted in whole periods, so that it stays a sine late in a run."""
+        _, turns = multiple(clock.step, MS_HZ * self.frequency * clock.dt)
+        phase = self.phase + 2 * jnp.pi * turns
+        here = Sine(self.amplitude, self.frequency, phase, self.offset)
+        return Within(self, here, jnp.zeros(()))
+
     def at(self, clock: Clock) -> Array:
         """The exact mean over the step."""
-        middle = self._angle(clock.t + 0.5 * clock.dt)
         half = jnp.pi * MS_HZ * self.frequency * clock.dt
+        middle = self.within(clock).here._angle(0.5 * clock.dt)
         return self.offset + self.amplitude * jnp.sin(middle) * jnp.sinc(half / jnp.pi)
 
     def __call__(self, t) -> Array:
         """The value at time t (ms)."""
         return self.offset + self.amplitude * jnp.sin(self._angle(t))
+
+
+class Within(AbstractInput):
+    """A smooth signal in one step: called with the time since the step began.
+
+    Arguments:
+        whole: the signal.
+        here: a signal that is the same from the beginning of the step on.
+        begin: its time there, ms.
+    """
+
+    whole: AbstractInput
+    here: Any
+    begin: Float[Array, ""]
+
+    @property
+    def smooth(self) -> bool:
+        """True."""
+        return True
+
+    def within(self, clock: Clock) -> "Within":
+        """Itself."""
+        return self
+
+    def at(self, clock: Clock) -> Array:
+        """The mean of the signal over the step."""
+        return self.whole.at(clock)
+
+    def __call__(self, t) -> Array:
+        """The value t ms after the beginning of the step."""
+        return self.here(self.begin + t)
 
 
 class Sampled(AbstractInput):
@@ -316,7 +363,7 @@ class Sampled(AbstractInput):
     values: Float[Array, "time ..."]
     dt: Float[Array, ""]
     t0: Float[Array, ""]
-    totals: Float[Array, "time ..."] | None = None
+    totals: tuple[Array, Array, Array] | None = None
 
     def __init__(self, values, dt, t0=0.0):
         values = _float(values)
@@ -337,34 +384,43 @@ class Sampled(AbstractInput):
 
     def prepare(self) -> "Sampled":
         """Sum the samples up, for steps that are longer than a sample."""
-        totals = jnp.cumsum(self.values, axis=0)
-        return eqx.tree_at(lambda s: s.totals, self, totals, is_leaf=lambda x: x is None)
-
-    def _index(self, t):
-        # half a thousandth of a sample absorbs the rounding of t = step * dt
-        return jnp.floor((t - self.t0) / self.dt + 5e-4).astype(jnp.int32)
+        return eqx.tree_at(
+            lambda s: s.totals, self, _totals(self.values), is_leaf=lambda x: x is None
+        )
 
     def _take(self, i):
         return self.values[jnp.clip(i, 0, self.values.shape[0] - 1)]
 
-    def _integral(self, x):
-        """The integral of the samples from 0 to x samples (held beyond both ends)."""
-        total = jnp.cumsum(self.values, axis=0) if self.totals is None else self.totals
-        i = jnp.clip(jnp.floor(x).astype(jnp.int32), 0, self.values.shape[0] - 1)
-        before = jnp.where(i > 0, total[jnp.maximum(i - 1, 0)], 0.0)
-        return before + (x - i) * self.values[i]
-
     def at(self, clock: Clock) -> Array:
         """The mean over the step, also where it straddles samples."""
-        i, j = self._index(clock.t), self._index(clock.t + clock.dt * 0.999)
+        length = clock.dt / self.dt  # of the step, in samples
+        first, rest = multiple(clock.step, length)
+        shift, whole = self.t0 / self.dt, jnp.rint(self.t0 / self.dt)
+        apart = shift - whole
+        rounding = 4.0 * jnp.finfo(shift.dtype).eps * jnp.abs(shift)
+        begin = rest - jnp.where(jnp.abs(apart) <= rounding, 0.0, apart)
+        # half a thousandth of a sample absorbs rounding
+        i = jnp.floor(begin + 5e-4).astype(jnp.int32)
+        j = jnp.floor(begin + 0.999 * length + 5e-4).astype(jnp.int32)
+        first = first - whole.astype(jnp.int32)
         # at most two samples meet in a step no longer than a sample: weigh them
-        edge = self.t0 + self.dt * j.astype(self.dt.dtype)
-        late = jnp.where(j > i, jnp.clip((clock.t + clock.dt - edge) / clock.dt, 0.0, 1.0), 0.0)
-        near = self._take(i) * (1.0 - late) + self._take(j) * late
-        lo = (clock.t - self.t0) / self.dt
-        hi = lo + clock.dt / self.dt
-        far = lambda: (self._integral(hi) - self._integral(lo)) / (hi - lo)
+        late = jnp.clip((begin + length - j.astype(begin.dtype)) / length, 0.0, 1.0)
+        late = jnp.where(j > i, late, 0.0)
+        near = self._take(first + i) * (1.0 - late) + self._take(first + j) * late
+        totals = _totals(self.values) if self.totals is None else self.totals
+        far = lambda: self._between(totals, first, begin, begin + length) / length
         return jax.lax.cond(j - i <= 1, lambda: near, far)
+
+    def _between(self, totals, first, begin, end):
+        """The integral from `begin` to `end` samples after the sample `first`, held outside."""
+        inside, blocks, rests = totals
+
+        def before(x):
+            k = jnp.clip(first + jnp.floor(x).astype(jnp.int32), 0, self.values.shape[0] - 1)
+            part = inside[k] + (x - (k - first).astype(x.dtype)) * self.values[k]
+            return part, blocks[k // _BLOCK], rests[k // _BLOCK]
+
+        return sum(b - a for a, b in zip(before(begin), before(end), strict=True))
 
     def __call__(self, t) -> Array:
         """The value at time t (ms)."""
@@ -379,6 +435,28 @@ class Sampled(AbstractInput):
     def edges(self) -> Array | np.ndarray:
         """Every change of sample."""
         return self._begin(jnp.arange(self.values.shape[0] + 1))
+
+
+def _totals(values):
+    """Sums of samples before each in its block, and of all blocks before, in two numbers.
+
+    A sum over a long recording has no digits left for one sample.
+    """
+    count, rest = values.shape[0], values.shape[1:]
+    blocks = -(-count // _BLOCK)
+    filled = jnp.concatenate([values, jnp.zeros((blocks * _BLOCK - count, *rest), values.dtype)])
+    filled = filled.reshape(blocks, _BLOCK, *rest)
+    inside = jnp.cumsum(filled, axis=1)
+
+    def add(total, block):
+        high, low = total
+        new = high + block
+        part = new - high
+        return (new, low + ((high - (new - part)) + (block - part))), total
+
+    none = jnp.zeros(rest, values.dtype)
+    _, (high, low) = jax.lax.scan(add, (none, none), inside[:, -1])
+    return (inside - filled).reshape(-1, *rest)[:count], high, low
 
 
 class OrnsteinUhlenbeck(AbstractStochasticInput):
@@ -515,6 +593,10 @@ class Sum(AbstractInput):
         """True where both parts are."""
         return all(x.smooth for x in self._parts() if isinstance(x, AbstractInput))
 
+    def within(self, clock: Clock) -> "Sum":
+        """Of both parts."""
+        return Sum(*(x.within(clock) if is_input(x) else x for x in self._parts()))
+
     def prepare(self) -> "Sum":
         """Prepare both parts."""
         return Sum(*(x.prepare() if isinstance(x, AbstractInput) else x for x in self._parts()))
@@ -540,9 +622,6 @@ class Sum(AbstractInput):
         return (self.first, self.second)
 
 
-MS_HZ = 1e-3  # a frequency in Hz times a time in ms
-
-
 def is_input(x) -> bool:
     """Whether a leaf of `inputs` is a signal rather than an array."""
     return isinstance(x, AbstractInput | AbstractStochasticInput)
@@ -555,8 +634,13 @@ def resolve(inputs, clock: Clock):
 
 
 def held(inputs, clock: Clock):
-    """Signals that jump as their mean over the step; smooth ones stay functions of time."""
-    read = lambda x: x.at(clock) if isinstance(x, AbstractInput) and not x.smooth else x
+    """Signals that jump as their mean over the step; smooth ones as functions of time in it."""
+
+    def read(x):
+        if not isinstance(x, AbstractInput):
+            return x
+        return x.within(clock) if x.smooth else x.at(clock)
+
     return jax.tree.map(read, inputs, is_leaf=is_input)
 
 

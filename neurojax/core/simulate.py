@@ -147,7 +147,7 @@ def simulate(
     step0 = start.step
     first_step = None if is_traced(step0) else int(step0)
     _check_reach(inputs, first_step, steps, float(dt))
-    check_impulses(dynamics, inputs)
+    check_impulses(dynamics, inputs, float(dt))
     for message in _empty(recorders, first_step or 0, steps):
         # no error: a run may be one of many short pieces
         warnings.warn(message, stacklevel=2)
@@ -239,13 +239,13 @@ def _at_parts(dynamics, inputs: dict):
                 yield f"inputs[{name!r}][{port!r}]", port, own, repr(name), parts[name]
 
 
-def check_impulses(dynamics, inputs: dict) -> None:
-    """Impulses go to receptors of spikes, and those of conductances are not negative.
+def check_impulses(dynamics, inputs: dict, dt: float) -> None:
+    """Impulses go to receptors of spikes, one sample a step, not negative for conductances.
 
     Raises:
         ValueError: otherwise.
     """
-    impulses = lambda x: isinstance(x, signals.Poisson)
+    impulses = lambda x: isinstance(x, signals.Poisson | signals.Sampled)
     if not any(map(impulses, jax.tree.leaves(inputs, is_leaf=signals.is_input))):
         return
     for where, port, value, _, part in _at_parts(dynamics, inputs):
@@ -253,6 +253,10 @@ def check_impulses(dynamics, inputs: dict) -> None:
         if not impulses(value) or not isinstance(receptors, dict):
             continue
         receptor = receptors.get(port)
+        if isinstance(value, signals.Sampled):
+            if receptor is not None and not receptor.is_held and known(value.dt):
+                _check_samples(where, float(value.dt), dt)
+            continue
         if port == "I_e" or (receptor is not None and receptor.is_held):
             raise ValueError(
                 f"{where} takes a current or a conductance that lasts, but nj.inputs.Poisson gives "
@@ -267,6 +271,15 @@ def check_impulses(dynamics, inputs: dict) -> None:
                 f"{np.min(np.asarray(value.weight)):g}. Inhibition has a receptor of its own, with "
                 "a low E_rev: nj.synapses.ExpConductance(E_rev=-80.0)"
             )
+
+
+def _check_samples(where: str, given: float, dt: float) -> None:
+    if not np.isclose(given, dt, rtol=1e-5):
+        raise ValueError(
+            f"{where} goes to a receptor of spikes, where a sample is the impulse of one step: its "
+            f"dt={given:g} ms must be that of the run, {dt:g} ms. Add up what arrives in each step, "
+            "or give spikes as a population nj.neurons.SpikeTimes"
+        )
 
 
 def _misfit(where: str, value, name: str, part) -> list[str]:

@@ -49,7 +49,10 @@ def restrict(rates, like):
 
 
 class VectorField(eqx.Module):
-    """The drift of `dynamics` with the leaves in `rest` held fixed, as solvers call it."""
+    """The drift of `dynamics` with the leaves in `rest` held fixed, as solvers call it.
+
+    Their time begins at that of the clock, since 32 bits hold no small part of a late time.
+    """
 
     dynamics: Any
     rest: Any
@@ -57,10 +60,10 @@ class VectorField(eqx.Module):
 
     def _arguments(self, t, y, inputs):
         state = eqx.combine(y, self.rest)
-        return t, state, at_time(inputs, t)
+        return self.clock.t + t, state, at_time(inputs, t)
 
     def __call__(self, t, y, inputs):
-        """dy/dt at time `t` (ms).
+        """dy/dt `t` ms after the time of the clock.
 
         Raises:
             ValueError: if the drift is not shaped like the state.

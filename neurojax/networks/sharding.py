@@ -102,7 +102,7 @@ def simulate_sharded(
     _check_divisible(network)
     recorders = as_recorders(record)
     inputs = arrays_only({} if inputs is None else inputs)
-    check_impulses(network, inputs)
+    check_impulses(network, inputs, float(dt))
     start = _start(network, state, key, t0, float(dt))
     clock = Clock(start.step, float(dt), key)
     values = begin_noise(inputs, clock, start.inputs)

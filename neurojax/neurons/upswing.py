@@ -5,6 +5,7 @@ from typing import Any, ClassVar, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from neurojax.core import Clock, Parameter
@@ -15,15 +16,19 @@ from .integrate_and_fire import AbstractRefractory
 
 _STEEPEST = 70.0  # (V - V_th) / Delta_T whose exponential float32 still holds, with its inverse
 _BEYOND = 0.1  # mV above the peak at which a step ends that has reached it
+_VISIBLE = 8.0  # (V - V_th) / Delta_T up to which the other rates are read beside the exponential
+_LEAST = 1e-26  # of the exponential, whose inverse float32 holds too
+_ROUND = 6.0 / np.pi**2  # a path that is nearly straight until the peak has a mean with this number
 
 
 class Runaway(NamedTuple):
-    """The potentials between which a membrane runs away, and how sharply, mV."""
+    """Where a membrane runs away, how sharply, and between which potentials it does."""
 
-    V_th: Any
-    Delta_T: Any
-    V_peak: Any
-    V_reset: Any
+    V_th: Any  # mV
+    Delta_T: Any  # mV
+    gain: Any  # dV/dt at V_th by the exponential alone, mV/ms
+    V_peak: Any  # mV
+    V_reset: Any  # mV
 
 
 class AbstractUpswing(AbstractRefractory):
@@ -36,6 +41,8 @@ class AbstractUpswing(AbstractRefractory):
     the next step.
     """
 
+    C_m: eqx.AbstractVar[Parameter]
+    g_L: eqx.AbstractVar[Parameter]
     E_L: eqx.AbstractVar[Parameter]
     V_th: eqx.AbstractVar[Parameter]
     Delta_T: eqx.AbstractVar[Parameter]
@@ -48,7 +55,8 @@ class AbstractUpswing(AbstractRefractory):
 
     def runaway(self, state) -> Runaway:
         """What `Upswing` needs to know."""
-        return Runaway(self.V_th, self.Delta_T, self.V_peak, self.V_reset)
+        gain = self.rate(state, self.g_L * self.Delta_T / self.C_m)
+        return Runaway(self.V_th, self.Delta_T, gain, self.V_peak, self.V_reset)
 
     def upswing(self, V) -> Array:
         """What is added to the driving force of the leak, mV."""
@@ -82,14 +90,20 @@ class AbstractUpswing(AbstractRefractory):
 
 
 class Upswing(AbstractStepper):
-    r"""Heun's method in $u = e^{-(V - V_{th}) / \Delta_T}$ where V is above $V_{th}$.
+    r"""Heun's method for all but the exponential, with which V moves on its exact path.
 
-    As V runs away, u goes to 0 on a straight line ($\dot u \to -g_L / C$), so that the time of the
-    peak is of second order too. A step that reaches the peak ends 0.1 mV above it; the share of the
-    step that was left is in the leaf `left` of the state. What else depends on V sees the mean of V
-    over such a step: on the way to the peak it is $\Delta_T$ above where it began, after it
-    `V_reset`. For `EIF` and `AdEx`, whose default it is, and what they are part of: the model has
-    a method `runaway(state)` that gives these parameters.
+    Where $\dot V = r + \gamma\,e^{(V - V_{th}) / \Delta_T}$ and r stays the same,
+
+    $$V(t) = V + r t - \Delta_T \log(1 - z(t)), \qquad
+      z(t) = \frac{\gamma}{r}\,e^{(V - V_{th}) / \Delta_T}\,(e^{r t / \Delta_T} - 1),$$
+
+    and the time of the peak is a logarithm too. So a step may be longer than the upswing takes, and
+    longer than the drive takes from `V_th` over $\Delta_T$: both V and the time of the peak are of
+    second order in the change of r within a step. A step that reaches the peak ends 0.1 mV above
+    it; the share of the step that was left is in the leaf `left` of the state. What else depends on
+    V sees the mean of V over such a step, after the peak that is `V_reset`. For `EIF` and `AdEx`,
+    whose default it is, and what they are part of: the model has a method `runaway(state)` that
+    gives these parameters.
 
     Raises:
         TypeError: for a model without this method.
@@ -111,32 +125,67 @@ class Upswing(AbstractStepper):
                 f"{type(f.dynamics).__name__} has none (no method runaway): use nj.solvers.Heun()"
             )
         cell, V, k0 = f.dynamics.runaway(eqx.combine(y, f.rest)), y["V_m"], f(t, y, args)
-        steep = cell.V_th < V
-        peak = jnp.exp(-jnp.minimum((cell.V_peak - cell.V_th) / cell.Delta_T, _STEEPEST))
-        bent = lambda u: cell.V_th - cell.Delta_T * jnp.log(jnp.where(steep, u, 1.0))
-        slope = lambda u, rate: -u / cell.Delta_T * rate
+        steep = jnp.exp(_above(cell, V))
+        rest = k0["V_m"] - cell.gain * steep
+        end, crossed, until, curved = _path(cell, V, steep, rest, dt)
 
-        u = jnp.exp((cell.V_th - jnp.where(steep, V, cell.V_th)) / cell.Delta_T)
-        u = jnp.maximum(u, peak)
-        du = slope(u, k0["V_m"])
-        ahead = u + dt * du
-        meets = steep & (ahead < peak)
-        left = jnp.where(meets, peak - ahead, 0.0) / jnp.where(meets, u - ahead, 1.0)
-        mean = (1.0 - left) * (V + cell.Delta_T) + left * cell.V_reset
-        V_steep = jnp.where(meets, 2.0 * mean - V, bent(jnp.maximum(ahead, peak)))
-        predicted = plus(y, dt, k0)
-        predicted = predicted | {"V_m": jnp.where(steep, V_steep, predicted["V_m"])}
-        k0, predicted = stage(k0, predicted, f, t, args)
+        # a straight line to `ahead` has the mean of V over the step, or on the way to the peak
+        rise = jnp.maximum(rest * until * dt, 0.0)
+        summit = V + rise + 2.0 * cell.Delta_T**2 / (cell.Delta_T + _ROUND * rise)
+        ahead = jnp.where(crossed, summit, end - curved)
+        # where the exponential is much larger than the rest, the rest is lost in rounding
+        ahead = jnp.minimum(ahead, cell.V_th + _VISIBLE * cell.Delta_T)
+
+        predicted = plus(y, dt, k0) | {"V_m": ahead}
+        (k0, steep, rest, until), predicted = stage((k0, steep, rest, until), predicted, f, t, args)
         k1 = f(t + dt, predicted, args)
-        end = jax.tree.map(lambda a, b, c: a + 0.5 * dt * (b + c), y, k0, k1)
+        after = f(t + dt, predicted | {"V_m": jnp.broadcast_to(cell.V_reset, V.shape)}, args)
+        share = lambda k0, k1, after: 0.5 * until * (k0 + k1) + (1.0 - until) * after
+        others = plus(y, dt, jax.tree.map(share, k0, k1, after))
 
-        corrected = u + 0.5 * dt * (du + slope(jnp.maximum(ahead, peak), k1["V_m"]))
-        ahead = jnp.where(meets, ahead, corrected)
-        # both go on a straight line through the peak, down or up
-        first, last = jnp.where(steep, u, V), jnp.where(steep, ahead, end["V_m"])
-        goal = jnp.where(steep, peak, cell.V_peak)
-        crossed = jnp.where(steep, last < goal, last > goal)
-        left = (last - goal) / jnp.where(crossed, last - first, 1.0)
-        V_below = jnp.where(steep, bent(jnp.maximum(ahead, peak)), end["V_m"])
-        V_m = jnp.where(crossed, cell.V_peak + _BEYOND, V_below)
-        return end | {"V_m": V_m, "left": jnp.where(crossed, left, 0.0)}
+        change = k1["V_m"] - cell.gain * jnp.exp(_above(cell, predicted["V_m"])) - rest
+        # the mean of exp(r t / Delta_T) for an r that changes evenly, to first order in the change
+        even = 1.0 - jnp.clip(until**2 * change * (dt / (12.0 * cell.Delta_T)), -0.5, 0.5)
+        bent = cell._replace(gain=cell.gain * even)
+        end, crossed, until, _ = _path(bent, V, steep, rest + 0.5 * until * change, dt)
+        V_m = jnp.where(crossed, cell.V_peak + _BEYOND, end)
+        return others | {"V_m": V_m, "left": jnp.where(crossed, 1.0 - until, 0.0)}
+
+
+def _above(cell: Runaway, V):
+    """How far V is above `V_th`, in `Delta_T`, where the drift sees it."""
+    return jnp.minimum((jnp.minimum(V, cell.V_peak) - cell.V_th) * (1.0 / cell.Delta_T), _STEEPEST)
+
+
+def _path(cell: Runaway, V, steep, rest, dt):
+    """V after a step in which all but the exponential, `steep` at V, has the constant rate `rest`.
+
+    Returns:
+        V, whether it reached the peak, the share of the step until then, and twice the distance
+        between the mean of V over the step and that of its ends.
+    """
+    moves = cell.gain > 0.0  # held membranes have none
+    gain, sharp = jnp.where(moves, cell.gain, 1.0), 1.0 / cell.Delta_T
+    x = rest * (dt * sharp)
+    small = jnp.abs(x) < 0.1
+    last = jnp.exp(jnp.minimum(_above(cell, V) + x, _STEEPEST))
+    growth = (last - steep) / jnp.where(small, 1.0, x)
+    series = steep * (1.0 + x * (1 / 2) * (1.0 + x * (1 / 3) * (1.0 + x * (1 / 4))))
+    z = gain * (dt * sharp) * jnp.where(small, series, growth)
+    bounded = z < 1.0
+    z = jnp.where(bounded, z, 0.0)
+    end = V + rest * dt - cell.Delta_T * jnp.log(1.0 - z)
+    crossed = moves & (~bounded | (end > cell.V_peak))
+
+    # u = 1 / steep falls to that of the peak: u' = -(rest u + gain) / Delta_T
+    peak = jnp.exp(-_above(cell, cell.V_peak))
+    speed = gain + rest * peak
+    fall = 1.0 / jnp.maximum(steep, _LEAST) - peak
+    fall = fall / jnp.where(crossed & (speed > 0.0), speed, 1.0)
+    q = jnp.where(crossed, rest * fall, 0.0)
+    small = jnp.abs(q) < 0.01
+    log = jnp.log(jnp.where(small | (q <= -1.0), 1.0, 1.0 + q)) / jnp.where(small, 1.0, q)
+    series = 1.0 - q * (1 / 2) * (1.0 - q * (2 / 3) * (1.0 - q * (3 / 4)))
+    until = jnp.clip(fall * (cell.Delta_T / dt) * jnp.where(small, series, log), 0.0, 1.0)
+    curved = cell.Delta_T * (1 / 6) * z * (z + x)
+    return jnp.where(moves, end, V), crossed, jnp.where(crossed, until, 1.0), curved

@@ -1,5 +1,7 @@
 """Inputs: exact means over a step, values at a time, and noise with the right moments."""
 
+from fractions import Fraction
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -301,3 +303,50 @@ def test_the_derivative_by_the_ends_of_a_pulse(start):
     by_start, by_stop = jax.grad(end, (0, 1))(start, 5.0)
     assert float(by_start) == pytest.approx(-0.4 * np.exp((start - 8.0) / 10.0), rel=0.006)
     assert float(by_stop) == pytest.approx(0.4 * np.exp((5.0 - 8.0) / 10.0), rel=0.006)
+
+
+@pytest.mark.parametrize("step", ["0.1", "0.3", "0.7", "2.0"])
+@pytest.mark.parametrize("sample", ["0.05", "0.25", "0.3", "0.7", "10/3"])
+def test_late_samples_in_single_precision(float32, step, sample):
+    """Steps and samples of any ratio meet where they do at time zero, in a run of two minutes."""
+    dt, ratio = float(step), Fraction(step) / Fraction(sample)
+    values = np.random.default_rng(0).normal(450.0, 300.0, int(120_000 / Fraction(sample)))
+    values = values.astype(np.float32)
+    signal = nj.inputs.Sampled(values, dt=float(Fraction(sample))).prepare()
+    late = int(110_000 / dt)
+    steps = [0, 1, 17, late, late + 1, late + 2]
+    found = [float(signal.at(nj.Clock(k, dt))) for k in steps]
+    total = np.concatenate([[0.0], np.cumsum(values.astype(float))])
+    integral = lambda x: float(total[int(x)] + float(x - int(x)) * values[int(x)])
+    exact = [(integral((k + 1) * ratio) - integral(k * ratio)) / float(ratio) for k in steps]
+    np.testing.assert_allclose(found, exact, atol=0.01)
+
+
+@pytest.mark.parametrize("frequency", [7.25, 50.0, -200.0])
+def test_late_sines_in_single_precision(float32, frequency):
+    """At the beginning, and after a quarter of an hour; also at the stages of a solver."""
+    signal, dt, w = nj.inputs.Sine(2.0, frequency, phase=0.3, offset=1.0), 0.1, 2e-3 * np.pi
+    for step in (10, 9_000_003):
+        t = step * dt
+        angle = lambda since, t=t: w * frequency * (t + since) + 0.3
+        mean = 1.0 + 2.0 * (np.cos(angle(0.0)) - np.cos(angle(dt))) / (w * frequency * dt)
+        clock = nj.Clock(step, dt)
+        np.testing.assert_allclose(signal.at(clock), mean, atol=2e-6)
+        there = signal.within(clock)
+        np.testing.assert_allclose(there(0.05), 1.0 + 2.0 * np.sin(angle(0.05)), atol=2e-6)
+        assert there.within(clock) is there
+    by_frequency = jax.grad(lambda f: nj.inputs.Sine(2.0, f).at(nj.Clock(1000, dt)))(frequency)
+    t = 1000 * dt + 0.5 * dt
+    expected = 2.0 * w * t * np.cos(w * frequency * t)
+    np.testing.assert_allclose(by_frequency, expected, atol=1e-3)
+
+
+def test_samples_at_a_receptor_of_spikes_have_the_step_of_the_run():
+    receptors = {"e": nj.synapses.ExpCurrent(tau=2.0), "g": nj.synapses.InjectedCurrent()}
+    cell = nj.neurons.LIF(receptors=receptors)
+    run = lambda port, dt: nj.simulate(
+        cell, duration=1.0, dt=0.1, inputs={port: nj.inputs.Sampled(jnp.ones(20), dt)}
+    )
+    run("e", 0.1), run("g", 1.0), run("I_e", 0.05)
+    with pytest.raises(ValueError, match=r"inputs\['e'\].*dt=1 ms must be that of the run, 0.1 ms"):
+        run("e", 1.0)

@@ -1,10 +1,12 @@
 """Nonlinear integrate-and-fire neurons: closed forms, an adaptive integrator, published counts."""
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
+from scipy.integrate import quad, solve_ivp
 
 import neurojax as nj
 
@@ -81,6 +83,58 @@ def test_upswing_with_a_peak_that_single_precision_cannot_see(float32):
     sim = run(cell, 200.0, 200.0, 0.1)
     assert len(sim["spikes"].times) > 5
     assert bool(jnp.isfinite(sim["all"]["V_m"]).all())
+
+
+def eif_interval(C_m, Delta_T, V_reset, current):
+    """Between spikes, by quadrature of dV / f(V)."""
+    rate = lambda V: (
+        (10.0 * (-65.0 - V) + 10.0 * Delta_T * np.exp((V + 50.0) / Delta_T) + current) / C_m
+    )
+    # from 30 Delta_T above the threshold on it takes no time that counts
+    parts = [V_reset, -50.0, -50.0 + 10 * Delta_T, min(-20.0, -50.0 + 30 * Delta_T)]
+    between = [quad(lambda V: 1 / rate(V), *ends, epsrel=1e-10)[0] for ends in pairwise(parts)]
+    return sum(between)
+
+
+@pytest.mark.parametrize(
+    ("C_m", "Delta_T", "V_reset", "current", "dt"),
+    [
+        (100.0, 1.0, -65.0, 600.0, 0.25),
+        (100.0, 1.0, -65.0, 400.0, 0.5),
+        (100.0, 2.0, -65.0, 600.0, 0.5),
+        (100.0, 2.0, -65.0, 1000.0, 0.25),
+        (100.0, 0.5, -65.0, 600.0, 0.25),
+        (100.0, 0.05, -65.0, 600.0, 0.25),
+        (100.0, 10.0, -65.0, 300.0, 0.5),
+        (120.0, 1.5, -60.0, 2000.0, 0.1),
+    ],
+)
+def test_eif_that_is_driven_over_delta_t_in_a_step(C_m, Delta_T, V_reset, current, dt):
+    """A step may be longer than the upswing, and than the drive takes over Delta_T."""
+    cell = nj.neurons.EIF(
+        C_m=C_m, g_L=10.0, E_L=-65.0, V_th=-50.0, V_peak=-20.0, t_ref=0.0, Delta_T=Delta_T,
+        V_reset=V_reset, initial={"V_m": V_reset},
+    )  # fmt: skip
+    found = run(cell, 300.0, current, dt)
+    labels = found["spikes"].times
+    left = found["all"]["left"][:, 0][np.rint(labels / dt).astype(int) - 1]
+    exact = eif_interval(C_m, Delta_T, V_reset, current)
+    np.testing.assert_allclose(np.diff(labels - dt * left).mean(), exact, rtol=2e-3)
+
+
+def test_derivative_of_an_interval_in_large_steps():
+    """By what the interval of quadrature says, though a step is driven over Delta_T."""
+
+    def last(V_th, dt=0.25):
+        cell = nj.neurons.EIF(
+            C_m=100.0, g_L=10.0, E_L=-65.0, V_th=V_th, V_peak=-20.0, V_reset=-65.0, t_ref=0.0,
+            Delta_T=1.0,
+        )  # fmt: skip
+        return run(cell, 28.0, 600.0, dt)["all"]["V_m"][-1, 0]
+
+    h = 1e-6
+    fine = (last(-50.0 + h, 0.01) - last(-50.0 - h, 0.01)) / (2 * h)  # of seven intervals
+    np.testing.assert_allclose(jax.grad(last)(-50.0), fine, rtol=0.05)
 
 
 def test_upswing_is_for_upswings():

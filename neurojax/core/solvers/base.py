@@ -27,7 +27,7 @@ class AbstractStepper(eqx.Module):
 
         Arguments:
             f: the vector field, called as `f(t, y, args)`.
-            t: time in ms at which the step begins.
+            t: time in ms at which the step begins; in a simulation that is 0, see `VectorField`.
             dt: step length in ms.
             y: a pytree of floating-point arrays.
             args: passed to `f`; in a simulation the inputs.

@@ -1,0 +1,59 @@
+"""A step count times a ratio of two durations, exact however late."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+_TERMS = 12  # of a continued fraction: enough for whole numbers below 2**24
+_LARGEST = 2.0**24  # whole number that float32 holds, with all below it
+_PRODUCT = 2.0**30  # of both numbers of a ratio, so that 32-bit products do not overflow
+
+
+def multiple(step: Array, ratio) -> tuple[Array, Array]:
+    r"""$\mathrm{step} \cdot \mathrm{ratio}$ as a whole number and a rest in about [0, 1).
+
+    In 32 bits the product would lose what lies within a step after some ten thousand of them. A
+    ratio that is one of two whole numbers but for its rounding (0.1 / 0.7, 50 Hz times 0.1 ms)
+    counts as that; for others what is left beyond the nearest one is a small product. Derivatives
+    by the ratio are those of the product.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from neurojax.core.multiples import multiple
+        >>> whole, rest = multiple(jnp.asarray(10_000_003), jnp.float32(0.1) / jnp.float32(0.7))
+        >>> int(whole), round(float(rest), 6)  # 10000003 / 7
+        (1428571, 0.857143)
+    """
+    ratio = jnp.asarray(ratio)
+    p, q = _two_whole_numbers(jax.lax.stop_gradient(ratio))
+    sign, p = jnp.sign(p).astype(step.dtype), jnp.abs(p).astype(step.dtype)
+    q = q.astype(step.dtype)
+    turns, left = step // q, step % q
+    whole = sign * (turns * p + left * p // q)
+    part = sign * ((left * p) % q).astype(ratio.dtype) / q.astype(ratio.dtype)
+    rest = ratio - (sign * p).astype(ratio.dtype) / q.astype(ratio.dtype)
+    rounding = 4.0 * jnp.finfo(ratio.dtype).eps * jnp.abs(ratio)
+    rest = rest - jnp.where(jnp.abs(rest) <= rounding, jax.lax.stop_gradient(rest), 0.0)
+    return whole, part + rest * step.astype(ratio.dtype)
+
+
+def _two_whole_numbers(x):
+    """The first convergent p / q of the continued fraction of x that is x but for rounding."""
+    size, sign = jnp.abs(x), jnp.where(x < 0, -1.0, 1.0).astype(x.dtype)
+    tolerance = 4.0 * jnp.finfo(x.dtype).eps * size
+    one, zero = jnp.ones_like(size), jnp.zeros_like(size)
+    (p, q), (p_before, q_before) = (one, zero), (zero, one)
+    rest, done = size, size < 0
+    for _ in range(_TERMS):
+        term = jnp.floor(rest)
+        p_next, q_next = term * p + p_before, term * q + q_before
+        fits = (jnp.maximum(p_next, q_next) <= _LARGEST) & (p_next * q_next <= _PRODUCT)
+        takes = ~done & fits
+        p_before, q_before = jnp.where(takes, p, p_before), jnp.where(takes, q, q_before)
+        p, q = jnp.where(takes, p_next, p), jnp.where(takes, q_next, q)
+        rest = rest - term
+        near = jnp.abs(size - p / jnp.maximum(q, 1.0)) <= tolerance
+        done = done | ~fits | near | (rest <= 0)
+        rest = 1.0 / jnp.where(rest > 0, rest, 1.0)
+    # a number beyond all that fit is no ratio
+    return jnp.where(q > 0, sign * p, 0.0), jnp.maximum(q, 1.0)
