@@ -121,11 +121,12 @@ def from_scipy(matrix: "scipy.sparse.sparray | scipy.sparse.spmatrix") -> Builde
             f"matrix must be a scipy.sparse matrix, got {type(matrix).__name__}; "
             "a dense one goes to from_matrix"
         )
-    if len(matrix.shape) != 2:
-        raise ValueError(f"matrix must be [pre, post], got one of shape {matrix.shape}")
-    if matrix.dtype.kind in "iuf":
-        matrix = matrix.astype(np.float64)  # before duplicates are added
-    rows = csr_array(matrix, copy=True)
+    entries: Any = matrix
+    if len(entries.shape) != 2:
+        raise ValueError(f"matrix must be [pre, post], got one of shape {entries.shape}")
+    if entries.dtype.kind in "iuf":
+        entries = entries.astype(np.float64)  # before duplicates are added
+    rows = csr_array(entries, copy=True)
     rows.sum_duplicates()
     per_edge("values of matrix", rows.data, rows.nnz)
     return Builder("from_scipy", {"matrix": rows}, _from_scipy)

@@ -280,7 +280,7 @@ class Sine(AbstractInput):
     phase: Float[Array, "..."]
     offset: Float[Array, "..."]
 
-    def __init__(self, amplitude, frequency, phase=0.0, offset=0.0):
+    def __init__(self, amplitude, frequency, phase: Any = 0.0, offset: Any = 0.0):
         self.amplitude, self.frequency = _float(amplitude), _float(frequency)
         self.phase, self.offset = _float(phase), _float(offset)
 

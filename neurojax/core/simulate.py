@@ -277,8 +277,8 @@ def _check_samples(where: str, given: float, dt: float) -> None:
     if not np.isclose(given, dt, rtol=1e-5):
         raise ValueError(
             f"{where} goes to a receptor of spikes, where a sample is the impulse of one step: its "
-            f"dt={given:g} ms must be that of the run, {dt:g} ms. Add up what arrives in each step, "
-            "or give spikes as a population nj.neurons.SpikeTimes"
+            f"dt={given:g} ms must be that of the run, {dt:g} ms. Add up what arrives in each "
+            "step, or give spikes as a population nj.neurons.SpikeTimes"
         )
 
 

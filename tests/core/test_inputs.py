@@ -347,6 +347,7 @@ def test_samples_at_a_receptor_of_spikes_have_the_step_of_the_run():
     run = lambda port, dt: nj.simulate(
         cell, duration=1.0, dt=0.1, inputs={port: nj.inputs.Sampled(jnp.ones(20), dt)}
     )
-    run("e", 0.1), run("g", 1.0), run("I_e", 0.05)
+    for port, dt in (("e", 0.1), ("g", 1.0), ("I_e", 0.05)):
+        run(port, dt)
     with pytest.raises(ValueError, match=r"inputs\['e'\].*dt=1 ms must be that of the run, 0.1 ms"):
         run("e", 1.0)
