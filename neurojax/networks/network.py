@@ -49,7 +49,7 @@ from .plastic import (
 from .projection import Projection
 from .rewiring import rewired
 from .summary import describe
-from .synapses import Synapses, build
+from .synapses import Synapses, build, common_grid
 
 
 class Network(Dynamics):
@@ -71,7 +71,8 @@ class Network(Dynamics):
         couplings: graded couplings without delay, such as `nj.synapses.GapJunctions("E", "E", g)`.
         key: `jax.random.key` from which graphs, weights and delays are drawn. Each projection draws
             from a stream of its own name, so that adding one leaves the others as they were.
-        dt: the grid of delays in ms for use without `simulate`.
+        dt: the grid of delays in ms for use without `simulate`; default 0.1, or a finer one on which
+            all delays that are one number lie.
 
     Raises:
         UnknownNameError: if a projection names a population or a port that is not there.
@@ -103,7 +104,7 @@ class Network(Dynamics):
     layout: Layout = eqx.field(static=True)
     tables: tuple[Array, ...] | None
 
-    def __init__(self, populations, projections=(), couplings=(), *, key=None, dt: float = 0.1):
+    def __init__(self, populations, projections=(), couplings=(), *, key=None, dt: float | None = None):
         self.populations = _checked_populations(populations)
         sizes, identities = self.sizes, self._identities()
         built = {}
@@ -132,7 +133,8 @@ class Network(Dynamics):
         self.couplings = tuple(couplings)
         self.block_solvers = {"+".join(names): Heun() for names in self._joined()}
         self.tables = None
-        self.layout, self.plans = compile_plans(self.projections, sizes, float(dt))
+        grid = common_grid(self.projections) if dt is None else float(dt)
+        self.layout, self.plans = compile_plans(self.projections, sizes, grid)
         self.plastic = compile_plasticity(self.projections, self.plans, self.layout)
         for p in self.plastic:
             check_membrane(p, rules_of(self.projections[p.name]), self.populations)

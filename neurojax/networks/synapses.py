@@ -1,5 +1,6 @@
 """The synapses of one projection, once the sizes of its populations are known."""
 
+import math
 from typing import Any
 
 import equinox as eqx
@@ -97,6 +98,19 @@ class Synapses(eqx.Module):
                 f"steps of dt={dt:g} ms (at least one); the nearest that is: {int(steps) * dt:g}"
             )
         return np.broadcast_to(steps, (m,))
+
+
+def common_grid(synapses: dict[str, Synapses]) -> float:
+    """The longest step in ms, 0.1 at most, of which each delay that is one number is a multiple.
+
+    Counted in whole microseconds; where that is not enough, 0.1.
+    """
+    fixed = [s.fixed_delay.value for s in synapses.values() if s.fixed_delay is not None]
+    micros = [1000.0 * float(delay) for delay in fixed if delay.ndim == 0]
+    whole = [round(delay) for delay in micros]
+    if any(abs(a - b) > 1e-6 * a or b == 0 for a, b in zip(micros, whole, strict=True)):
+        return 0.1
+    return math.gcd(100, *whole) / 1000.0
 
 
 class Fixed:

@@ -95,3 +95,26 @@ def test_moving_delays_need_a_layout_before_jit():
 
     with pytest.raises(ValueError, match=r"call net.on_grid\(0.05\) before"):
         jax.jit(run)(jnp.array([1.5]))
+
+
+def test_delays_lie_on_the_grid_of_the_run():
+    """A network does not know the step of its runs: delays of 1.25 ms are right for some."""
+    cell = nj.neurons.LIF(receptors={"e": nj.synapses.Delta()})
+    one = nj.connectivity.all_to_all()
+    make = lambda **options: nj.Network(
+        {"c": cell, "s": nj.neurons.SpikeTimes([[2.0]])},
+        [
+            nj.Projection("s", "c", "e", one, weight=3.0, delay=1.25),
+            nj.Projection("s", "c", "e", one, weight=1.0, delay=0.2, name="early"),
+        ],
+        **options,
+    )
+    net = make()
+    assert net.layout.dt == 0.05
+    V = nj.simulate(net, duration=5.0, dt=0.05, record={"V": "c.V_m"})["V"][:, 0]
+    jumps = 0.05 * (2 + np.flatnonzero(np.diff(V) > 0.5))  # a state bears the end of its step
+    np.testing.assert_allclose(jumps, [2.2, 3.25])
+    with pytest.raises(ValueError, match=r"'early' is not a whole number of steps of dt=0.25"):
+        nj.simulate(net, duration=5.0, dt=0.25)
+    with pytest.raises(ValueError, match=r"delay=1.25 ms.*dt=0.1 ms"):
+        make(dt=0.1)
