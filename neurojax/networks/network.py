@@ -71,8 +71,8 @@ class Network(Dynamics):
         couplings: graded couplings without delay, such as `nj.synapses.GapJunctions("E", "E", g)`.
         key: `jax.random.key` from which graphs, weights and delays are drawn. Each projection draws
             from a stream of its own name, so that adding one leaves the others as they were.
-        dt: the grid of delays in ms for use without `simulate`; default 0.1, or a finer one on which
-            all delays that are one number lie.
+        dt: the grid of delays in ms for use without `simulate`; default 0.1, or a finer one on
+            which all delays that are one number lie.
 
     Raises:
         UnknownNameError: if a projection names a population or a port that is not there.
@@ -104,7 +104,9 @@ class Network(Dynamics):
     layout: Layout = eqx.field(static=True)
     tables: tuple[Array, ...] | None
 
-    def __init__(self, populations, projections=(), couplings=(), *, key=None, dt: float | None = None):
+    def __init__(
+        self, populations, projections=(), couplings=(), *, key=None, dt: float | None = None
+    ):
         self.populations = _checked_populations(populations)
         sizes, identities = self.sizes, self._identities()
         built = {}
