@@ -34,7 +34,7 @@ HERE = Path(__file__).parent / "simulators"
 sys.path.insert(0, str(HERE))
 
 import problem as network  # noqa: E402
-from protocol import Worker  # noqa: E402
+from protocol import Worker, has_avx512, xla_flags  # noqa: E402
 
 PEERS = {
     "brian2": ["brian2==2.10.1", "numpy<2.4", "setuptools"],
@@ -94,8 +94,8 @@ def processor():
     except OSError:
         return platform.processor() or platform.machine()
     model = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), "")
-    wide = any("avx512f" in x for x in lines)
-    return f"{model or platform.machine()}, {'with' if wide else 'without'} AVX-512"
+    wide = "with" if has_avx512() else "without"
+    return f"{model or platform.machine()}, {wide} AVX-512"
 
 
 class Crew:
@@ -345,6 +345,7 @@ def main():
     found = {
         "python": platform.python_version(),
         "machine": processor(),
+        "xla_flags": os.environ.get("XLA_FLAGS", xla_flags()),
         "cores": os.cpu_count(),
         "core": core if can_pin else None,
         "load": os.getloadavg() if hasattr(os, "getloadavg") else None,

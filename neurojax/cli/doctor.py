@@ -92,7 +92,7 @@ def collect() -> dict[str, Any]:
 
     Returns:
         A dictionary that can be written as JSON: `neurojax` (version), `python`, `system`, `cores`
-        (`present`, `usable` by this process, `quota` of its container or None), `packages` and
+        (`present`, `usable` by this process, `quota` of its container or None, `avx512`), `packages` and
         `recordings` (name to version, None where absent), `jax` (`backend`, `devices`, `x64`,
         `disable_jit`, `debug_nans`, `compilation_cache`, `error`), `nvidia_driver` (whether the
         system has one), `other_neurojax` (version of the unrelated PyPI project, or None) and
@@ -166,7 +166,16 @@ def _cores() -> dict[str, Any]:
         "present": present,
         "usable": len(affinity(0)) if affinity else present,
         "quota": _core_quota(),
+        "avx512": _has_avx512(),
     }
+
+
+def _has_avx512(path: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether Linux says that the processor has vectors of 512 bits."""
+    try:
+        return "avx512f" in path.read_text(errors="replace")
+    except OSError:
+        return False
 
 
 def _core_quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:
@@ -299,7 +308,22 @@ def _on_core_quota(facts: Mapping[str, Any]) -> str | None:
     )
 
 
-def _of_spiking_networks(facts: Mapping[str, Any]) -> str | None:
+def _of_spiking_networks(facts: Mapping[str, Any]) -> list[str]:
+    return [note for note in (_on_threads(facts), _on_vectors(facts)) if note is not None]
+
+
+def _on_vectors(facts: Mapping[str, Any]) -> str | None:
+    chosen = _xla_flag(facts, "--xla_cpu_prefer_vector_width") is not None
+    if chosen or not facts["cores"]["avx512"] or facts["jax"]["backend"] != "cpu":
+        return None
+    return (
+        "This processor has AVX-512, and XLA uses half of its width by default. Spiking networks ran"
+        " 6 to 12 % faster on an AMD EPYC with XLA_FLAGS=--xla_cpu_prefer_vector_width=512, set"
+        " before Python starts; older processors may clock down, so try it."
+    )
+
+
+def _on_threads(facts: Mapping[str, Any]) -> str | None:
     if facts["environment"].get("PJRT_NPROC") or facts["cores"]["usable"] < 2:
         return None
     return (
@@ -370,8 +394,8 @@ def _as_text(facts: Mapping[str, Any], advice: list[str]) -> str:
     width = max(map(len, rows))
     lines = [f"{name:<{width}}  {value}" for name, value in rows.items()]
     lines += ["", "Advice" if advice else "No advice: the settings are good."]
-    note = _of_spiking_networks(facts)
-    notes = [] if note is None else ["", "By the way", note]
+    found = _of_spiking_networks(facts)
+    notes = ["", "By the way", *found] if found else []
     for line in [*advice, *notes]:
         bullet = "" if line in ("", "By the way") else "- "
         lines += textwrap.wrap(

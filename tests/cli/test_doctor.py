@@ -15,7 +15,7 @@ GOOD = {
     "neurojax": "0.1.0",
     "python": "3.13.0",
     "system": "Linux x86_64",
-    "cores": {"present": 4, "usable": 4, "quota": None},
+    "cores": {"present": 4, "usable": 4, "quota": None, "avx512": False},
     "packages": {"jax": "0.12.0.1", "numpy": "2.5.0"},
     "recordings": {"pynwb": None},
     "jax": {
@@ -138,3 +138,18 @@ def test_text_names_every_package_and_every_piece_of_advice(capsys):
         assert name in text
     for line in doctor.advise(facts):
         assert line in text
+
+
+def test_notes_of_spiking_networks(tmp_path):
+    """Threads where there are several, wide vectors where the processor has them; no advice."""
+    assert [note.split()[0] for note in doctor._of_spiking_networks(GOOD)] == ["For"]
+    wide = changed("cores.avx512", True)
+    wide["environment"] = {"PJRT_NPROC": "1"}
+    (note,) = doctor._of_spiking_networks(wide)
+    assert "--xla_cpu_prefer_vector_width=512" in note and doctor.advise(wide) == []
+    assert note.split()[0] in doctor._as_text(wide, [])
+    wide["environment"] |= {"XLA_FLAGS": "--xla_cpu_prefer_vector_width=512"}
+    assert doctor._of_spiking_networks(wide) == []
+    file = tmp_path / "cpuinfo"
+    file.write_text("flags : fpu avx2 avx512f avx512dq\n")
+    assert doctor._has_avx512(file) and not doctor._has_avx512(tmp_path / "absent")
