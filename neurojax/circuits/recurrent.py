@@ -16,7 +16,28 @@ from .initial_weights import AbstractWeights
 from .low_rank import LowRank
 from .sparse_weights import SparseWeights
 
-_FACTORED = LowRank | SparseWeights  # weights that know their product with rates
+
+class Turned(eqx.Module):
+    """Dense weights for a run of many steps, [from, to], in the layout of a batch of rates.
+
+    Arguments:
+        columns: (from, to).
+    """
+
+    columns: Any
+
+    @classmethod
+    def of(cls, weights) -> "Turned":
+        """Of weights [to, from], turned once and not at every step."""
+        return cls(jax.lax.optimization_barrier(weights.T))
+
+    def apply(self, rates) -> Array:
+        """The currents for rates of shape (..., from)."""
+        axes = (((rates.ndim - 1,), (0,)), ((), ()))
+        return jax.lax.dot_general(rates, self.columns, axes)
+
+
+_FACTORED = LowRank | SparseWeights | Turned  # weights that know their product with rates
 
 
 class RecurrentCircuit(Dynamics):

@@ -92,11 +92,11 @@ def collect() -> dict[str, Any]:
 
     Returns:
         A dictionary that can be written as JSON: `neurojax` (version), `python`, `system`, `cores`
-        (`present`, `usable` by this process, `quota` of its container or None, `avx512`), `packages` and
-        `recordings` (name to version, None where absent), `jax` (`backend`, `devices`, `x64`,
-        `disable_jit`, `debug_nans`, `compilation_cache`, `error`), `nvidia_driver` (whether the
-        system has one), `other_neurojax` (version of the unrelated PyPI project, or None) and
-        `environment` (those variables that are set).
+        (`present`, `usable` by this process, `quota` of its container or None, `avx512`),
+        `packages` and `recordings` (name to version, None where absent), `jax` (`backend`,
+        `devices`, `x64`, `disable_jit`, `debug_nans`, `compilation_cache`, `error`),
+        `nvidia_driver` (whether the system has one), `other_neurojax` (version of the unrelated
+        PyPI project, or None) and `environment` (those variables that are set).
 
     Example:
         >>> from neurojax.cli import doctor

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from neurojax.circuits import RecurrentCircuit
-from neurojax.circuits.recurrent import channels, check_circuit, check_inputs, current
+from neurojax.circuits import EchoState, RecurrentCircuit
+from neurojax.circuits.recurrent import Turned, channels, check_circuit, check_inputs, current
 from neurojax.core import Clock, unwrap
 from neurojax.core.clock import checked_dt
 from neurojax.core.keys import check_key
@@ -19,6 +19,8 @@ from neurojax.core.tracing import known
 from .readout_methods import AbstractReadoutMethod, Ridge
 from .series import Series, as_series
 from .unroll import along, as_leaf, ready
+
+_MAY_BE_MANY = 512  # units; a vector times a turned matrix is slower beyond, many vectors are not
 
 
 @final
@@ -388,6 +390,10 @@ def _count(state) -> int:
 @eqx.filter_jit
 def _run(circuit: Any, inputs, targets, state, dt, key, single, lengths):
     circuit = ready(circuit, dt)
+    # small ones may be many at once by vmap, which cannot be seen here
+    many = not single or circuit.n <= _MAY_BE_MANY
+    if many and isinstance(circuit, EchoState) and eqx.is_array(circuit.recurrent):
+        circuit = eqx.tree_at(lambda c: c.recurrent, circuit, Turned.of(circuit.recurrent))
     currents = None
     if targets is not None:
         first = jnp.zeros_like(targets[:, :1])

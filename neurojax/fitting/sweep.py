@@ -150,20 +150,20 @@ def sweep(
 
     bar = ProgressBar(len(listed) * count, "sweep") if progress else None
     results = []
-    for model in listed:
-        parts = []
-        for first in range(0, count, batch):
-            # the last part is filled up, so that it needs no program of its own
-            rows = np.minimum(np.arange(first, first + batch), count - 1)
-            given = {name: jnp.asarray(c[rows]) for name, c in columns.items()}
-            with one_blas_thread():
+    with one_blas_thread():
+        for model in listed:
+            parts = []
+            for first in range(0, count, batch):
+                # the last part is filled up, so that it needs no program of its own
+                rows = np.minimum(np.arange(first, first + batch), count - 1)
+                given = {name: jnp.asarray(c[rows]) for name, c in columns.items()}
                 part = jax.block_until_ready(_all(function, model, given, models is not None))
-            _check_names(values, part)  # now, not when all is done
-            kept = min(batch, count - first)
-            parts.append(jax.tree.map(lambda x, kept=kept: np.asarray(x)[:kept], part))
-            if bar:
-                bar.advance(kept)
-        results.append(jax.tree.map(lambda *x: np.concatenate(x), *parts))
+                _check_names(values, part)  # now, not when all is done
+                kept = min(batch, count - first)
+                parts.append(jax.tree.map(lambda x, kept=kept: np.asarray(x)[:kept], part))
+                if bar:
+                    bar.advance(kept)
+            results.append(jax.tree.map(lambda *x: np.concatenate(x), *parts))
     if bar:
         bar.close()
     scores = jax.tree.map(lambda *x: np.stack(x), *results)
