@@ -37,7 +37,7 @@ class Turned(eqx.Module):
         return jax.lax.dot_general(rates, self.columns, axes)
 
 
-_FACTORED = LowRank | SparseWeights | Turned  # weights that know their product with rates
+_FACTORED = LowRank | SparseWeights  # weights that know their product with rates
 
 
 class RecurrentCircuit(Dynamics):
@@ -70,7 +70,7 @@ class RecurrentCircuit(Dynamics):
 
 def current(weights, rates) -> Array:
     """The currents of weights [to, from] for rates of shape (..., from)."""
-    if isinstance(weights, _FACTORED):
+    if isinstance(weights, _FACTORED | Turned):
         return weights.apply(rates)
     # as one contraction, without a transpose that XLA would make anew at every step; in this order
     # a batch of trials is one product in the layout that it has already

@@ -1,5 +1,6 @@
 """Procedural connections: targets computed from a seed, never stored."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, final
 
@@ -30,6 +31,58 @@ _ROWS_OF_A_LIST = 4096  # rows that `to_edges` computes at once
 
 
 @final
+@dataclass(frozen=True)
+class ComputedEdges:
+    """A graph of fixed out-degree whose targets are computed from a seed, see `Procedural`.
+
+    In the place of `Edges`: it has their number, and `to_edges` makes them.
+
+    Arguments:
+        seed: 0 to 2**64 - 1.
+        n_pre: number of neurons on the sending side.
+        n_post: number of neurons on the receiving side.
+        out_degree: synapses of each sending neuron.
+    """
+
+    seed: int
+    n_pre: int
+    n_post: int
+    out_degree: int
+
+    def __len__(self) -> int:
+        return self.n_pre * self.out_degree
+
+    def targets_of(self, neurons) -> Array:
+        """The targets of some sending neurons, shape (neurons, out_degree)."""
+        return _targets(jnp.asarray(neurons, jnp.int32), self)
+
+    def to_edges(self, weight: Any = None) -> Edges:
+        """The explicit list of synapses on the host, with a weight or one per sending neuron."""
+        n = self.n_pre
+        starts = range(0, n, _ROWS_OF_A_LIST)
+        last = np.full(_ROWS_OF_A_LIST, n - 1)
+        blocks = [
+            np.asarray(self.targets_of(np.minimum(lo + np.arange(len(last)), last)))[: n - lo]
+            for lo in starts
+        ]
+        pre = np.repeat(np.arange(n, dtype=np.int32), self.out_degree)
+        if weight is not None:
+            weight = np.broadcast_to(np.asarray(weight, np.float64), (n,))
+            weight = np.repeat(weight, self.out_degree)
+        return Edges(pre, np.concatenate(blocks).ravel(), n, self.n_post, weight=weight)
+
+    def deliver(self, weight, events: Events) -> Float[Array, " post"]:
+        """The sum over the neurons that spike; `weight` is a number or (n_pre,)."""
+        weight = jnp.asarray(weight)
+        if isinstance(events, SpikeOutput):
+            spikes = check_spikes(events, self.n_pre)
+            amplitude, near = spikes.values().astype(weight.dtype), reach(spikes)
+            return _delivered(amplitude * weight, spikes.packed(), near, self)
+        amplitude = one_per_neuron("events", events, self.n_pre, weight.dtype)
+        return _delivered(amplitude * weight, nonzero(amplitude), everyone(self.n_pre), self)
+
+
+@final
 class Procedural(AbstractConnections):
     r"""Random connections of fixed out-degree whose targets are computed when they are needed.
 
@@ -39,7 +92,9 @@ class Procedural(AbstractConnections):
     in-degrees are binomial. Nothing is stored but the weight. All arithmetic is in whole numbers:
     a seed gives the same network on every platform and in every precision.
 
-    Stands alone: a `Projection` takes `to_edges()`.
+    As `connectivity` of a `Projection` between two whole populations it saves the memory of the
+    synapses (4 bytes each, and about 40 while a network is built); with one delay for all, and
+    without plasticity. Delivery computes a hash for each synapse of a spiking neuron.
 
     Arguments:
         seed: 0 to 2**64 - 1.
@@ -62,16 +117,15 @@ class Procedural(AbstractConnections):
     """
 
     weight: Parameter
-    seed: int = eqx.field(static=True)
-    out_degree: int = eqx.field(static=True)
-    _n_pre: int = eqx.field(static=True)
-    _n_post: int = eqx.field(static=True)
+    edges: ComputedEdges = eqx.field(static=True)
 
     def __init__(self, seed: int, n_pre: int, n_post: int, out_degree: int, weight: Any = 1.0):
-        self.seed = whole_number("seed", seed, 0, 2**64 - 1)
-        self._n_pre = whole_number("n_pre", n_pre, 1, 2**31 - BITS)
-        self._n_post = whole_number("n_post", n_post, 1, 2**31 - 1)
-        self.out_degree = whole_number("out_degree", out_degree, 1, 2**31 - 1)
+        self.edges = ComputedEdges(
+            whole_number("seed", seed, 0, 2**64 - 1),
+            whole_number("n_pre", n_pre, 1, 2**31 - BITS),
+            whole_number("n_post", n_post, 1, 2**31 - 1),
+            whole_number("out_degree", out_degree, 1, 2**31 - 1),
+        )
         self.weight = as_parameter(weight)
         if jnp.shape(self.weight) not in ((), (n_pre,)):
             raise ValueError(
@@ -82,46 +136,35 @@ class Procedural(AbstractConnections):
     @property
     def n_pre(self) -> int:
         """Number of neurons on the sending side."""
-        return self._n_pre
+        return self.edges.n_pre
 
     @property
     def n_post(self) -> int:
         """Number of neurons on the receiving side."""
-        return self._n_post
+        return self.edges.n_post
+
+    @property
+    def out_degree(self) -> int:
+        """Synapses of each sending neuron."""
+        return self.edges.out_degree
 
     def deliver(self, events: Events) -> Float[Array, " post"]:
         """See `AbstractConnections.deliver`."""
-        weight = jnp.asarray(self.weight)
-        if isinstance(events, SpikeOutput):
-            spikes = check_spikes(events, self.n_pre)
-            amplitude, near = spikes.values().astype(weight.dtype), reach(spikes)
-            return _delivered(amplitude * weight, spikes.packed(), near, self._graph)
-        amplitude = one_per_neuron("events", events, self.n_pre, weight.dtype)
-        return _delivered(amplitude * weight, nonzero(amplitude), everyone(self.n_pre), self._graph)
+        return self.edges.deliver(self.weight, events)
 
     def apply(self, values: Array | np.ndarray) -> Float[Array, " post"]:
         """See `AbstractConnections.apply`."""
         weight = jnp.asarray(self.weight)
         values = one_per_neuron("values", values, self.n_pre, weight.dtype) * weight
-        return _push(values[None], everyone(self.n_pre)[None], self._graph)[0]
+        return _push(values[None], everyone(self.n_pre)[None], self.edges)[0]
 
     def targets_of(self, neurons) -> Array:
         """The targets of some sending neurons, shape (neurons, out_degree)."""
-        return _targets(jnp.asarray(neurons, jnp.int32), self._graph)
+        return self.edges.targets_of(neurons)
 
     def to_edges(self) -> Edges:
         """The explicit list of synapses, with their weights, on the host."""
-        n = self.n_pre
-        starts = range(0, n, _ROWS_OF_A_LIST)
-        last = np.full(_ROWS_OF_A_LIST, n - 1)
-        blocks = [
-            np.asarray(self.targets_of(np.minimum(lo + np.arange(len(last)), last)))[: n - lo]
-            for lo in starts
-        ]
-        pre = np.repeat(np.arange(n, dtype=np.int32), self.out_degree)
-        weight = np.broadcast_to(np.asarray(self.weight, np.float64), (n,))
-        weight = np.repeat(weight, self.out_degree)
-        return Edges(pre, np.concatenate(blocks).ravel(), n, self.n_post, weight=weight)
+        return self.edges.to_edges(self.weight)
 
     def to_dense(self) -> Float[Array, "pre post"]:
         """The weights as a matrix; multi-edges are added."""
@@ -131,10 +174,6 @@ class Procedural(AbstractConnections):
         empty = jnp.zeros((self.n_pre, self.n_post), weight.dtype)
         return empty.at[neurons[:, None], self.targets_of(neurons)].add(weight)
 
-    @property
-    def _graph(self) -> "tuple[int, int, int, int]":
-        return self.seed, self.n_pre, self.n_post, self.out_degree
-
 
 # -- targets -------------------------------------------------------------------------------------
 
@@ -142,12 +181,11 @@ class Procedural(AbstractConnections):
 @partial(jax.jit, static_argnames=("graph",))
 def _targets(neuron: Array, graph) -> Array:
     """Targets [row, k] of the neurons [row]."""
-    seed, _, n_post, degree = graph
-    words = jnp.array([seed >> 32, seed & 0xFFFFFFFF], jnp.uint32)
+    words = jnp.array([graph.seed >> 32, graph.seed & 0xFFFFFFFF], jnp.uint32)
     first, second = jax.vmap(partial(counter.fold, words))(neuron).T
-    k = jnp.arange(degree, dtype=jnp.uint32)[None, :]
+    k = jnp.arange(graph.out_degree, dtype=jnp.uint32)[None, :]
     inner = counter._mix(k + first[:, None]) ^ second[:, None]
-    return _scaled(counter._mix(inner), n_post).astype(jnp.int32)
+    return _scaled(counter._mix(inner), graph.n_post).astype(jnp.int32)
 
 
 def _scaled(h: Array, n: int) -> Array:
@@ -178,7 +216,7 @@ _pull_p = Primitive("procedural_pull")
 
 def _loop(words, graph, start, body):
     """`body(trial, neuron, real, targets, carry)` for chunks of rows until none is left."""
-    _, n_pre, _, _ = graph
+    n_pre = graph.n_pre
     trials, each = words.shape
     flat = words.reshape(-1)
     counts = count_spikes(flat)
@@ -200,7 +238,7 @@ def _loop(words, graph, start, body):
 
 
 def _push_rows(x, words, *, graph):
-    trials, (_, _, n_post, degree) = x.shape[0], graph
+    trials, degree = x.shape[0], graph.out_degree
 
     def body(trial, neuron, real, targets, found):
         value = jnp.where(real, x[trial, neuron], 0)[:, None]
@@ -210,11 +248,11 @@ def _push_rows(x, words, *, graph):
             value, mode="promise_in_bounds", wrap_negative_indices=False
         )
 
-    return _loop(words, graph, jnp.zeros((trials, n_post), x.dtype), body)
+    return _loop(words, graph, jnp.zeros((trials, graph.n_post), x.dtype), body)
 
 
 def _pull_rows(y, words, *, graph):
-    trials, (_, n_pre, _, _) = y.shape[0], graph
+    trials, n_pre = y.shape[0], graph.n_pre
 
     def body(trial, neuron, real, targets, found):
         value = y.at[trial[:, None], targets].get(
@@ -228,9 +266,9 @@ def _pull_rows(y, words, *, graph):
     return _loop(words, graph, jnp.zeros((trials, n_pre), y.dtype), body)
 
 
-def _abstract(width: int, first, words, *, graph):
+def _abstract(width: str, first, words, *, graph):
     """The operand's kind with another width; it varies over a mesh where either operand does."""
-    found = first.update(shape=(first.shape[0], graph[width]))
+    found = first.update(shape=(first.shape[0], getattr(graph, width)))
     if not hasattr(first, "vma"):
         return found
     return found.update(vma=(first.vma or frozenset()) | (words.vma or frozenset()))
@@ -261,8 +299,8 @@ def _batch(primitive, operands, axes, **parameters):
 
 
 for _primitive, _function, _width, _other in (
-    (_push_p, _push_rows, 2, _pull_p),
-    (_pull_p, _pull_rows, 1, _push_p),
+    (_push_p, _push_rows, "n_post", _pull_p),
+    (_pull_p, _pull_rows, "n_pre", _push_p),
 ):
     _primitive.def_impl(jax.jit(_function, static_argnames=("graph",)))
     _primitive.def_abstract_eval(partial(_abstract, _width))

@@ -34,7 +34,14 @@ from neurojax.core.solvers import AbstractStepper, Heun
 from neurojax.core.tracing import is_traced, known
 
 from . import _inbox
-from .plan import Layout, Plan, compile_plans, compile_plasticity
+from .plan import (
+    ComputedPlan,
+    Layout,
+    Plan,
+    compile_computed,
+    compile_plans,
+    compile_plasticity,
+)
 from .plastic import (
     PlasticPlan,
     PlasticStep,
@@ -100,6 +107,7 @@ class Network(Dynamics):
     couplings: tuple[AbstractCoupling, ...]
     block_solvers: dict[str, AbstractStepper]
     plans: tuple[Plan, ...]
+    computed: tuple[ComputedPlan, ...]
     plastic: tuple[PlasticPlan, ...]
     layout: Layout = eqx.field(static=True)
     tables: tuple[Array, ...] | None
@@ -137,11 +145,17 @@ class Network(Dynamics):
         self.tables = None
         grid = common_grid(self.projections) if dt is None else float(dt)
         self.layout, self.plans = compile_plans(self.projections, sizes, grid)
+        self.computed = compile_computed(self.projections, self.layout)
         self.plastic = compile_plasticity(self.projections, self.plans, self.layout)
         for p in self.plastic:
             check_membrane(p, rules_of(self.projections[p.name]), self.populations)
 
     # -- structure ---------------------------------------------------------------------------
+
+    @property
+    def delivers(self) -> bool:
+        """Whether there are projections, and with them an inbox."""
+        return bool(self.plans or self.computed)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -291,7 +305,8 @@ class Network(Dynamics):
             return new
         layout, plans = compile_plans(self.projections, self.sizes, float(dt))
         plastic = compile_plasticity(self.projections, plans, layout)
-        return new._replaced(layout=layout, plans=plans, plastic=plastic)
+        computed = compile_computed(self.projections, layout)
+        return new._replaced(layout=layout, plans=plans, plastic=plastic, computed=computed)
 
     def summary(self) -> None:
         """Print the populations, projections, numbers of synapses and memory by part.
@@ -336,7 +351,7 @@ class Network(Dynamics):
         own = lambda name: clock.child(name).key
         state = {
             "populations": {n: p.init_state(key=own(n)) for n, p in self.populations.items()},
-            "inbox": jnp.zeros(self.layout.size * self.layout.steps * bool(self.plans)),
+            "inbox": jnp.zeros(self.layout.size * self.layout.steps * self.delivers),
         }
         release = {
             name: s.release.init_state(s.edges.n_pre)
@@ -441,7 +456,7 @@ class Network(Dynamics):
     def step_carrying(self, state, inputs, clock: Clock, carried):
         """`step`, with the weights that the loop over time carries."""
         layout, inbox = self.layout, state["inbox"]
-        places = layout.size * layout.steps * bool(self.plans)
+        places = layout.size * layout.steps * self.delivers
         found = [(inbox.size, places, "inbox")]
         found += [(state["plasticity"][p.name]["under_way"].size, places_under_way(p),
                    f"ring of spikes of {p.name!r}") for p in self.plastic]  # fmt: skip
@@ -484,7 +499,7 @@ class Network(Dynamics):
                 moved, output = {name: moved}, Output(parts={name: output})
             new["populations"] |= moved
             outputs |= output.parts
-        if not self.plans:
+        if not self.delivers:
             return new | {"inbox": inbox}, Output(parts=outputs), carried
         # everything has read the inbox before it is cleared in place
         new["populations"], inbox = jax.lax.optimization_barrier((new["populations"], inbox))
@@ -571,10 +586,10 @@ class Network(Dynamics):
             own = jnp.concatenate([words[name] for name in names])
             amplitude: Any = 1.0
             if plan.owner is not None and plan.owner in state.get("release", {}):
-                synapses = self.projections[plan.owner]
-                amplitude, release[plan.owner] = self._released(
-                    synapses, plan, state["release"][plan.owner], spikes, clock
+                released, release[plan.owner] = self._released(
+                    plan.owner, plan.sources, state, spikes, clock
                 )
+                amplitude = jnp.concatenate([in_rows(values) for values in released])
             if plan.owner in learning and learning[plan.owner].plan.axonal:
                 # spikes are delivered when they arrive, with the amplitude that they have now
                 learning[plan.owner].send(amplitude)
@@ -582,29 +597,38 @@ class Network(Dynamics):
             inbox, through[i] = deliver_through(
                 inbox, amplitude, table, through[i], own, plan.targets, turn, spikes
             )
+        for plan in self.computed:
+            spikes, amplitude = [outputs[plan.source].spikes], 1.0
+            if plan.name in state.get("release", {}):
+                source = ((plan.source, plan.edges.n_pre),)
+                (amplitude,), release[plan.name] = self._released(
+                    plan.name, source, state, spikes, clock
+                )
+            synapses = self.projections[plan.name]
+            inbox = plan.deliver(inbox, synapses, amplitude, spikes[0], turn)
         sent = {"inbox": inbox} | ({"release": release} if release else {})
         return sent, tuple(through) if carried else carried
 
-    def _released(self, synapses: Synapses, plan: Plan, state, spikes, clock: Clock):
-        """The amplitude of each row for a projection with release, and its new state."""
-        index = {name: i for i, (name, _) in enumerate(plan.sources)}
+    def _released(self, name: str, sources, state, spikes, clock: Clock):
+        """The amplitudes of each source for a projection with release, and its new state."""
+        synapses, index = self.projections[name], {n: i for i, (n, _) in enumerate(sources)}
         picked = [
             spikes[index[name]].fired()[slice(None) if part is None else part.of(n)]
-            for (name, part), n in ((g, plan.sources[index[g[0]]][1]) for g in synapses.source)
+            for (name, part), n in ((g, sources[index[g[0]]][1]) for g in synapses.source)
         ]
         amplitude, state = synapses.release.release(
-            state, jnp.concatenate(picked), clock.child(synapses.name)
+            state["release"][name], jnp.concatenate(picked), clock.child(name)
         )
-        # back to the neurons of each source, then to rows
-        values = [jnp.zeros(n, amplitude.dtype) for _, n in plan.sources]
+        # back to the neurons of each source
+        values = [jnp.zeros(n, amplitude.dtype) for _, n in sources]
         at = 0
-        for name, part in synapses.source:
-            n = plan.sources[index[name]][1]
+        for source, part in synapses.source:
+            n = sources[index[source]][1]
             chosen = np.arange(n) if part is None else part.of(n)
             own = amplitude[at : at + len(chosen)]
-            values[index[name]] = values[index[name]].at[chosen].set(own)
+            values[index[source]] = values[index[source]].at[chosen].set(own)
             at += len(chosen)
-        return jnp.concatenate([in_rows(v) for v in values]), state
+        return values, state
 
     def _table(self, plan: Plan) -> Array:
         return plan.table(self.projections, self.layout.dt, jnp.result_type(float))

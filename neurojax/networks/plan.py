@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int32
 
+from neurojax.connectivity.procedural import ComputedEdges
 from neurojax.connectivity.spike_list import BITS
 
 from .plastic import PlasticPlan, compile_plastic, delays_of, is_axonal, places_in_rows, rules_of
@@ -80,6 +81,33 @@ class Plan(eqx.Module):
         return flat.reshape(self.targets.shape)
 
 
+class ComputedPlan(eqx.Module):
+    """What a projection needs whose targets are computed.
+
+    Arguments:
+        edges: what computes them.
+        source: the population that sends.
+        name: of the projection.
+        shared: whether its weight multiplies what is read, see `Region`.
+        place: where the target's part of the inbox begins, the delay included.
+    """
+
+    edges: ComputedEdges = eqx.field(static=True)
+    source: str = eqx.field(static=True)
+    name: str = eqx.field(static=True)
+    shared: bool = eqx.field(static=True)
+    place: int = eqx.field(static=True)
+
+    def deliver(self, inbox: Array, synapses: Synapses, amplitude, spikes, turn) -> Array:
+        """The inbox with what the spikes of the source send, times an amplitude for each."""
+        weight = 1.0 if self.shared else synapses.weight
+        arrived = self.edges.deliver(jnp.asarray(weight * amplitude, inbox.dtype), spikes)
+        place = jnp.asarray(self.place, jnp.int32)
+        place = place if turn is None else (place + turn) % inbox.size
+        part = jax.lax.dynamic_slice(inbox, (place,), arrived.shape)
+        return jax.lax.dynamic_update_slice(inbox, part + arrived, (place,))
+
+
 def compile_plans(
     synapses: dict[str, Synapses], sizes: dict[str, int], dt: float
 ) -> tuple[Layout, tuple[Plan, ...]]:
@@ -110,8 +138,24 @@ def compile_plans(
         plans = [
             _plan(owner, weighted, {n: synapses[n] for n in members}, regions, steps, layout, sizes)
             for owner, weighted, members in groups
+            if not synapses[members[0]].is_computed
         ]
     return layout, tuple(plans)
+
+
+def compile_computed(synapses: dict[str, Synapses], layout: Layout) -> tuple[ComputedPlan, ...]:
+    """The plans of projections whose targets are computed."""
+    regions, found = dict(layout.regions), []
+    for name, s in sorted(synapses.items()):
+        if not isinstance(s.edges, ComputedEdges):
+            continue
+        ((source, _),), ((target, _),) = s.source, s.target
+        starts = {region.scale: region.start for region in regions[target, s.port]}
+        shared = name in starts
+        steps = int(s.delay_steps(layout.dt)[0]) % layout.steps
+        place = steps * layout.size + starts[name if shared else None]
+        found.append(ComputedPlan(s.edges, source, name, shared, place))
+    return tuple(found)
 
 
 def compile_plasticity(
@@ -141,7 +185,8 @@ def _regions(synapses, sizes):
     start = 0
     for name, s in synapses.items():
         shared = _may_share(s) and not crowded
-        key = (name if s.release is not None or s.plasticity is not None else None, not shared)
+        alone = s.release is not None or s.plasticity is not None or s.is_computed
+        key = (name if alone else None, not shared)
         groups.setdefault(key, []).append(name)
         for target in dict.fromkeys(target for target, _ in s.target):
             scale = name if shared else None
@@ -188,10 +233,10 @@ def _plan(owner, weighted, members: dict[str, Synapses], regions, steps, layout:
         for target, part in s.target:
             region = next(r for r in regions[target, s.port] if r.scale == scale)
             slot.append(_pick(region.start + np.arange(sizes[target], dtype=np.int32), part))
-        degrees = s.edges.out_degrees()
-        slots = np.concatenate(slot)[s.edges.post]
+        degrees = s.stored.out_degrees()
+        slots = np.concatenate(slot)[s.stored.post]
         if lanes is not None:  # all in the inbox of this step: their delays lie before
-            own = row[s.edges.pre] + lanes
+            own = row[s.stored.pre] + lanes
             filled = np.bincount(own, minlength=height)
             entries.append((name, own, places_in_rows(own, filled), slots))
             continue
@@ -200,7 +245,7 @@ def _plan(owner, weighted, members: dict[str, Synapses], regions, steps, layout:
             column = np.arange(len(s.edges), dtype=np.int32)
             column -= np.repeat(first.astype(np.int32), degrees)
             turned = (steps[name] + later) % layout.steps * np.int32(layout.size)
-            entries.append((name, row[s.edges.pre], column, slots + turned.astype(np.int32)))
+            entries.append((name, row[s.stored.pre], column, slots + turned.astype(np.int32)))
             filled[row] += degrees.astype(np.int32)
     width = max(-(-int(filled.max(initial=1)) // 8) * 8, 8)
     pads = layout.size - _PADS + np.arange(width, dtype=np.int32) % _PADS

@@ -155,7 +155,7 @@ def compile_plastic(synapses: dict[str, Synapses], plans, sources, dt: float, ro
         delays, which = delays_of(s, dt)
         axonal, several = is_axonal(s), len(delays) > 1
         rows = rows_of(targets)
-        row = np.concatenate([pick(rows[name], part) for name, part in s.target])[s.edges.post]
+        row = np.concatenate([pick(rows[name], part) for name, part in s.target])[s.stored.post]
         height = sum(-(-n // BITS) for _, n in targets) * BITS
         if several and not axonal:
             row, height = row + which * height, height * len(delays)

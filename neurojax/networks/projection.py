@@ -7,6 +7,7 @@ import numpy as np
 
 from neurojax.connectivity.builder import Builder
 from neurojax.connectivity.edges import Edges
+from neurojax.connectivity.procedural import ComputedEdges, Procedural
 from neurojax.synapses import AbstractRelease
 
 Group = tuple[str, Any]  # name of a population and which of its neurons (None: all)
@@ -24,7 +25,7 @@ class Projection(eqx.Module):
         target: likewise.
         port: the receptor of the target that the synapses end on.
         connectivity: one of `nj.connectivity`, such as `nj.connectivity.bernoulli(0.02)`, or
-            `Edges`.
+            `Edges`, or `Procedural`, whose synapses are computed and not stored.
         weight: a number (shared by all synapses and one parameter), an array with one value per
             synapse in the order of `Edges`, a distribution of `nj.random`, a function of distance,
             or `None` for the weights that the connectivity brings along, else 1. In the unit of
@@ -51,7 +52,7 @@ class Projection(eqx.Module):
     source: tuple[Group, ...] = eqx.field(static=True)
     target: tuple[Group, ...] = eqx.field(static=True)
     port: str = eqx.field(static=True)
-    connectivity: Builder | Edges = eqx.field(static=True)
+    connectivity: Builder | Edges | ComputedEdges = eqx.field(static=True)
     weight: Any
     delay: Any
     release: Any
@@ -65,7 +66,10 @@ class Projection(eqx.Module):
     ):  # fmt: skip
         if not isinstance(port, str):
             raise TypeError(f"port must be the name of a receptor of the target, got {port!r}")
-        if not isinstance(connectivity, Builder | Edges):
+        if isinstance(connectivity, Procedural):
+            weight = connectivity.weight if weight is None else weight
+            connectivity = connectivity.edges
+        if not isinstance(connectivity, Builder | Edges | ComputedEdges):
             raise TypeError(
                 "connectivity must be one of nj.connectivity, for example "
                 f"nj.connectivity.bernoulli(0.1), got {connectivity!r}"

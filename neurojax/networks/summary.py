@@ -3,6 +3,8 @@
 import jax
 import numpy as np
 
+from neurojax.connectivity.procedural import ComputedEdges
+
 
 def describe(network) -> str:
     """The text of `Network.summary`."""
@@ -77,6 +79,8 @@ def _bytes(tree) -> int:
 
 
 def _host(edges) -> int:
+    if isinstance(edges, ComputedEdges):
+        return 0
     arrays = (edges.pre, edges.post, edges.distance, edges.weight, edges.delay)
     return sum(a.nbytes for a in arrays if a is not None)
 

@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from neurojax.connectivity.builder import Builder
 from neurojax.connectivity.edges import Edges
+from neurojax.connectivity.procedural import ComputedEdges
 from neurojax.connectivity.values import synapse_values
 from neurojax.core import as_parameter
 from neurojax.core.random import AbstractDistribution, drawn
@@ -47,7 +48,7 @@ class Synapses(eqx.Module):
     source: tuple[Group, ...] = eqx.field(static=True)
     target: tuple[Group, ...] = eqx.field(static=True)
     port: str = eqx.field(static=True)
-    edges: Edges = eqx.field(static=True)
+    edges: Edges | ComputedEdges = eqx.field(static=True)
     weight: Any
     delay: Any
     release: Any
@@ -60,24 +61,39 @@ class Synapses(eqx.Module):
         return self.delay is not None
 
     @property
+    def is_computed(self) -> bool:
+        """Whether the targets are computed in every step, and not stored."""
+        return isinstance(self.edges, ComputedEdges)
+
+    @property
+    def stored(self) -> Edges:
+        """The edges, where they are no computed ones."""
+        assert isinstance(self.edges, Edges)
+        return self.edges
+
+    @property
     def is_shared(self) -> bool:
         """Whether one scalar weight serves all synapses."""
         return jnp.ndim(paramax.unwrap(self.weight)) == 0
 
     def weights(self) -> Array:
         """One weight per edge."""
-        return jnp.broadcast_to(jnp.asarray(self.weight), (len(self.edges),))
+        weight = jnp.asarray(self.weight)
+        if isinstance(self.edges, ComputedEdges) and weight.ndim:
+            return jnp.repeat(weight, self.edges.out_degree)
+        return jnp.broadcast_to(weight, (len(self.edges),))
 
     def delay_steps(self, dt: float) -> np.ndarray:
         """Whole steps of `dt` ms per edge; 1 where no delay was given.
 
+        Of computed edges, which have one delay, one number in an array.
         Where delays lie between steps these are the earlier ones.
 
         Raises:
             ValueError: if a delay that was given as one number is not a whole number of steps, or
                 if delays that are parameters are not known here (inside jit).
         """
-        m = len(self.edges)
+        m = 1 if self.is_computed else len(self.edges)
         if self.interpolate:
             delay = paramax.unwrap(self.delay)
             if is_traced(delay):
@@ -147,6 +163,8 @@ def build(projection: Projection, sizes: dict[str, int], identities: dict[str, n
         raise ValueError(f"projection {projection.name!r} names a source neuron twice")
     graph = projection.connectivity
     try:
+        if isinstance(graph, ComputedEdges):
+            return _computed(projection, graph, len(pre), len(post), rng)
         if isinstance(graph, Edges):
             if (graph.n_pre, graph.n_post) != (len(pre), len(post)):
                 raise ValueError(
@@ -186,6 +204,43 @@ def _check_ends(pre: np.ndarray, post: np.ndarray) -> None:
         raise ValueError("it names a target neuron twice")
 
 
+def _computed(projection: Projection, edges: ComputedEdges, n_pre: int, n_post: int, rng):
+    """The synapses of a projection whose targets are computed.
+
+    Raises:
+        ValueError: for what only stored synapses have.
+    """
+    stored = "give it connectivity=procedural.to_edges(), which stores the synapses"
+    if (edges.n_pre, edges.n_post) != (n_pre, n_post):
+        raise ValueError(
+            f"Procedural goes from {edges.n_pre} to {edges.n_post} neurons, the projection from "
+            f"{n_pre} to {n_post}"
+        )
+    groups = [*projection.source, *projection.target]
+    if len(groups) > 2 or any(part is not None for _, part in groups):
+        raise ValueError(f"Procedural joins two whole populations; for parts and several, {stored}")
+    for what in ("plasticity", "interpolate"):
+        if getattr(projection, what):
+            raise ValueError(f"Procedural has no {what}=; {stored}")
+    made = lambda given: callable(given) or isinstance(given, AbstractDistribution)
+    weight, delay = projection.weight, projection.delay
+    if made(weight) or jnp.shape(paramax.unwrap(weight)) not in ((), (n_pre,)):
+        raise ValueError(
+            f"weight of Procedural must be a number or one per sending neuron, shape ({n_pre},); "
+            f"for one per synapse, {stored}"
+        )
+    if made(delay) or np.ndim(delay):
+        raise ValueError(f"delay of Procedural must be one number; for others, {stored}")
+    if delay is not None:
+        delay = np.asarray(delay, float)
+        _check_delay(delay, drawn_or_made=False)
+    release = _release(projection.release, edges, rng)
+    return Synapses(
+        projection.name, projection.source, projection.target, projection.port, edges,
+        as_parameter(weight), None, release, None, None if delay is None else Fixed(delay),
+    )  # fmt: skip
+
+
 def _weight(given, edges: Edges, rng):
     if isinstance(given, paramax.AbstractUnwrappable):
         shape = jnp.shape(paramax.unwrap(given))
@@ -197,7 +252,7 @@ def _weight(given, edges: Edges, rng):
     return synapse_values(given, edges, rng)
 
 
-def _release(given, edges: Edges, rng):
+def _release(given, edges: Edges | ComputedEdges, rng):
     """The release, with a value for each sending neuron where a parameter is a distribution."""
     if given is None:
         return None
@@ -212,16 +267,19 @@ def _delay(given, graph: Builder | Edges, edges: Edges, rng):
         if given is None:
             return edges.delay
     delay = np.asarray(synapse_values(given, edges, rng, "delay"))
+    _check_delay(delay, drawn_or_made=callable(given) or isinstance(given, AbstractDistribution))
+    return delay
+
+
+def _check_delay(delay: np.ndarray, drawn_or_made: bool) -> None:
     if not np.all(np.isfinite(delay)) or np.any(delay < 0):
         raise ValueError(f"delay must be finite and not negative (ms), got {delay.min():g}")
-    drawn_or_made = callable(given) or isinstance(given, AbstractDistribution)
     if np.any(delay == 0) and not drawn_or_made:
         which = "delay=0" if delay.ndim == 0 else "some delays are 0"
         raise ValueError(
             f"{which}: a spike arrives one step later at the earliest; leave delay= out, or give "
             "at least the dt of the run"
         )
-    return delay
 
 
 def _given_delay(graph: Builder | Edges, edges: Edges):

@@ -77,7 +77,7 @@ def _edges(source: Any):
             "net.projections[name]"
         )
     if hasattr(source, "edges") and hasattr(source, "weights"):
-        edges = source.edges
+        edges = source.edges.to_edges() if hasattr(source.edges, "to_edges") else source.edges
         pre, post = np.asarray(edges.pre), np.asarray(edges.post)
         return pre, post, weights_of(source), edges.n_pre, edges.n_post
     if all(hasattr(source, name) for name in ("pre", "post", "n_pre", "n_post")):

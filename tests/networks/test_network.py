@@ -200,3 +200,106 @@ def test_the_gradient_by_weights_is_that_of_a_dense_network():
     v = jnp.asarray(np.random.default_rng(0).normal(size=weight.shape))
     _, along = jax.jvp(ours, (weight,), (v,))
     np.testing.assert_allclose(along, jnp.vdot(slope, v), rtol=1e-8)
+
+
+def computed_and_stored(make):
+    """The same run with computed and with stored synapses."""
+    found = []
+    for stored in (False, True):
+        as_given = lambda p, stored=stored: p.to_edges() if stored else p
+        found.append(
+            nj.simulate(
+                make(as_given), duration=60.0, dt=0.1, inputs={"E": {"I_e": 420.0}},
+                record={"spikes": nj.Spikes("E"), "V": nj.Trace("E.V_m")},
+            )
+        )  # fmt: skip
+    return found
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"delay": 1.5},
+        {"delay": 0.3, "release": nj.synapses.TsodyksMarkram(U=0.5, tau_rec=100.0, tau_facil=0.0)},
+        {"beside": True},
+    ],
+    ids=["plain", "delay", "release", "beside others on the port"],
+)
+def test_computed_synapses_are_the_stored_ones(how):
+    P, how = nj.connectivity.Procedural, dict(how)
+    receptors = {"e": nj.synapses.ExpCurrent(tau=2.0), "i": nj.synapses.ExpCurrent(tau=4.0)}
+    start = np.random.default_rng(0).uniform(-70.0, -50.0, 120)
+    cell = nj.neurons.LIF(receptors=receptors)
+    beside = how.pop("beside", False)
+
+    def make(given):
+        more = [
+            nj.Projection("E", "E", "e", given(P(3, 120, 120, 4)), weight=5.0, name="more"),
+            nj.Projection("I", "E", "e", nj.connectivity.all_to_all(), weight=0.5, delay=0.4),
+        ]  # fmt: skip
+        return nj.Network(
+            {"E": cell.population(120, initial={"V_m": start}), "I": cell.population(33)},
+            [
+                nj.Projection("E", "E", "e", given(P(1, 120, 120, 10)), weight=30.0, **how),
+                nj.Projection("E", "I", "e", given(P(4, 120, 33, 3)), weight=40.0),
+                nj.Projection("I", "E", "i", given(P(2, 33, 120, 8, -60.0))),
+                *(more if beside else []),
+            ],
+        )
+
+    computed, stored = computed_and_stored(make)
+    assert len(stored["spikes"].times) > 200
+    np.testing.assert_array_equal(computed["spikes"].times, stored["spikes"].times)
+    np.testing.assert_array_equal(computed["spikes"].neurons, stored["spikes"].neurons)
+    np.testing.assert_allclose(computed["V"], stored["V"], rtol=1e-12)
+
+
+def test_computed_synapses_have_weights_of_their_senders_and_derivatives():
+    weights = np.linspace(10.0, 50.0, 60)
+    edges = nj.connectivity.Procedural(1, 60, 60, 10)
+    cell = nj.neurons.LIF(
+        receptors={"e": nj.synapses.ExpCurrent(tau=2.0)},
+        surrogate=nj.surrogate.FastSigmoid(),
+    )  # fmt: skip
+    start = {"V_m": np.random.default_rng(0).uniform(-70.0, -50.0, 60)}
+
+    def mean_potential(weights, given):
+        net = nj.Network(
+            {"E": cell.population(60, initial=start)},
+            [nj.Projection("E", "E", "e", given, weight=weights, delay=0.2)],
+        )
+        sim = nj.simulate(
+            net, duration=20.0, dt=0.1, inputs={"E": {"I_e": 420.0}}, record={"V": "E.V_m"}
+        )
+        return jnp.mean(sim["V"])
+
+    by_sender = lambda w: mean_potential(w, edges)
+    by_synapse = lambda w: mean_potential(jnp.repeat(w, 10), edges.to_edges())
+    for function in (by_sender, jax.grad(by_sender)):
+        other = by_synapse if function is by_sender else jax.grad(by_synapse)
+        np.testing.assert_allclose(function(weights), other(weights), rtol=1e-9)
+    trials = jax.vmap(by_sender)(jnp.stack([weights, 0.5 * weights]))
+    np.testing.assert_allclose(trials[1], by_sender(0.5 * weights), rtol=1e-12)
+
+
+def test_what_computed_synapses_have_not():
+    cell = nj.neurons.LIF(receptors={"e": nj.synapses.ExpCurrent(tau=2.0)}).population(20)
+    P = nj.connectivity.Procedural
+    for source, graph, options, words in [
+        ("A", P(1, 19, 20, 3), {}, "from 19 to 20 neurons, the projection from 20 to 20"),
+        (("A", slice(5)), P(1, 5, 20, 3), {}, "joins two whole populations"),
+        (["A", "B"], P(1, 40, 20, 3), {}, "joins two whole populations"),
+        ("A", P(1, 20, 20, 3), {"plasticity": nj.plasticity.PairSTDP()}, "has no plasticity="),
+        ("A", P(1, 20, 20, 3), {"interpolate": True, "delay": 1.0}, "has no interpolate="),
+        ("A", P(1, 20, 20, 3), {"weight": np.ones(60)}, r"one per sending neuron, shape \(20,\)"),
+        ("A", P(1, 20, 20, 3), {"delay": [1.0, 2.0]}, "must be one number"),
+        ("A", P(1, 20, 20, 3), {"delay": 0.0}, "arrives one step later"),
+    ]:
+        with pytest.raises(ValueError, match=f"^projection .*{words}"):
+            nj.Network({"A": cell, "B": cell}, [nj.Projection(source, "A", "e", graph, **options)])
+    net = nj.Network({"A": cell}, [nj.Projection("A", "A", "e", P(1, 20, 20, 3, 2.0), name="p")])
+    assert net.weights(net.init_state(), "p").tolist() == [2.0] * 60
+    mesh = jax.make_mesh((1,), ("neurons",))
+    with pytest.raises(ValueError, match="'p' has computed targets"):
+        nj.networks.simulate_sharded(net, mesh, duration=1.0, dt=0.1)
