@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt32
 
 from neurojax.core import Parameter, SpikeOutput, as_parameter
 from neurojax.core import _counter as counter
@@ -70,6 +70,10 @@ class ComputedEdges:
             weight = np.broadcast_to(np.asarray(weight, np.float64), (n,))
             weight = np.repeat(weight, self.out_degree)
         return Edges(pre, np.concatenate(blocks).ravel(), n, self.n_post, weight=weight)
+
+    def push(self, weight, words: UInt32[Array, " words"]) -> Float[Array, " post"]:
+        """The sum over the neurons whose bit is set; `weight` is a number or (n_pre,)."""
+        return _push(jnp.broadcast_to(weight, (1, self.n_pre)), words[None], self)[0]
 
     def deliver(self, weight, events: Events) -> Float[Array, " post"]:
         """The sum over the neurons that spike; `weight` is a number or (n_pre,)."""

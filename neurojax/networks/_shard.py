@@ -8,11 +8,12 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.connectivity.event_products import push
+from neurojax.connectivity.procedural import ComputedEdges
 from neurojax.core import Clock, Dynamics, Output
 from neurojax.core.clock import Portion
 
 from . import _inbox
-from .plan import Layout
+from .plan import Layout, added
 
 
 class ShardPlan(eqx.Module):
@@ -29,6 +30,29 @@ class ShardPlan(eqx.Module):
     sources: tuple[str, ...] = eqx.field(static=True)
 
 
+class ShardComputed(eqx.Module):
+    """A projection whose targets are computed: every device computes all, and keeps its own.
+
+    Arguments:
+        edges: what computes them.
+        weight: one, or one per sending neuron; 1 where what is read has it.
+        neurons: which targets are on this device.
+        source: population whose words make the rows.
+        place: where their part of the inbox begins, the delay included.
+    """
+
+    edges: ComputedEdges = eqx.field(static=True)
+    weight: Any
+    neurons: Any
+    source: str = eqx.field(static=True)
+    place: int = eqx.field(static=True)
+
+    def deliver(self, inbox: Array, words: Array, turn) -> Array:
+        """The inbox of this device with the weights of all neurons that spike."""
+        arrived = self.edges.push(self.weight.astype(inbox.dtype), words)[self.neurons]
+        return added(inbox, arrived, self.place, turn)
+
+
 class Shard(Dynamics):
     """Populations in part, their incoming synapses, and spikes gathered from all devices.
 
@@ -41,6 +65,7 @@ class Shard(Dynamics):
         real: packed bits of the places where there is a neuron, by population.
         portions: which neurons of each population these are.
         plans: delivery tables.
+        computed: projections without one.
         layout: of the inbox of this device.
         words: number of packed words by source, without those that pad it out.
         axis: name of the mesh's axis.
@@ -52,6 +77,7 @@ class Shard(Dynamics):
     real: dict[str, Any]
     portions: dict[str, Portion]
     plans: tuple[ShardPlan, ...]
+    computed: tuple[ShardComputed, ...]
     layout: Layout = eqx.field(static=True)
     words: tuple[tuple[str, int], ...] = eqx.field(static=True)
     axis: str = eqx.field(static=True)
@@ -103,7 +129,7 @@ class Shard(Dynamics):
             now = clock.child(name).of(self.portions[name])
             states[name], output = part.step(state["populations"][name], own, now)
             outputs[name] = self._real_only(name, output)
-        if not self.plans:
+        if not (self.plans or self.computed):
             return {"populations": states, "inbox": inbox}, Output(parts=outputs)
         # everything has read the inbox before it is cleared in place
         states, inbox = jax.lax.optimization_barrier((states, inbox))
@@ -172,6 +198,8 @@ class Shard(Dynamics):
                 rows = jnp.concatenate([words[name][i] for name in plan.sources])
                 weights: Any = 1.0 if plan.weights is None else plan.weights
                 inbox = push(inbox[None], 1.0, weights, rows[None], plan.targets, turn)[0]
+            for plan in self.computed:
+                inbox = plan.deliver(inbox, words[plan.source][i], turn)
             return inbox
 
         if len(spikes) == 1:

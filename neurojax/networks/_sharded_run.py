@@ -29,7 +29,8 @@ from ._placement import (
     specs,
     state_leaf,
 )
-from ._shard import Shard, ShardPlan
+from ._shard import Shard, ShardComputed, ShardPlan
+from .plan import place_of
 
 _CHUNK_BYTES = 1 << 27  # samples that may wait on the devices before they move to the host
 _MOST_COUNTED = (1 << 31) - 1
@@ -113,10 +114,33 @@ class ShardedRun:
                     tuple(name for name, _ in plan.sources),
                 )
             )
+        computed = []
+        for plan in network.computed:
+            synapses = network.projections[plan.name]
+            ids = self.shares[synapses.target[0][0]].ids
+            computed.append(
+                ShardComputed(
+                    plan.edges,
+                    Common(np.ones(()) if plan.shared else synapses.weight),
+                    Divided(lambda device, ids=ids: ids[device].astype(np.int32)),
+                    plan.source,
+                    place_of(synapses, self.inbox.layout),
+                )
+            )
+            block = min(block, int(synapses.delay_steps(layout.dt)[0]))
         words = tuple((name, -(-n // BITS)) for name, n in layout.sources)
         portions = {name: portion(share) for name, share in self.shares.items()}
         return Shard(
-            parts, scales, real, portions, tuple(plans), self.inbox.layout, words, self.axis, block
+            parts,
+            scales,
+            real,
+            portions,
+            tuple(plans),
+            tuple(computed),
+            self.inbox.layout,
+            words,
+            self.axis,
+            block,
         )
 
     def _divided(self, state):

@@ -102,10 +102,15 @@ class ComputedPlan(eqx.Module):
         """The inbox with what the spikes of the source send, times an amplitude for each."""
         weight = 1.0 if self.shared else synapses.weight
         arrived = self.edges.deliver(jnp.asarray(weight * amplitude, inbox.dtype), spikes)
-        place = jnp.asarray(self.place, jnp.int32)
-        place = place if turn is None else (place + turn) % inbox.size
-        part = jax.lax.dynamic_slice(inbox, (place,), arrived.shape)
-        return jax.lax.dynamic_update_slice(inbox, part + arrived, (place,))
+        return added(inbox, arrived, self.place, turn)
+
+
+def added(inbox: Array, arrived: Array, place: int, turn) -> Array:
+    """The inbox with values added from a place on, which the ring has turned."""
+    start = jnp.asarray(place, jnp.int32)
+    start = start if turn is None else (start + turn) % inbox.size
+    part = jax.lax.dynamic_slice(inbox, (start,), arrived.shape)
+    return jax.lax.dynamic_update_slice(inbox, part + arrived, (start,))
 
 
 def compile_plans(
@@ -150,12 +155,18 @@ def compile_computed(synapses: dict[str, Synapses], layout: Layout) -> tuple[Com
         if not isinstance(s.edges, ComputedEdges):
             continue
         ((source, _),), ((target, _),) = s.source, s.target
-        starts = {region.scale: region.start for region in regions[target, s.port]}
-        shared = name in starts
-        steps = int(s.delay_steps(layout.dt)[0]) % layout.steps
-        place = steps * layout.size + starts[name if shared else None]
-        found.append(ComputedPlan(s.edges, source, name, shared, place))
+        shared = any(region.scale == name for region in regions[target, s.port])
+        found.append(ComputedPlan(s.edges, source, name, shared, place_of(s, layout)))
     return tuple(found)
+
+
+def place_of(synapses: Synapses, layout: Layout) -> int:
+    """Where the inbox has what the synapses of one projection with one delay send now."""
+    ((target, _),) = synapses.target
+    starts = {r.scale: r.start for r in dict(layout.regions)[target, synapses.port]}
+    steps = int(synapses.delay_steps(layout.dt)[0]) % layout.steps
+    name = synapses.name
+    return steps * layout.size + starts[name if name in starts else None]
 
 
 def compile_plasticity(

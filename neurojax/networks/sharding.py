@@ -123,11 +123,6 @@ def _check_divisible(network: Network) -> None:
             "other devices within a step, which simulate_sharded does not exchange; use simulate"
         )
     for name, s in network.projections.items():
-        if s.is_computed:
-            raise ValueError(
-                f"projection {name!r} has computed targets (Procedural), which simulate_sharded "
-                "does not divide yet; give it procedural.to_edges(), or use simulate"
-            )
         for what in ("plasticity", "release"):
             if getattr(s, what) is not None:
                 raise ValueError(

@@ -57,7 +57,7 @@ def balanced():
 
 
 def assembled():
-    """Currents, sources, parts of populations, many projections on a port, delays of one step."""
+    """Sources, parts of populations, projections on one port, some computed, delays of a step."""
     rng = np.random.default_rng(1)
     exc, jump = nj.synapses.ExpCurrent(tau=2.0), nj.synapses.Delta()
     ports = {"exc": exc, "slow": nj.synapses.AlphaCurrent(tau=3.0)}
@@ -65,7 +65,7 @@ def assembled():
     trains = nj.neurons.SpikeTimes(rng.uniform(1.0, 49.0, 300), rng.integers(0, 50, 300), n=50)
     izhikevich = nj.neurons.Izhikevich(receptors={"exc": exc, "jump": jump})
     fixed = nj.connectivity.fixed_indegree
-    P = nj.Projection
+    P, computed = nj.Projection, nj.connectivity.Procedural
     net = nj.Network(
         {
             "in": trains,
@@ -78,6 +78,8 @@ def assembled():
             P("in", ("A", slice(10, 60)), "slow", fixed(5), weight=nj.random.Normal(40.0, 9.0)),
             P(["A", "beat"], ["B", "A"], "exc", fixed(12), weight=7.0, delay=0.3),
             P("A", "A", "exc", fixed(5), weight=9.0, delay=0.9),
+            P("in", "A", "exc", computed(5, 50, 100, 4), weight=40.0, delay=0.4, name="more"),
+            P("A", "B", "exc", computed(6, 100, 33, 2, rng.uniform(2.0, 9.0, 100)), name="own"),
             P("A", "B", "jump", fixed(3), weight=0.3, delay=nj.random.Uniform(0.2, 1.1),
               interpolate=True),
         ],
