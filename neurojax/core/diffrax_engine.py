@@ -246,7 +246,7 @@ def _solve(dynamics, state, inputs, t0, dt, key, recorders, given, settings: _Se
     import diffrax
 
     model = as_continuous(unwrap(dynamics)).prepare()
-    inputs = signals.prepare_inputs(inputs)
+    inputs = signals.prepare_inputs(inputs, 1.0)
     moving, rest = advanced_leaves(state, None)
     t1 = t0 + settings.duration
     field = VectorField(model, rest, Clock(0, 1.0, key))

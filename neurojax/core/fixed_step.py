@@ -88,7 +88,7 @@ class _Run:
         arrays = (dynamics, state, noise, inputs, step0, dt, key, recorders)
         self.axes = mesh_axes(eqx.filter(arrays, eqx.is_array))
         self.clock = lambda step: Clock(step, dt, key, setup.noise)
-        self.inputs = signals.prepare_inputs(inputs)
+        self.inputs = signals.prepare_inputs(inputs, dt)
         model, first = unwrap(dynamics), self.clock(step0)
         kind, model = type(model).__name__, model.prepare()
         self.noise = signals.begin_noise(inputs, first, noise)

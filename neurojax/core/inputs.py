@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from .clock import Clock
 from .counts import poisson_counts
-from .multiples import multiple
+from .multiples import multiple, two_whole_numbers
 from .tracing import known
 
 __all__ = [
@@ -43,8 +43,8 @@ class AbstractInput(eqx.Module):
         """Whether a solver may read the signal at its stages; jumps and kinks are averaged."""
         return False
 
-    def prepare(self) -> "AbstractInput":
-        """What can be computed once per run; by default nothing."""
+    def prepare(self, dt) -> "AbstractInput":
+        """What can be computed once per run of steps of `dt` ms; by default nothing."""
         return self
 
     @abstractmethod
@@ -279,10 +279,19 @@ class Sine(AbstractInput):
     frequency: Float[Array, "..."]
     phase: Float[Array, "..."]
     offset: Float[Array, "..."]
+    numbers: tuple[Array, Array] | None = None
 
     def __init__(self, amplitude, frequency, phase: Any = 0.0, offset: Any = 0.0):
         self.amplitude, self.frequency = _float(amplitude), _float(frequency)
         self.phase, self.offset = _float(phase), _float(offset)
+        self.numbers = None
+
+    def prepare(self, dt) -> "Sine":
+        """The periods in a step as a ratio."""
+        return _with(self, numbers=two_whole_numbers(self._periods(dt)))
+
+    def _periods(self, dt):
+        return MS_HZ * self.frequency * dt
 
     @property
     def smooth(self) -> bool:
@@ -294,7 +303,7 @@ class Sine(AbstractInput):
 
     def within(self, clock: Clock) -> "Within":
         """Counted in whole periods, so that it stays a sine late in a run."""
-        _, turns = multiple(clock.step, MS_HZ * self.frequency * clock.dt)
+        _, turns = multiple(clock.step, self._periods(clock.dt), self.numbers)
         phase = self.phase + 2 * jnp.pi * turns
         here = Sine(self.amplitude, self.frequency, phase, self.offset)
         return Within(self, here, jnp.zeros(()))
@@ -364,6 +373,7 @@ class Sampled(AbstractInput):
     dt: Float[Array, ""]
     t0: Float[Array, ""]
     totals: tuple[Array, Array, Array] | None = None
+    numbers: tuple[Array, Array] | None = None
 
     def __init__(self, values, dt, t0=0.0):
         values = _float(values)
@@ -380,13 +390,12 @@ class Sampled(AbstractInput):
         if known(dt) and not float(dt) > 0:
             raise ValueError(f"Sampled dt must be positive (ms per sample), got {dt}")
         self.values, self.dt, self.t0 = values, _float(dt), _float(t0)
-        self.totals = None
+        self.totals, self.numbers = None, None
 
-    def prepare(self) -> "Sampled":
-        """Sum the samples up, for steps that are longer than a sample."""
-        return eqx.tree_at(
-            lambda s: s.totals, self, _totals(self.values), is_leaf=lambda x: x is None
-        )
+    def prepare(self, dt) -> "Sampled":
+        """The samples summed up, for steps longer than one, and those in a step as a ratio."""
+        numbers = two_whole_numbers(dt / self.dt)
+        return _with(self, totals=_totals(self.values), numbers=numbers)
 
     def _take(self, i):
         return self.values[jnp.clip(i, 0, self.values.shape[0] - 1)]
@@ -394,7 +403,7 @@ class Sampled(AbstractInput):
     def at(self, clock: Clock) -> Array:
         """The mean over the step, also where it straddles samples."""
         length = clock.dt / self.dt  # of the step, in samples
-        first, rest = multiple(clock.step, length)
+        first, rest = multiple(clock.step, length, self.numbers)
         shift, whole = self.t0 / self.dt, jnp.rint(self.t0 / self.dt)
         apart = shift - whole
         rounding = 4.0 * jnp.finfo(shift.dtype).eps * jnp.abs(shift)
@@ -435,6 +444,12 @@ class Sampled(AbstractInput):
     def edges(self) -> Array | np.ndarray:
         """Every change of sample."""
         return self._begin(jnp.arange(self.values.shape[0] + 1))
+
+
+def _with(signal, **fields):
+    """The signal with what was not there before."""
+    where = lambda s: [getattr(s, name) for name in fields]
+    return eqx.tree_at(where, signal, list(fields.values()), is_leaf=lambda x: x is None)
 
 
 def _totals(values):
@@ -597,9 +612,9 @@ class Sum(AbstractInput):
         """Of both parts."""
         return Sum(*(x.within(clock) if is_input(x) else x for x in self._parts()))
 
-    def prepare(self) -> "Sum":
+    def prepare(self, dt) -> "Sum":
         """Prepare both parts."""
-        return Sum(*(x.prepare() if isinstance(x, AbstractInput) else x for x in self._parts()))
+        return Sum(*(x.prepare(dt) if isinstance(x, AbstractInput) else x for x in self._parts()))
 
     def at(self, clock: Clock) -> Array:
         """The sum of the means."""
@@ -650,12 +665,12 @@ def at_time(inputs, t):
     return jax.tree.map(read, inputs, is_leaf=is_input)
 
 
-def prepare_inputs(inputs):
-    """Every signal prepared for a run."""
+def prepare_inputs(inputs, dt):
+    """Every signal prepared for a run of steps of `dt` ms."""
 
     def ready(path, x):
         if isinstance(x, AbstractInput):
-            return x.prepare()
+            return x.prepare(dt)
         if callable(x) and not is_input(x):
             raise TypeError(
                 f"the input {jax.tree_util.keystr(path)} is a function: give its values over time "

@@ -9,13 +9,18 @@ _LARGEST = 2.0**24  # whole number that float32 holds, with all below it
 _PRODUCT = 2.0**30  # of both numbers of a ratio, so that 32-bit products do not overflow
 
 
-def multiple(step: Array, ratio) -> tuple[Array, Array]:
+def multiple(step: Array, ratio, numbers=None) -> tuple[Array, Array]:
     r"""$\mathrm{step} \cdot \mathrm{ratio}$ as a whole number and a rest in about [0, 1).
 
     In 32 bits the product would lose what lies within a step after some ten thousand of them. A
     ratio that is one of two whole numbers but for its rounding (0.1 / 0.7, 50 Hz times 0.1 ms)
     counts as that; for others what is left beyond the nearest one is a small product. Derivatives
     by the ratio are those of the product.
+
+    Arguments:
+        step: whole numbers, not negative.
+        ratio: of durations.
+        numbers: `two_whole_numbers(ratio)`, where that is known before a loop over steps.
 
     Example:
         >>> import jax.numpy as jnp
@@ -25,7 +30,7 @@ def multiple(step: Array, ratio) -> tuple[Array, Array]:
         (1428571, 0.857143)
     """
     ratio = jnp.asarray(ratio)
-    p, q = _two_whole_numbers(jax.lax.stop_gradient(ratio))
+    p, q = two_whole_numbers(ratio) if numbers is None else numbers
     sign, p = jnp.sign(p).astype(step.dtype), jnp.abs(p).astype(step.dtype)
     q = q.astype(step.dtype)
     turns, left = step // q, step % q
@@ -37,23 +42,27 @@ def multiple(step: Array, ratio) -> tuple[Array, Array]:
     return whole, part + rest * step.astype(ratio.dtype)
 
 
-def _two_whole_numbers(x):
-    """The first convergent p / q of the continued fraction of x that is x but for rounding."""
-    size, sign = jnp.abs(x), jnp.where(x < 0, -1.0, 1.0).astype(x.dtype)
-    tolerance = 4.0 * jnp.finfo(x.dtype).eps * size
+def two_whole_numbers(ratio) -> tuple[Array, Array]:
+    """The first convergent p / q of the continued fraction that is the ratio but for rounding."""
+    ratio = jax.lax.stop_gradient(jnp.asarray(ratio))
+    size, sign = jnp.abs(ratio), jnp.where(ratio < 0, -1.0, 1.0).astype(ratio.dtype)
+    tolerance = 4.0 * jnp.finfo(ratio.dtype).eps * size
     one, zero = jnp.ones_like(size), jnp.zeros_like(size)
-    (p, q), (p_before, q_before) = (one, zero), (zero, one)
-    rest, done = size, size < 0
-    for _ in range(_TERMS):
+
+    def next_term(_, carry):
+        (p, q), (p_before, q_before), rest, done = carry
         term = jnp.floor(rest)
         p_next, q_next = term * p + p_before, term * q + q_before
         fits = (jnp.maximum(p_next, q_next) <= _LARGEST) & (p_next * q_next <= _PRODUCT)
         takes = ~done & fits
-        p_before, q_before = jnp.where(takes, p, p_before), jnp.where(takes, q, q_before)
+        before = jnp.where(takes, p, p_before), jnp.where(takes, q, q_before)
         p, q = jnp.where(takes, p_next, p), jnp.where(takes, q_next, q)
         rest = rest - term
         near = jnp.abs(size - p / jnp.maximum(q, 1.0)) <= tolerance
         done = done | ~fits | near | (rest <= 0)
-        rest = 1.0 / jnp.where(rest > 0, rest, 1.0)
+        return (p, q), before, 1.0 / jnp.where(rest > 0, rest, 1.0), done
+
+    start = (one, zero), (zero, one), size, size < 0
+    (p, q), *_ = jax.lax.fori_loop(0, _TERMS, next_term, start)
     # a number beyond all that fit is no ratio
     return jnp.where(q > 0, sign * p, 0.0), jnp.maximum(q, 1.0)

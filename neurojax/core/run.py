@@ -274,7 +274,7 @@ def _step_output(static, arrays, dt):
     leaves = [x if a is None else a for a, x in zip(arrays, others, strict=True)]
     dynamics, state, inputs, key = jax.tree.unflatten(tree, leaves)
     clock = Clock(0, dt, key, noise)
-    inputs = signals.prepare_inputs(inputs)
+    inputs = signals.prepare_inputs(inputs, dt)
     now = signals.with_noise(inputs, signals.begin_noise(inputs, clock))
     dynamics = unwrap(dynamics).prepare()
     return dynamics.step(state, dynamics.read_inputs(now, clock), clock)[1]

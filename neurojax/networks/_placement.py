@@ -173,6 +173,7 @@ def signal(x, share: Share, name: str):
             )
         part = lambda device: values[:, share.ids[device]]
         sampled: dict[str, Any] = {"dt": Common(x.dt), "t0": Common(x.t0), "totals": None}
+        sampled |= {"numbers": None}
         return _copy(
             type(x), sampled | {"values": Common(values) if values.ndim == 1 else Divided(part)}
         )

@@ -43,7 +43,7 @@ def test_mean_over_a_step_is_the_integral(name, dt):
     pieces = np.sum(values * weights * width / 2, axis=1)
     expected = np.zeros(steps - 1)
     np.add.at(expected, np.searchsorted(grid, cuts[:-1], side="right") - 1, pieces / dt)
-    signal = signal.prepare()
+    signal = signal.prepare(dt)
     means = jax.vmap(lambda k: signal.at(nj.Clock(k, dt)))(jnp.arange(1, steps))
     np.testing.assert_allclose(means, expected, atol=1e-10)
 
@@ -312,7 +312,7 @@ def test_late_samples_in_single_precision(float32, step, sample):
     dt, ratio = float(step), Fraction(step) / Fraction(sample)
     values = np.random.default_rng(0).normal(450.0, 300.0, int(120_000 / Fraction(sample)))
     values = values.astype(np.float32)
-    signal = nj.inputs.Sampled(values, dt=float(Fraction(sample))).prepare()
+    signal = nj.inputs.Sampled(values, dt=float(Fraction(sample))).prepare(dt)
     late = int(110_000 / dt)
     steps = [0, 1, 17, late, late + 1, late + 2]
     found = [float(signal.at(nj.Clock(k, dt))) for k in steps]
