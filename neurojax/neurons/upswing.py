@@ -1,11 +1,11 @@
 """Exponential upswings: a solver that follows them to the peak, and the reset within a step."""
 
+import math
 from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array
 
 from neurojax.core import Clock, Parameter
@@ -17,8 +17,10 @@ from .integrate_and_fire import AbstractRefractory
 _STEEPEST = 70.0  # (V - V_th) / Delta_T whose exponential float32 still holds, with its inverse
 _BEYOND = 0.1  # mV above the peak at which a step ends that has reached it
 _VISIBLE = 8.0  # (V - V_th) / Delta_T up to which the other rates are read beside the exponential
-_LEAST = 1e-26  # of the exponential, whose inverse float32 holds too
-_ROUND = 6.0 / np.pi**2  # a path that is nearly straight until the peak has a mean with this number
+_FURTHEST = 40.0  # (V_th - V) / Delta_T from which on the exponential counts
+_ROUND = (
+    6.0 / math.pi**2
+)  # a path that is nearly straight until the peak has a mean with this number
 
 
 class Runaway(NamedTuple):
@@ -166,9 +168,9 @@ def _path(cell: Runaway, V, steep, rest, dt):
     """
     moves = cell.gain > 0.0  # held membranes have none
     gain, sharp = jnp.where(moves, cell.gain, 1.0), 1.0 / cell.Delta_T
-    x = rest * (dt * sharp)
+    start, x = _above(cell, V), rest * (dt * sharp)
     small = jnp.abs(x) < 0.1
-    last = jnp.exp(jnp.minimum(_above(cell, V) + x, _STEEPEST))
+    last = jnp.exp(jnp.minimum(start + x, _STEEPEST))
     growth = (last - steep) / jnp.where(small, 1.0, x)
     series = steep * (1.0 + x * (1 / 2) * (1.0 + x * (1 / 3) * (1.0 + x * (1 / 4))))
     z = gain * (dt * sharp) * jnp.where(small, series, growth)
@@ -180,12 +182,15 @@ def _path(cell: Runaway, V, steep, rest, dt):
     # u = 1 / steep falls to that of the peak: u' = -(rest u + gain) / Delta_T
     peak = jnp.exp(-_above(cell, cell.V_peak))
     speed = gain + rest * peak
-    fall = 1.0 / jnp.maximum(steep, _LEAST) - peak
+    fall = 1.0 / jnp.where(crossed, jnp.maximum(steep, math.exp(-_FURTHEST)), 1.0) - peak
     fall = fall / jnp.where(crossed & (speed > 0.0), speed, 1.0)
     q = jnp.where(crossed, rest * fall, 0.0)
     small = jnp.abs(q) < 0.01
     log = jnp.log(jnp.where(small | (q <= -1.0), 1.0, 1.0 + q)) / jnp.where(small, 1.0, q)
     series = 1.0 - q * (1 / 2) * (1.0 - q * (2 / 3) * (1.0 - q * (3 / 4)))
-    until = jnp.clip(fall * (cell.Delta_T / dt) * jnp.where(small, series, log), 0.0, 1.0)
+    until = fall * (cell.Delta_T / dt) * jnp.where(small, series, log)
+    before = jnp.maximum(-_FURTHEST - start, 0.0)  # on a straight line
+    until = until + before / jnp.where(before > 0.0, x, 1.0)
     curved = cell.Delta_T * (1 / 6) * z * (z + x)
-    return jnp.where(moves, end, V), crossed, jnp.where(crossed, until, 1.0), curved
+    until = jnp.where(crossed, jnp.clip(until, 0.0, 1.0), 1.0)
+    return jnp.where(moves, end, V), crossed, until, curved
