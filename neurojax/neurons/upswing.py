@@ -18,9 +18,7 @@ _STEEPEST = 70.0  # (V - V_th) / Delta_T whose exponential float32 still holds, 
 _BEYOND = 0.1  # mV above the peak at which a step ends that has reached it
 _VISIBLE = 8.0  # (V - V_th) / Delta_T up to which the other rates are read beside the exponential
 _FURTHEST = 40.0  # (V_th - V) / Delta_T from which on the exponential counts
-_ROUND = (
-    6.0 / math.pi**2
-)  # a path that is nearly straight until the peak has a mean with this number
+_ROUND = 6.0 / math.pi**2  # in the mean of a path that is nearly straight until the peak
 
 
 class Runaway(NamedTuple):
