@@ -34,14 +34,7 @@ from neurojax.core.solvers import AbstractStepper, Heun
 from neurojax.core.tracing import is_traced, known
 
 from . import _inbox
-from .plan import (
-    ComputedPlan,
-    Layout,
-    Plan,
-    compile_computed,
-    compile_plans,
-    compile_plasticity,
-)
+from .plan import ComputedPlan, Layout, Plan, compile_network
 from .plastic import (
     PlasticPlan,
     PlasticStep,
@@ -144,9 +137,8 @@ class Network(Dynamics):
         self.block_solvers = {"+".join(names): Heun() for names in self._joined()}
         self.tables = None
         grid = common_grid(self.projections) if dt is None else float(dt)
-        self.layout, self.plans = compile_plans(self.projections, sizes, grid)
-        self.computed = compile_computed(self.projections, self.layout)
-        self.plastic = compile_plasticity(self.projections, self.plans, self.layout)
+        for field, value in compile_network(self.projections, sizes, grid).items():
+            setattr(self, field, value)
         for p in self.plastic:
             check_membrane(p, rules_of(self.projections[p.name]), self.populations)
 
@@ -303,10 +295,7 @@ class Network(Dynamics):
         moving = any(s.interpolate and not is_traced(s.delay) for s in self.projections.values())
         if abs(self.layout.dt - dt) <= 1e-9 * dt and not moving:
             return new
-        layout, plans = compile_plans(self.projections, self.sizes, float(dt))
-        plastic = compile_plasticity(self.projections, plans, layout)
-        computed = compile_computed(self.projections, layout)
-        return new._replaced(layout=layout, plans=plans, plastic=plastic, computed=computed)
+        return new._replaced(**compile_network(self.projections, self.sizes, float(dt)))
 
     def summary(self) -> None:
         """Print the populations, projections, numbers of synapses and memory by part.

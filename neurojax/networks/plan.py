@@ -113,6 +113,17 @@ def added(inbox: Array, arrived: Array, place: int, turn) -> Array:
     return jax.lax.dynamic_update_slice(inbox, part + arrived, (start,))
 
 
+def compile_network(synapses: dict[str, Synapses], sizes: dict[str, int], dt: float):
+    """All that a network derives from its projections for steps of `dt` ms, by field."""
+    layout, plans = compile_plans(synapses, sizes, dt)
+    return {
+        "layout": layout,
+        "plans": plans,
+        "computed": compile_computed(synapses, layout),
+        "plastic": compile_plasticity(synapses, plans, layout),
+    }
+
+
 def compile_plans(
     synapses: dict[str, Synapses], sizes: dict[str, int], dt: float
 ) -> tuple[Layout, tuple[Plan, ...]]:

@@ -10,7 +10,7 @@ import paramax
 from neurojax.connectivity.edges import Edges
 from neurojax.core import SimState, as_parameter
 
-from .plan import compile_plans, compile_plasticity
+from .plan import compile_network
 from .plastic import rules_of
 from .synapses import Fixed
 
@@ -40,12 +40,8 @@ def rewired(network, state, projection: str, edges: Edges, origin: np.ndarray, w
         old, edges=edges, weight=as_parameter(present), fixed_delay=_delays(old, origin)
     )
     projections = network.projections | {projection: synapses}
-    dt = network.layout.dt
-    layout, plans = compile_plans(projections, network.sizes, dt)
-    new = network._replaced(
-        projections=projections, layout=layout, plans=plans, tables=None,
-        plastic=compile_plasticity(projections, plans, layout),
-    )  # fmt: skip
+    compiled = compile_network(projections, network.sizes, network.layout.dt)
+    new = network._replaced(projections=projections, tables=None, **compiled)
 
     before, after = _plan(network, projection), _plan(new, projection)
     where_old, where_new = before.places[projection][0], after.places[projection][0]
