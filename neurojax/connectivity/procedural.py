@@ -12,8 +12,9 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float, UInt32
 
-from neurojax.core import Parameter, SpikeOutput, as_parameter
+from neurojax.core import Parameter, SpikeOutput, as_parameter, unwrap
 from neurojax.core import _counter as counter
+from neurojax.core.tracing import known
 
 from .edges import Edges, whole_number
 from .format import (
@@ -108,7 +109,7 @@ class Procedural(AbstractConnections):
         weight: one number, or one per sending neuron, shape (n_pre,), in the unit of the receptor.
 
     Raises:
-        ValueError: if a number is out of range, or `weight` has another shape.
+        ValueError: if a number is out of range, or `weight` has another shape or is not finite.
 
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
@@ -136,6 +137,9 @@ class Procedural(AbstractConnections):
                 f"weight must be a number or have shape ({n_pre},), one per sending neuron, got "
                 f"shape {jnp.shape(self.weight)}"
             )
+        plain = unwrap(self.weight)
+        if known(plain) and not np.all(np.isfinite(np.asarray(plain))):
+            raise ValueError(f"weight must be finite, got {plain}")
 
     @property
     def n_pre(self) -> int:

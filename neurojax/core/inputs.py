@@ -263,6 +263,9 @@ class Ramp(AbstractInput):
 class Sine(AbstractInput):
     r"""$\mathrm{offset} + \mathrm{amplitude}\,\sin(2\pi f t + \phi)$.
 
+    A frequency that makes a simple ratio with the step (50 Hz and 0.1 ms) keeps its phase however
+    late; that of others is off in single precision by about 1e-7 of the periods that have gone by.
+
     Arguments:
         amplitude: scalar or shaped like the target.
         frequency: Hz.
@@ -406,16 +409,21 @@ class Sampled(AbstractInput):
         first, rest = multiple(clock.step, length, self.numbers)
         shift, whole = self.t0 / self.dt, jnp.rint(self.t0 / self.dt)
         apart = shift - whole
-        rounding = 4.0 * jnp.finfo(shift.dtype).eps * jnp.abs(shift)
-        begin = rest - jnp.where(jnp.abs(apart) <= rounding, 0.0, apart)
+        rounding = 2.0 * jnp.finfo(shift.dtype).eps * jnp.abs(shift)
+        small = jnp.where(jnp.abs(apart) <= rounding, jax.lax.stop_gradient(apart), 0.0)
+        begin = rest - (apart - small)
         # half a thousandth of a sample absorbs rounding
         i = jnp.floor(begin + 5e-4).astype(jnp.int32)
         j = jnp.floor(begin + 0.999 * length + 5e-4).astype(jnp.int32)
         first = first - whole.astype(jnp.int32)
-        # at most two samples meet in a step no longer than a sample: weigh them
-        late = jnp.clip((begin + length - j.astype(begin.dtype)) / length, 0.0, 1.0)
-        late = jnp.where(j > i, late, 0.0)
-        near = self._take(first + i) * (1.0 - late) + self._take(first + j) * late
+        # two samples meet in a step no longer than one; at the end of a step an edge has its
+        # whole derivative, so that it has it once
+        after = begin + length - (i + 1).astype(begin.dtype)
+        after = jnp.where(
+            after > -5e-4, after - jax.lax.stop_gradient(jnp.minimum(after, 0.0)), 0.0
+        )
+        late = after / length
+        near = self._take(first + i) * (1.0 - late) + self._take(first + i + 1) * late
         totals = _totals(self.values) if self.totals is None else self.totals
         far = lambda: self._between(totals, first, begin, begin + length) / length
         return jax.lax.cond(j - i <= 1, lambda: near, far)

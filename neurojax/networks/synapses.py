@@ -1,6 +1,7 @@
 """The synapses of one projection, once the sizes of its populations are known."""
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import equinox as eqx
@@ -119,14 +120,25 @@ class Synapses(eqx.Module):
 def common_grid(synapses: dict[str, Synapses]) -> float:
     """The longest step in ms, 0.1 at most, of which each delay that is one number is a multiple.
 
-    Counted in whole microseconds; where that is not enough, 0.1.
+    Raises:
+        ValueError: if there is none of 0.0001 ms or more.
     """
-    fixed = [s.fixed_delay.value for s in synapses.values() if s.fixed_delay is not None]
-    micros = [1000.0 * float(delay) for delay in fixed if delay.ndim == 0]
-    whole = [round(delay) for delay in micros]
-    if any(abs(a - b) > 1e-6 * a or b == 0 for a, b in zip(micros, whole, strict=True)):
-        return 0.1
-    return math.gcd(100, *whole) / 1000.0
+    fixed = {name: s.fixed_delay.value for name, s in synapses.items() if s.fixed_delay is not None}
+    grid = Fraction(1, 10)
+    for name, value in fixed.items():
+        if value.ndim:
+            continue
+        delay = Fraction(float(value)).limit_denominator(10_000)
+        over = grid.denominator * delay.denominator
+        both = grid.numerator * delay.denominator, delay.numerator * grid.denominator
+        grid = Fraction(math.gcd(*both), over)
+        if abs(float(delay) - float(value)) > 1e-9 * float(value) or grid < Fraction(1, 10_000):
+            raise ValueError(
+                f"delay={float(value):g} ms of projection {name!r}: no step of 0.0001 ms or more "
+                "divides it together with 0.1 ms and the delays before; say the step of the runs, "
+                "as in Network(..., dt=0.25)"
+            )
+    return float(grid)
 
 
 class Fixed:

@@ -149,7 +149,9 @@ class Upswing(AbstractStepper):
         bent = cell._replace(gain=cell.gain * even)
         end, crossed, until, _ = _path(bent, V, steep, rest + 0.5 * until * change, dt)
         V_m = jnp.where(crossed, cell.V_peak + _BEYOND, end)
-        return others | {"V_m": V_m, "left": jnp.where(crossed, 1.0 - until, 0.0)}
+        # the step is longer by what the last one left; what a second spike would need is lost
+        left = jnp.minimum((1.0 - until) * (1.0 + y["left"]), 1.0)
+        return others | {"V_m": V_m, "left": jnp.where(crossed, left, 0.0)}
 
 
 def _above(cell: Runaway, V):

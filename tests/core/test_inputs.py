@@ -351,3 +351,25 @@ def test_samples_at_a_receptor_of_spikes_have_the_step_of_the_run():
         run(port, dt)
     with pytest.raises(ValueError, match=r"inputs\['e'\].*dt=1 ms must be that of the run, 0.1 ms"):
         run("e", 1.0)
+
+
+@pytest.mark.parametrize("t0", [0.0, 100.0, 12_345.6])
+@pytest.mark.parametrize("sample", [5.0, 0.1, 0.043], ids=["long", "a step", "short"])
+def test_derivatives_by_the_place_of_samples(t0, sample):
+    """At edges on the grid of steps too, wherever the run begins: one-sided differences."""
+    values = np.random.default_rng(0).normal(0.0, 100.0, int(12.0 / sample) + 2)
+
+    def end(begin, sample):
+        signal = nj.inputs.Sampled(values, sample, t0 + begin - 5.0)
+        cell = nj.neurons.LIF(V_th=1e3)
+        run = nj.simulate(
+            cell, duration=5.0, dt=0.1, t0=t0, record={"V": "V_m"}, inputs={"I_e": signal}
+        )  # fmt: skip
+        return run["V"][-1, 0]
+
+    h = 1e-6
+    for at in (0.0, 0.013):
+        found, here = jax.grad(end, (0, 1))(at, sample), end(at, sample)
+        for value, (by, of) in zip(found, [(h, 0.0), (0.0, h)], strict=True):
+            sides = [(end(at + s * by, sample + s * of) - here) / (s * h) for s in (1, -1)]
+            assert any(np.isclose(value, side, rtol=1e-3, atol=1e-4) for side in sides)

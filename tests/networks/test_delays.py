@@ -118,3 +118,9 @@ def test_delays_lie_on_the_grid_of_the_run():
         nj.simulate(net, duration=5.0, dt=0.25)
     with pytest.raises(ValueError, match=r"delay=1.25 ms.*dt=0.1 ms"):
         make(dt=0.1)
+    third = nj.Projection("s", "c", "e", one, weight=3.0, delay=1 / 3)
+    assert nj.Network(net.populations, [third]).layout.dt == pytest.approx(1 / 30)
+    odd = nj.Projection("s", "c", "e", one, weight=3.0, delay=np.pi, name="odd")
+    with pytest.raises(ValueError, match=r"projection 'odd': no step.*Network\(..., dt=0.25\)"):
+        nj.Network(net.populations, [odd])
+    assert nj.Network(net.populations, [odd], dt=np.pi / 10).layout.steps == 10

@@ -298,5 +298,7 @@ def test_what_computed_synapses_have_not():
     ]:
         with pytest.raises(ValueError, match=f"^projection .*{words}"):
             nj.Network({"A": cell, "B": cell}, [nj.Projection(source, "A", "e", graph, **options)])
+    with pytest.raises(ValueError, match="weight must be finite"):
+        P(1, 20, 20, 3, np.nan)
     net = nj.Network({"A": cell}, [nj.Projection("A", "A", "e", P(1, 20, 20, 3, 2.0), name="p")])
     assert net.weights(net.init_state(), "p").tolist() == [2.0] * 60

@@ -122,6 +122,19 @@ def test_eif_that_is_driven_over_delta_t_in_a_step(C_m, Delta_T, V_reset, curren
     np.testing.assert_allclose(np.diff(labels - dt * left).mean(), exact, rtol=2e-3)
 
 
+@pytest.mark.parametrize("current", [1300.0, 1500.0, 1800.0, 2000.0])
+def test_intervals_of_one_to_two_steps(current):
+    """What a step has left after its spike is more than a step where the last one left some."""
+    cell = nj.neurons.EIF(
+        C_m=100.0, g_L=10.0, E_L=-65.0, V_th=-50.0, V_peak=-20.0, V_reset=-60.0, t_ref=0.0,
+        Delta_T=2.0,
+    )  # fmt: skip
+    labels = run(cell, 1000.0, current, 0.8)["spikes"].times
+    exact = eif_interval(100.0, 2.0, -60.0, current)
+    assert 0.8 < exact < 1.6
+    np.testing.assert_allclose((labels[-1] - labels[0]) / (len(labels) - 1), exact, rtol=0.01)
+
+
 def test_derivative_of_an_interval_in_large_steps():
     """By what the interval of quadrature says, though a step is driven over Delta_T."""
 
