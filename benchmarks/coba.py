@@ -34,7 +34,7 @@ HERE = Path(__file__).parent / "simulators"
 sys.path.insert(0, str(HERE))
 
 import problem as network  # noqa: E402
-from protocol import Worker, has_avx512, xla_flags  # noqa: E402
+from protocol import Worker, has_avx512, wide_vectors  # noqa: E402
 
 PEERS = {
     "brian2": ["brian2==2.10.1", "numpy<2.4", "setuptools"],
@@ -111,7 +111,7 @@ class Crew:
         if worker not in self.workers:
             script = str(HERE / f"with_{simulator}.py")
             self.workers[worker] = Worker(
-                worker, str(self.pythons[simulator]), script, self.core, self.log
+                worker, str(self.pythons[simulator]), script, self.core, self.log, wide_vectors()
             )
         try:
             return self.workers[worker].ask(**request)
@@ -345,7 +345,7 @@ def main():
     found = {
         "python": platform.python_version(),
         "machine": processor(),
-        "xla_flags": os.environ.get("XLA_FLAGS", xla_flags()),
+        "xla_flags": os.environ.get("XLA_FLAGS", wide_vectors()),
         "cores": os.cpu_count(),
         "core": core if can_pin else None,
         "load": os.getloadavg() if hasattr(os, "getloadavg") else None,

@@ -38,8 +38,8 @@ def has_avx512():
         return False
 
 
-def xla_flags():
-    """What all processes with JAX get, whosever code they run, unless the caller sets XLA_FLAGS."""
+def wide_vectors():
+    """XLA_FLAGS for spiking networks, for all processes with JAX, whosever code they run."""
     return "--xla_cpu_prefer_vector_width=512" if has_avx512() else ""
 
 
@@ -64,10 +64,10 @@ def used():
 class Worker:
     """A worker seen from the outside."""
 
-    def __init__(self, name, python, script, core=None, log=None):
+    def __init__(self, name, python, script, core=None, log=None, flags=""):
         self.name = name
         environment = {
-            "XLA_FLAGS": xla_flags(),
+            "XLA_FLAGS": flags,
             **os.environ,
             "PJRT_NPROC": "1",
             "OMP_NUM_THREADS": "1",
