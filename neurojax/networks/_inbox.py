@@ -27,6 +27,14 @@ def cleared(inbox: Array, step, size: int, steps: int) -> Array:
     return jax.lax.bitcast_convert_type(bits, inbox.dtype)
 
 
+def added(inbox: Array, arrived: Array, place: int, turn) -> Array:
+    """The inbox with values added from a place on, which the ring has turned."""
+    start = jnp.asarray(place, jnp.int32)
+    start = start if turn is None else (start + turn) % inbox.size
+    part = jax.lax.dynamic_slice(inbox, (start,), arrived.shape)
+    return jax.lax.dynamic_update_slice(inbox, part + arrived, (start,))
+
+
 def turn(step, size: int, steps: int) -> Array | None:
     """By how much the ring is turned in this step; `None` where it holds one step only."""
     if steps == 1:

@@ -13,7 +13,7 @@ from neurojax.core import Clock, Dynamics, Output
 from neurojax.core.clock import Portion
 
 from . import _inbox
-from .plan import Layout, added
+from .plan import Layout
 
 
 class ShardPlan(eqx.Module):
@@ -50,7 +50,7 @@ class ShardComputed(eqx.Module):
     def deliver(self, inbox: Array, words: Array, turn) -> Array:
         """The inbox of this device with the weights of all neurons that spike."""
         arrived = self.edges.push(self.weight.astype(inbox.dtype), words)[self.neurons]
-        return added(inbox, arrived, self.place, turn)
+        return _inbox.added(inbox, arrived, self.place, turn)
 
 
 class Shard(Dynamics):

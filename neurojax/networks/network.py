@@ -424,7 +424,7 @@ class Network(Dynamics):
                     f"the model never reads the input {name!r}.{form}"
                     + suggestion(name, [*parts, *sorted(projections)])
                 )
-            return resolve(own, clock) if name in projections else own
+            return resolve(own, clock)
 
         return {name: read(name, own) for name, own in inputs.items()}
 

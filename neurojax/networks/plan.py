@@ -18,6 +18,7 @@ from jaxtyping import Array, Int32
 from neurojax.connectivity.procedural import ComputedEdges
 from neurojax.connectivity.spike_list import BITS
 
+from . import _inbox
 from .plastic import PlasticPlan, compile_plastic, delays_of, is_axonal, places_in_rows, rules_of
 from .synapses import Synapses
 
@@ -102,15 +103,7 @@ class ComputedPlan(eqx.Module):
         """The inbox with what the spikes of the source send, times an amplitude for each."""
         weight = 1.0 if self.shared else synapses.weight
         arrived = self.edges.deliver(jnp.asarray(weight * amplitude, inbox.dtype), spikes)
-        return added(inbox, arrived, self.place, turn)
-
-
-def added(inbox: Array, arrived: Array, place: int, turn) -> Array:
-    """The inbox with values added from a place on, which the ring has turned."""
-    start = jnp.asarray(place, jnp.int32)
-    start = start if turn is None else (start + turn) % inbox.size
-    part = jax.lax.dynamic_slice(inbox, (start,), arrived.shape)
-    return jax.lax.dynamic_update_slice(inbox, part + arrived, (start,))
+        return _inbox.added(inbox, arrived, self.place, turn)
 
 
 def compile_network(synapses: dict[str, Synapses], sizes: dict[str, int], dt: float):
