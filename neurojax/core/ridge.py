@@ -9,6 +9,7 @@ from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float
 
 from .precision import unrounded
+from .triangle import triangle
 
 _ROWS = 1024
 
@@ -18,17 +19,19 @@ def ridge(
     features: Float[Array, "samples features"],
     targets: Float[Array, "samples outputs"],
     penalty: Any,
+    weights: Float[Array, " samples"] | None = None,
 ) -> Float[Array, "outputs features"]:
-    r"""$W$ that minimises $\sum_t |W x_t - y_t|^2 + \lambda |W|^2$, by QR, in the graph.
+    r"""$W$ that minimises $\sum_t w_t |W x_t - y_t|^2 + \lambda |W|^2$, by QR, in the graph.
 
-    The factorised matrix is $(X; \sqrt\lambda\,I)$ itself and not $X^\top X$, whose condition
-    number is the square: this is what single precision needs. Differentiable by all arguments;
-    with `jit` and `vmap`.
+    The factorised matrix is $(\sqrt{w} X; \sqrt\lambda\,I)$ itself and not $X^\top X$, whose
+    condition number is the square: this is what single precision needs. Differentiable by all
+    arguments, also at weights of 0; with `jit` and `vmap`.
 
     Arguments:
         features: x, (samples, features). There is no intercept: add a column of ones.
         targets: y, (samples, outputs).
         penalty: $\lambda > 0$, scalar.
+        weights: w, not negative; `None`: 1.
 
     Example:
         >>> import jax.numpy as jnp
@@ -36,31 +39,37 @@ def ridge(
         >>> [round(float(w), 3) for w in W[0]]
         [3.0, 5.0]
     """
+    R = _factor(features, targets, penalty, weights)
+    return solve_triangular(R[:, : len(R)], R[:, len(R) :]).T
+
+
+def _factor(X, y, penalty, weights):
     # the targets ride along as further columns, so that Q itself is never formed
-    count = features.shape[1]
-    R = triangle(jnp.concatenate([features, targets], axis=1), count, penalty)
-    return solve_triangular(R[:count, :count], R[:count, count:]).T
+    columns = jnp.concatenate([X, y], axis=1)
+    if weights is not None:
+        columns = columns * root_of_weights(weights)[:, None]
+    return triangle(columns, X.shape[1], penalty)
 
 
-def triangle(columns, count: int, penalty):
-    """R of the columns with the penalty as further rows, for the first `count` of them."""
-    root = jnp.sqrt(jnp.asarray(penalty, columns.dtype))
-    rows = root * jnp.eye(count, columns.shape[1], dtype=columns.dtype)
-    # a sum of two that are filled up is a vector loop for XLA, a concatenation is not
-    below = jnp.pad(rows, ((columns.shape[0], 0), (0, 0)))
-    return jnp.linalg.qr(jnp.pad(columns, ((0, count), (0, 0))) + below, mode="r")
+def root_of_weights(weights):
+    """The square root, with the derivative 0 at 0: an infinite one times 0 would be NaN."""
+    return jnp.where(weights > 0, jnp.sqrt(jnp.where(weights > 0, weights, 1.0)), 0.0)
 
 
 @ridge.defjvp
 @unrounded
 def _derivative(primals, tangents):
-    features, targets, penalty = primals
-    d_features, d_targets, d_penalty = tangents
-    W = ridge(features, targets, penalty).T
-    # of the normal equations, (X'X + lambda) W = X'y, with R'R = X'X + lambda
-    miss = targets - features @ W
-    change = d_features.T @ miss + features.T @ (d_targets - d_features @ W) - d_penalty * W
-    R = triangle(features, features.shape[1], penalty)
+    X, y, penalty, weights = primals
+    dX, dy, d_penalty, d_weights = tangents
+    R = _factor(X, y, penalty, weights)
+    R, of_targets = R[:, : len(R)], R[:, len(R) :]
+    W = solve_triangular(R, of_targets)
+    # of the normal equations, (X'DX + lambda) W = X'Dy, with R'R = X'DX + lambda
+    miss, change = y - X @ W, dy - dX @ W
+    if weights is not None:
+        w, dw = weights[:, None], d_weights[:, None]
+        miss, change = w * miss, w * change + dw * miss
+    change = dX.T @ miss + X.T @ change - d_penalty * W
     return W.T, solve_triangular(R, solve_triangular(R, change, trans=1)).T
 
 

@@ -8,11 +8,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import solve_triangular
 
 from neurojax.core.parameter_checks import check_count
 from neurojax.core.precision import unrounded
-from neurojax.core.ridge import ridge, ridge_with_bias_on_host, triangle
+from neurojax.core.ridge import ridge, ridge_with_bias_on_host, root_of_weights
 from neurojax.core.tracing import known
 
 from .rules.least_squares import RLS
@@ -91,7 +90,7 @@ class Ridge(AbstractReadoutMethod):
             W = ridge(X - means[0][None], y - means[1][None], self.penalty)
         else:
             X, y, means = _without_means(jnp, X, y, w)
-            W = _weighted_ridge(X, y, w, jnp.asarray(self.penalty, X.dtype))
+            W = ridge(X, y, jnp.asarray(self.penalty, X.dtype), w)
         return _solution(W, means, self.penalty, None, f"QR, {X.dtype}, in the graph")
 
 
@@ -395,31 +394,7 @@ def _centred(xp, X, y, w):
 
 
 def _root(xp, w):
-    """The square root, with the derivative 0 at 0: an infinite one times 0 would be NaN."""
-    if xp is np:
-        return np.sqrt(w)
-    return jnp.where(w > 0, jnp.sqrt(jnp.where(w > 0, w, 1.0)), 0.0)
-
-
-@jax.custom_jvp
-def _weighted_ridge(X, y, w, penalty):
-    """`ridge` of weighted rows; its derivative has no root in it, so that w may be 0."""
-    root = _root(jnp, w)[:, None]
-    return ridge(X * root, y * root, penalty)
-
-
-@_weighted_ridge.defjvp
-@unrounded
-def _derivative(primals, tangents):
-    X, y, w, penalty = primals
-    dX, dy, dw, d_penalty = tangents
-    W = _weighted_ridge(X, y, w, penalty).T
-    # of the normal equations, (X'DX + lambda) W = X'Dy, with R'R = X'DX + lambda
-    w, dw = w[:, None], dw[:, None]
-    miss = y - X @ W
-    change = dX.T @ (w * miss) + X.T @ (dw * miss + w * (dy - dX @ W)) - d_penalty * W
-    R = triangle(X * _root(jnp, w), X.shape[1], penalty)
-    return W.T, solve_triangular(R, solve_triangular(R, change, trans=1)).T
+    return np.sqrt(w) if xp is np else root_of_weights(w)
 
 
 @unrounded
