@@ -30,8 +30,9 @@ def triangle(
 
     Example:
         >>> import jax.numpy as jnp
-        >>> abs(triangle(jnp.array([[3.0, 10.0]]), 1, 16.0)).round(3).tolist()
-        [[5.0, 6.0]]
+        >>> R = triangle(jnp.array([[3.0, 10.0]]), 1, 16.0)
+        >>> [round(abs(float(r)), 3) for r in R[0]]
+        [5.0, 6.0]
     """
     root = jnp.sqrt(jnp.asarray(penalty, columns.dtype))
     return _by_panels(columns, count, _PANEL if count <= _ONE_BY_ONE else count, root)
