@@ -109,10 +109,10 @@ def pack(condition, n: int) -> UInt32[Array, " words"]:
     return packed
 
 
-def unpack(words: np.ndarray, n: int) -> np.ndarray:
-    """Booleans [..., neuron] from packed words [..., word]."""
+def unpack(words, n: int):
+    """Booleans [..., neuron] from packed words [..., word], in numpy or in JAX as these are."""
     shifts = np.arange(_BITS, dtype=np.uint32)
-    bits = (np.asarray(words)[..., None, :] >> shifts[:, None]) & np.uint32(1)
+    bits = (words[..., None, :] >> shifts[:, None]) & np.uint32(1)
     return bits.reshape(*words.shape[:-1], _BITS * words.shape[-1])[..., :n].astype(bool)
 
 

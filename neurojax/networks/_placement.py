@@ -92,6 +92,12 @@ def _native(value) -> np.ndarray:
 # -- what is divided how -------------------------------------------------------------------------
 
 
+def common(tree):
+    """The tree with every array on all devices."""
+    is_array = lambda x: isinstance(x, jax.Array | np.ndarray)
+    return jax.tree.map(lambda x: Common(x) if is_array(x) else x, tree)
+
+
 class InPart(AbstractStochasticInput):
     """A stochastic input of the neurons of one device, with the numbers that these have.
 

@@ -7,12 +7,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from neurojax.connectivity.delivery import in_rows
 from neurojax.connectivity.event_products import push
 from neurojax.connectivity.procedural import ComputedEdges
 from neurojax.core import Clock, Dynamics, Output
 from neurojax.core.clock import Portion
+from neurojax.core.spikes import unpack
 
 from . import _inbox
+from ._terminals import Terminals
 from .plan import Layout
 
 
@@ -23,11 +26,22 @@ class ShardPlan(eqx.Module):
         targets: places in the inbox of this device.
         weights: shaped like the targets, or `None` for 1.
         sources: populations whose words make the rows.
+        owner: the projection whose release it serves alone, or `None`.
     """
 
     targets: Any
     weights: Any
     sources: tuple[str, ...] = eqx.field(static=True)
+    owner: str | None = eqx.field(static=True)
+
+    def deliver(self, inbox: Array, words: dict[str, Array], amplitudes, turn) -> Array:
+        """The inbox of this device with the weights of all neurons that spike."""
+        rows = jnp.concatenate([words[name] for name in self.sources])
+        weights: Any = 1.0 if self.weights is None else self.weights
+        x: Any = 1.0
+        if amplitudes is not None:
+            x = jnp.concatenate([in_rows(amplitudes[name]) for name in self.sources])[None]
+        return push(inbox[None], x, weights, rows[None], self.targets, turn)[0]
 
 
 class ShardComputed(eqx.Module):
@@ -39,6 +53,7 @@ class ShardComputed(eqx.Module):
         neurons: which targets are on this device.
         source: population whose words make the rows.
         place: where their part of the inbox begins, the delay included.
+        owner: the projection, where it has release.
     """
 
     edges: ComputedEdges = eqx.field(static=True)
@@ -46,10 +61,12 @@ class ShardComputed(eqx.Module):
     neurons: Any
     source: str = eqx.field(static=True)
     place: int = eqx.field(static=True)
+    owner: str | None = eqx.field(static=True)
 
-    def deliver(self, inbox: Array, words: Array, turn) -> Array:
+    def deliver(self, inbox: Array, words: dict[str, Array], amplitudes, turn) -> Array:
         """The inbox of this device with the weights of all neurons that spike."""
-        arrived = self.edges.push(self.weight.astype(inbox.dtype), words)[self.neurons]
+        weight = self.weight if amplitudes is None else self.weight * amplitudes[self.source]
+        arrived = self.edges.push(weight.astype(inbox.dtype), words[self.source])[self.neurons]
         return _inbox.added(inbox, arrived, self.place, turn)
 
 
@@ -57,7 +74,8 @@ class Shard(Dynamics):
     """Populations in part, their incoming synapses, and spikes gathered from all devices.
 
     Spikes are gathered once per shortest delay: until then the packed words of each step wait in
-    `"waiting"`, and no receptor can tell.
+    `"waiting"`, and no receptor can tell. Every device has the terminals of all neurons, which the
+    gathered words move on: `"since"` is the first step that these have not seen.
 
     Arguments:
         populations: the neurons of this device.
@@ -66,6 +84,8 @@ class Shard(Dynamics):
         portions: which neurons of each population these are.
         plans: delivery tables.
         computed: projections without one.
+        terminals: of the projections with release, by name.
+        sizes: neurons of each source.
         layout: of the inbox of this device.
         words: number of packed words by source, without those that pad it out.
         axis: name of the mesh's axis.
@@ -78,6 +98,8 @@ class Shard(Dynamics):
     portions: dict[str, Portion]
     plans: tuple[ShardPlan, ...]
     computed: tuple[ShardComputed, ...]
+    terminals: dict[str, Terminals]
+    sizes: dict[str, int] = eqx.field(static=True)
     layout: Layout = eqx.field(static=True)
     words: tuple[tuple[str, int], ...] = eqx.field(static=True)
     axis: str = eqx.field(static=True)
@@ -112,10 +134,20 @@ class Shard(Dynamics):
             name: self.populations[name].read_inputs(own, clock) for name, own in inputs.items()
         }
 
-    def waiting(self) -> Array:
-        """Room for the words of the steps between two gatherings."""
-        size = sum(self.real[name].shape[0] for name, _ in self.words)
-        return jnp.zeros((self.block, size), jnp.uint32)
+    def begun(self, state, step):
+        """The state with room for the spikes between two gatherings, before a run of steps."""
+        if self.block == 1:
+            return state
+        return state | {"waiting": self._waiting(), "since": jnp.asarray(step)}
+
+    def ended(self, state, clock: Clock):
+        """The state with all waiting spikes on their way; `clock` is that of the next step."""
+        if self.block == 1:
+            return state
+        first = (clock.step - 1) // self.block * self.block
+        rest = {"waiting", "since"}
+        sent = self._sent(state, state["waiting"], first, clock)
+        return {name: value for name, value in sent.items() if name not in rest}
 
     def step(self, state, inputs, clock: Clock):
         """Step the neurons of this device, then gather spikes and deliver those that end here."""
@@ -135,29 +167,23 @@ class Shard(Dynamics):
         states, inbox = jax.lax.optimization_barrier((states, inbox))
         inbox = _inbox.cleared(inbox, clock.step, layout.size, layout.steps)
         spikes = jnp.concatenate([outputs[name].spikes.words for name, _ in self.words])
-        new = {"populations": states}
+        new = state | {"populations": states, "inbox": inbox}
         if self.block == 1:
-            new["inbox"] = self._sent(inbox, spikes[None], clock.step)
-            return new, Output(parts=outputs)
+            return self._sent(new, spikes[None], clock.step, clock), Output(parts=outputs)
         turn = clock.step % self.block
         waiting = jax.lax.dynamic_update_slice(
             state["waiting"], spikes[None], (turn, jnp.zeros_like(turn))
         )
-        first = clock.step - turn
-        inbox, waiting = jax.lax.cond(
+        later = eqx.tree_at(lambda c: c.step, clock, clock.step + 1)
+        new = jax.lax.cond(
             turn == self.block - 1,
-            lambda: (self._sent(inbox, waiting, first), self.waiting()),
-            lambda: (inbox, waiting),
+            lambda: (
+                self._sent(new, waiting, clock.step - turn, later)
+                | {"waiting": self._waiting(), "since": later.step}
+            ),
+            lambda: new | {"waiting": waiting},
         )
-        return new | {"inbox": inbox, "waiting": waiting}, Output(parts=outputs)
-
-    def flushed(self, state, step):
-        """The state with all waiting spikes on their way; `step` is the number of the next step."""
-        if "waiting" not in state:
-            return state
-        first = (step - 1) // self.block * self.block
-        inbox = self._sent(state["inbox"], state["waiting"], first)
-        return {"populations": state["populations"], "inbox": inbox}
+        return new, Output(parts=outputs)
 
     # -- one step ----------------------------------------------------------------------------
 
@@ -182,9 +208,16 @@ class Shard(Dynamics):
         spikes = eqx.tree_at(lambda s: s.words, output.spikes, words, is_leaf=lambda x: x is None)
         return Output(spikes, output.values, output.parts)
 
-    def _sent(self, inbox: Array, spikes: Array, first) -> Array:
-        """Deliver the spikes [step, word] of this and all other devices; `first` is their step."""
-        layout = self.layout
+    def _waiting(self) -> Array:
+        size = sum(self.real[name].shape[0] for name, _ in self.words)
+        return jnp.zeros((self.block, size), jnp.uint32)
+
+    def _sent(self, state, spikes: Array, first, clock: Clock):
+        """Deliver the spikes [step, word] of this and all other devices; `first` is their step.
+
+        The terminals see the steps from `"since"` to the one before the clock's, and no others.
+        """
+        layout, until = self.layout, clock.step
         everywhere = jax.lax.all_gather(spikes, self.axis, axis=1)  # [step, device, word]
         words, start = {}, 0
         for name, count in self.words:
@@ -192,16 +225,30 @@ class Shard(Dynamics):
             own = everywhere[:, :, start : start + local].reshape(len(spikes), -1)
             words[name], start = own[:, :count], start + local
 
-        def deliver(i, inbox):
+        def deliver(i, carry):
+            inbox, release = carry
             turn = _inbox.turn(first + i, layout.size, layout.steps)
-            for plan in self.plans:
-                rows = jnp.concatenate([words[name][i] for name in plan.sources])
-                weights: Any = 1.0 if plan.weights is None else plan.weights
-                inbox = push(inbox[None], 1.0, weights, rows[None], plan.targets, turn)[0]
-            for plan in self.computed:
-                inbox = plan.deliver(inbox, words[plan.source][i], turn)
-            return inbox
+            now = {name: own[i] for name, own in words.items()}
+            amplitudes, moved = self._released(release, now, eqx.tree_at(at, clock, first + i))
+            if self.block > 1:
+                seen = (first + i >= state["since"]) & (first + i < until)
+                moved = jax.tree.map(lambda new, old: jnp.where(seen, new, old), moved, release)
+            for plan in (*self.plans, *self.computed):
+                inbox = plan.deliver(inbox, now, amplitudes.get(plan.owner), turn)
+            return inbox, moved
 
+        at = lambda c: c.step
+        carry = state["inbox"], state.get("release", {})
         if len(spikes) == 1:
-            return deliver(0, inbox)
-        return jax.lax.fori_loop(0, len(spikes), deliver, inbox)
+            inbox, release = deliver(0, carry)
+        else:
+            inbox, release = jax.lax.fori_loop(0, len(spikes), deliver, carry)
+        return state | {"inbox": inbox} | ({"release": release} if release else {})
+
+    def _released(self, state, words: dict[str, Array], clock: Clock):
+        """The amplitudes of all neurons by projection with release, and the new states."""
+        amplitudes, moved = {}, {}
+        for name, terminals in self.terminals.items():
+            fired = {n: unpack(words[n], self.sizes[n]) for n, _ in terminals.source}
+            amplitudes[name], moved[name] = terminals.released(state[name], fired, clock)
+        return amplitudes, moved

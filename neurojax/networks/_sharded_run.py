@@ -10,7 +10,16 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from neurojax.connectivity.spike_list import BITS
-from neurojax.core import NonFiniteError, SimState, Simulation, Spikes, Stats, Trace, adjoints
+from neurojax.core import (
+    Clock,
+    NonFiniteError,
+    SimState,
+    Simulation,
+    Spikes,
+    Stats,
+    Trace,
+    adjoints,
+)
 from neurojax.core.fixed_step import Setup, run_steps
 from neurojax.core.paths import get, leaf_names, unknown
 from neurojax.core.recorders import readout, readouts
@@ -20,6 +29,7 @@ from . import _division
 from ._placement import (
     Common,
     Divided,
+    common,
     on_host,
     per_neuron,
     place,
@@ -30,6 +40,7 @@ from ._placement import (
     state_leaf,
 )
 from ._shard import Shard, ShardComputed, ShardPlan
+from ._terminals import Terminals
 from .plan import place_of
 
 _CHUNK_BYTES = 1 << 27  # samples that may wait on the devices before they move to the host
@@ -112,6 +123,7 @@ class ShardedRun:
                     Divided(table.targets_of),
                     None if weights is None else Divided(table.weights_of),
                     tuple(name for name, _ in plan.sources),
+                    plan.owner,
                 )
             )
         computed = []
@@ -125,6 +137,7 @@ class ShardedRun:
                     Divided(lambda device, ids=ids: ids[device].astype(np.int32)),
                     plan.source,
                     place_of(synapses, self.inbox.layout),
+                    None if synapses.release is None else plan.name,
                 )
             )
             block = min(block, int(synapses.delay_steps(layout.dt)[0]))
@@ -137,6 +150,12 @@ class ShardedRun:
             portions,
             tuple(plans),
             tuple(computed),
+            {
+                name: Terminals(name, s.source, common(s.release))
+                for name, s in network.projections.items()
+                if s.release is not None
+            },
+            dict(layout.sources),
             self.inbox.layout,
             words,
             self.axis,
@@ -148,11 +167,12 @@ class ShardedRun:
             name: jax.tree.map(lambda x, n=name: state_leaf(x, self.shares[n], n), own)
             for name, own in state["populations"].items()
         }
-        inbox = np.asarray(state["inbox"])
-        return {
-            "populations": populations,
-            "inbox": Divided(lambda device: self.inbox.divided(inbox, device)),
-        }
+        under_way = np.asarray(state["inbox"])
+        inbox = Divided(lambda device: self.inbox.divided(under_way, device))
+        divided = {"populations": populations, "inbox": inbox}
+        if "release" in state:
+            divided["release"] = common(state["release"])
+        return divided
 
     def _wanted(self, name: str, recorder: Trace, visible, output) -> _Wanted:
         if not isinstance(recorder.what, str):
@@ -280,7 +300,10 @@ class ShardedRun:
             for name, own in arrays["populations"].items()
         }
         inbox = self.inbox.joined(on_host(arrays["inbox"]), self.devices)
-        return {"populations": populations, "inbox": inbox}
+        release = {
+            name: jax.tree.map(on_host, x) for name, x in arrays.items() if name == "release"
+        }
+        return {"populations": populations, "inbox": inbox} | release
 
     def _whole(self, name: str, array) -> np.ndarray:
         """A value for all neurons of a population, or the values of all of them."""
@@ -317,28 +340,27 @@ def _chunk(mesh: Mesh, axis: str, parts, state, values, key, step0, dt, setup: S
     def local(arrays, own, values, key, step0, dt):
         shard, inputs, recorders = eqx.combine(arrays, parts.static)
         own = eqx.combine(own, state.static)
-        if shard.block > 1:
-            own = own | {"waiting": shard.waiting()}
+        own = shard.begun(own, step0)
         result = run_steps(shard, own, values, inputs, step0, dt, key, recorders, setup)
-        ended = shard.flushed(result.state, step0 + setup.steps)
+        ended = shard.ended(result.state, Clock(step0 + setup.steps, dt, key, setup.noise))
         counts = jax.lax.psum(result.spikes, axis)
         finite = jax.lax.pmin(result.finite.astype(jnp.int32), axis)
         return ended, result.samples, counts, finite, result.noise
 
-    nothing, divided = PartitionSpec(), PartitionSpec(axis)
+    nothing, own = PartitionSpec(), specs(state.divided, axis)
     noisy = specs(values.divided, axis)
     run = jax.shard_map(
         local,
         mesh=mesh,
         in_specs=(
             specs(parts.divided, axis),
-            specs(state.divided, axis),
+            own,
             noisy,
             nothing,
             nothing,
             nothing,
         ),
-        out_specs=(divided, PartitionSpec(None, axis), nothing, nothing, noisy),
+        out_specs=(own, PartitionSpec(None, axis), nothing, nothing, noisy),
         check_vma=False,  # its marks in the equations would hide that they are linear
     )
     return run(parts.arrays, state.arrays, values.arrays, key, step0, dt)

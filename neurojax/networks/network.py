@@ -34,6 +34,7 @@ from neurojax.core.solvers import AbstractStepper, Heun
 from neurojax.core.tracing import is_traced, known
 
 from . import _inbox
+from ._terminals import Terminals
 from .plan import ComputedPlan, Layout, Plan, compile_network
 from .plastic import (
     PlasticPlan,
@@ -575,10 +576,8 @@ class Network(Dynamics):
             own = jnp.concatenate([words[name] for name in names])
             amplitude: Any = 1.0
             if plan.owner is not None and plan.owner in state.get("release", {}):
-                released, release[plan.owner] = self._released(
-                    plan.owner, plan.sources, state, spikes, clock
-                )
-                amplitude = jnp.concatenate([in_rows(values) for values in released])
+                found, release[plan.owner] = self._released(plan.owner, state, outputs, clock)
+                amplitude = jnp.concatenate([in_rows(found[name]) for name in names])
             if plan.owner in learning and learning[plan.owner].plan.axonal:
                 # spikes are delivered when they arrive, with the amplitude that they have now
                 learning[plan.owner].send(amplitude)
@@ -587,37 +586,21 @@ class Network(Dynamics):
                 inbox, amplitude, table, through[i], own, plan.targets, turn, spikes
             )
         for plan in self.computed:
-            spikes, amplitude = [outputs[plan.source].spikes], 1.0
+            spikes, amplitude = outputs[plan.source].spikes, 1.0
             if plan.name in state.get("release", {}):
-                source = ((plan.source, plan.edges.n_pre),)
-                (amplitude,), release[plan.name] = self._released(
-                    plan.name, source, state, spikes, clock
-                )
-            synapses = self.projections[plan.name]
-            inbox = plan.deliver(inbox, synapses, amplitude, spikes[0], turn)
+                found, release[plan.name] = self._released(plan.name, state, outputs, clock)
+                amplitude = found[plan.source]
+            inbox = plan.deliver(inbox, self.projections[plan.name], amplitude, spikes, turn)
         sent = {"inbox": inbox} | ({"release": release} if release else {})
         return sent, tuple(through) if carried else carried
 
-    def _released(self, name: str, sources, state, spikes, clock: Clock):
-        """The amplitudes of each source for a projection with release, and its new state."""
-        synapses, index = self.projections[name], {n: i for i, (n, _) in enumerate(sources)}
-        picked = [
-            spikes[index[name]].fired()[slice(None) if part is None else part.of(n)]
-            for (name, part), n in ((g, sources[index[g[0]]][1]) for g in synapses.source)
-        ]
-        amplitude, state = synapses.release.release(
-            state["release"][name], jnp.concatenate(picked), clock.child(name)
-        )
-        # back to the neurons of each source
-        values = [jnp.zeros(n, amplitude.dtype) for _, n in sources]
-        at = 0
-        for source, part in synapses.source:
-            n = sources[index[source]][1]
-            chosen = np.arange(n) if part is None else part.of(n)
-            own = amplitude[at : at + len(chosen)]
-            values[index[source]] = values[index[source]].at[chosen].set(own)
-            at += len(chosen)
-        return values, state
+    def _released(self, name: str, state, outputs: dict[str, Output], clock: Clock):
+        """The amplitudes by source for a projection with release, and its new state."""
+        synapses = self.projections[name]
+        spikes: dict[str, Any] = {source: outputs[source].spikes for source, _ in synapses.source}
+        fired = {source: own.fired() for source, own in spikes.items()}
+        terminals = Terminals(name, synapses.source, synapses.release)
+        return terminals.released(state["release"][name], fired, clock)
 
     def _table(self, plan: Plan) -> Array:
         return plan.table(self.projections, self.layout.dt, jnp.result_type(float))

@@ -41,9 +41,9 @@ def simulate_sharded(
     `nj.simulate(network, ...)` makes, up to the last bit of the arithmetic of other shapes. Final
     states are those of the whole network: a run may go on with another mesh, or with none.
 
-    Populations of `nj.neurons` with any receptors, projections with any weights and delays,
-    constant, step, ramp, sine, sampled and random inputs, noise and random sources are divided: a
-    neuron draws the numbers that it would draw on one device. Not yet: plasticity, release,
+    Populations of `nj.neurons` with any receptors, projections with any weights, delays and
+    release, constant, step, ramp, sine, sampled and random inputs, noise and random sources are
+    divided: a neuron draws the numbers that it would draw on one device. Not yet: plasticity,
     graded couplings, derivatives.
 
     With several processes (`jax.distributed`) every one of them builds the network, calls this
@@ -123,12 +123,11 @@ def _check_divisible(network: Network) -> None:
             "other devices within a step, which simulate_sharded does not exchange; use simulate"
         )
     for name, s in network.projections.items():
-        for what in ("plasticity", "release"):
-            if getattr(s, what) is not None:
-                raise ValueError(
-                    f"projection {name!r} has {what}=, which simulate_sharded does not divide yet; "
-                    "use simulate, or leave it out"
-                )
+        if s.plasticity is not None:
+            raise ValueError(
+                f"projection {name!r} has plasticity=, which simulate_sharded does not divide yet; "
+                "use simulate, or leave it out"
+            )
     for name, part in network.populations.items():
         if not isinstance(part, AbstractNeuron | AbstractSource):
             raise ValueError(

@@ -123,10 +123,8 @@ def test_what_cannot_be_divided_is_refused():
     one = nj.connectivity.one_to_one(self_edges=True)
     joined = nj.Network({"A": cell}, [], [nj.synapses.GapJunctions("A", "A", np.ones((8, 8)))])
     refused("GapJunctions from 'A' to 'A'", joined)
-    release = nj.synapses.TsodyksMarkram(U=0.5, tau_rec=100.0, tau_facil=0.0)
-    for options in ({"release": release}, {"plasticity": nj.plasticity.PairSTDP()}):
-        projection = nj.Projection("A", "A", "syn", one, **options)
-        refused(f"has {next(iter(options))}=", nj.Network({"A": cell}, [projection]))
+    learning = nj.Projection("A", "A", "syn", one, plasticity=nj.plasticity.PairSTDP())
+    refused("has plasticity=", nj.Network({"A": cell}, [learning]))
     refused("not of nj.neurons", nj.Network({"A": nj.Network({"A": cell})}))
     noise = nj.inputs.OrnsteinUhlenbeck(0.0, 1.0, 5.0, shape=(8,))
     refused("needs random numbers, but there is no key", inputs={"A": {"I_e": noise}})
