@@ -85,7 +85,6 @@ class Shard(Dynamics):
         plans: delivery tables.
         computed: projections without one.
         terminals: of the projections with release, by name.
-        sizes: neurons of each source.
         layout: of the inbox of this device.
         words: number of packed words by source, without those that pad it out.
         axis: name of the mesh's axis.
@@ -99,7 +98,6 @@ class Shard(Dynamics):
     plans: tuple[ShardPlan, ...]
     computed: tuple[ShardComputed, ...]
     terminals: dict[str, Terminals]
-    sizes: dict[str, int] = eqx.field(static=True)
     layout: Layout = eqx.field(static=True)
     words: tuple[tuple[str, int], ...] = eqx.field(static=True)
     axis: str = eqx.field(static=True)
@@ -144,10 +142,10 @@ class Shard(Dynamics):
         """The state with all waiting spikes on their way; `clock` is that of the next step."""
         if self.block == 1:
             return state
+        state = dict(state)
+        waiting, since = state.pop("waiting"), state.pop("since")
         first = (clock.step - 1) // self.block * self.block
-        rest = {"waiting", "since"}
-        sent = self._sent(state, state["waiting"], first, clock)
-        return {name: value for name, value in sent.items() if name not in rest}
+        return state | self._sent(state, waiting, first, (since, clock.step), clock)
 
     def step(self, state, inputs, clock: Clock):
         """Step the neurons of this device, then gather spikes and deliver those that end here."""
@@ -167,22 +165,26 @@ class Shard(Dynamics):
         states, inbox = jax.lax.optimization_barrier((states, inbox))
         inbox = _inbox.cleared(inbox, clock.step, layout.size, layout.steps)
         spikes = jnp.concatenate([outputs[name].spikes.words for name, _ in self.words])
-        new = state | {"populations": states, "inbox": inbox}
+        # alone: a branch copies what it hands on, so the populations stay outside
+        sent = {name: state[name] for name in state if name == "release"} | {"inbox": inbox}
         if self.block == 1:
-            return self._sent(new, spikes[None], clock.step, clock), Output(parts=outputs)
-        turn = clock.step % self.block
+            sent = self._sent(sent, spikes[None], clock.step, None, clock)
+            return {"populations": states} | sent, Output(parts=outputs)
+        turn, until = clock.step % self.block, clock.step + 1
         waiting = jax.lax.dynamic_update_slice(
             state["waiting"], spikes[None], (turn, jnp.zeros_like(turn))
         )
-        later = eqx.tree_at(lambda c: c.step, clock, clock.step + 1)
-        new = jax.lax.cond(
+        since = state["since"]
+        sent, waiting, since = jax.lax.cond(
             turn == self.block - 1,
             lambda: (
-                self._sent(new, waiting, clock.step - turn, later)
-                | {"waiting": self._waiting(), "since": later.step}
+                self._sent(sent, waiting, clock.step - turn, (since, until), clock),
+                self._waiting(),
+                until,
             ),
-            lambda: new | {"waiting": waiting},
+            lambda: (sent, waiting, since),
         )
+        new = {"populations": states, "waiting": waiting, "since": since} | sent
         return new, Output(parts=outputs)
 
     # -- one step ----------------------------------------------------------------------------
@@ -212,12 +214,13 @@ class Shard(Dynamics):
         size = sum(self.real[name].shape[0] for name, _ in self.words)
         return jnp.zeros((self.block, size), jnp.uint32)
 
-    def _sent(self, state, spikes: Array, first, clock: Clock):
+    def _sent(self, sent, spikes: Array, first, seen, clock: Clock):
         """Deliver the spikes [step, word] of this and all other devices; `first` is their step.
 
-        The terminals see the steps from `"since"` to the one before the clock's, and no others.
+        Into the inbox of `sent`, which has the states of release too. These move in the steps from
+        `seen[0]` to the one before `seen[1]`; `None`: in all.
         """
-        layout, until = self.layout, clock.step
+        layout = self.layout
         everywhere = jax.lax.all_gather(spikes, self.axis, axis=1)  # [step, device, word]
         words, start = {}, 0
         for name, count in self.words:
@@ -230,25 +233,25 @@ class Shard(Dynamics):
             turn = _inbox.turn(first + i, layout.size, layout.steps)
             now = {name: own[i] for name, own in words.items()}
             amplitudes, moved = self._released(release, now, eqx.tree_at(at, clock, first + i))
-            if self.block > 1:
-                seen = (first + i >= state["since"]) & (first + i < until)
-                moved = jax.tree.map(lambda new, old: jnp.where(seen, new, old), moved, release)
+            if seen is not None:
+                moves = (first + i >= seen[0]) & (first + i < seen[1])
+                moved = jax.tree.map(lambda new, old: jnp.where(moves, new, old), moved, release)
             for plan in (*self.plans, *self.computed):
                 inbox = plan.deliver(inbox, now, amplitudes.get(plan.owner), turn)
             return inbox, moved
 
         at = lambda c: c.step
-        carry = state["inbox"], state.get("release", {})
+        carry = sent["inbox"], sent.get("release", {})
         if len(spikes) == 1:
             inbox, release = deliver(0, carry)
         else:
             inbox, release = jax.lax.fori_loop(0, len(spikes), deliver, carry)
-        return state | {"inbox": inbox} | ({"release": release} if release else {})
+        return {"inbox": inbox} | ({"release": release} if release else {})
 
     def _released(self, state, words: dict[str, Array], clock: Clock):
         """The amplitudes of all neurons by projection with release, and the new states."""
-        amplitudes, moved = {}, {}
+        sizes, amplitudes, moved = dict(self.layout.sources), {}, {}
         for name, terminals in self.terminals.items():
-            fired = {n: unpack(words[n], self.sizes[n]) for n, _ in terminals.source}
+            fired = {n: unpack(words[n], sizes[n]) for n, _ in terminals.source}
             amplitudes[name], moved[name] = terminals.released(state[name], fired, clock)
         return amplitudes, moved

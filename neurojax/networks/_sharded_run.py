@@ -155,7 +155,6 @@ class ShardedRun:
                 for name, s in network.projections.items()
                 if s.release is not None
             },
-            dict(layout.sources),
             self.inbox.layout,
             words,
             self.axis,
@@ -300,10 +299,10 @@ class ShardedRun:
             for name, own in arrays["populations"].items()
         }
         inbox = self.inbox.joined(on_host(arrays["inbox"]), self.devices)
-        release = {
-            name: jax.tree.map(on_host, x) for name, x in arrays.items() if name == "release"
-        }
-        return {"populations": populations, "inbox": inbox} | release
+        whole = {"populations": populations, "inbox": inbox}
+        if "release" in arrays:
+            whole["release"] = jax.tree.map(on_host, arrays["release"])
+        return whole
 
     def _whole(self, name: str, array) -> np.ndarray:
         """A value for all neurons of a population, or the values of all of them."""
@@ -347,20 +346,20 @@ def _chunk(mesh: Mesh, axis: str, parts, state, values, key, step0, dt, setup: S
         finite = jax.lax.pmin(result.finite.astype(jnp.int32), axis)
         return ended, result.samples, counts, finite, result.noise
 
-    nothing, own = PartitionSpec(), specs(state.divided, axis)
+    nothing, held = PartitionSpec(), specs(state.divided, axis)
     noisy = specs(values.divided, axis)
     run = jax.shard_map(
         local,
         mesh=mesh,
         in_specs=(
             specs(parts.divided, axis),
-            own,
+            held,
             noisy,
             nothing,
             nothing,
             nothing,
         ),
-        out_specs=(own, PartitionSpec(None, axis), nothing, nothing, noisy),
+        out_specs=(held, PartitionSpec(None, axis), nothing, nothing, noisy),
         check_vma=False,  # its marks in the equations would hide that they are linear
     )
     return run(parts.arrays, state.arrays, values.arrays, key, step0, dt)
