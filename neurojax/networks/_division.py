@@ -131,7 +131,7 @@ class Table:
 
     def targets_of(self, device: int) -> np.ndarray:
         """The targets on one device; the entries of a row keep their order."""
-        rows, columns, column = self._entries(device)
+        rows, columns, column = self.entries(device)
         layout = self.inbox.layout
         pads = layout.size - PADS + np.arange(self.width, dtype=np.int32) % PADS
         targets = np.broadcast_to(pads, (len(self.targets), self.width)).copy()
@@ -141,13 +141,13 @@ class Table:
 
     def weights_of(self, device: int) -> np.ndarray:
         """The weights of these targets, zero at padding."""
-        rows, columns, column = self._entries(device)
+        rows, columns, column = self.entries(device)
         given = np.ones(self.targets.shape) if self.weights is None else self.weights
         weights = np.zeros((len(self.targets), self.width), given.dtype)
         weights[rows, column] = given[rows, columns]
         return weights
 
-    def _entries(self, device: int):
+    def entries(self, device: int):
         """Rows and columns of the entries on a device, and the columns to which they move."""
         rows, columns = np.nonzero(self.owner == device)
         counts = np.bincount(rows, minlength=len(self.targets))

@@ -126,7 +126,7 @@ class InPart(AbstractStochasticInput):
 def portion(share: Share) -> Portion:
     """The numbers of the neurons of each device."""
     ids: Any = Divided(lambda device: share.ids[device].astype(np.int32))
-    return _copy(Portion, {"neurons": ids, "n": share.n})
+    return copy_of(Portion, {"neurons": ids, "n": share.n})
 
 
 def per_neuron(value, share: Share, name: str):
@@ -165,7 +165,7 @@ def population(part, share: Share, name: str):
         per_neuron(x, share, f"{name}.{path}") if eqx.is_array(x) else x
         for path, x in zip(leaf_names(values), leaves, strict=True)
     ]
-    return _copy(type(part), jax.tree.unflatten(tree, marked) | {"n": share.size})
+    return copy_of(type(part), jax.tree.unflatten(tree, marked) | {"n": share.size})
 
 
 def signal(x, share: Share, name: str):
@@ -180,7 +180,7 @@ def signal(x, share: Share, name: str):
         part = lambda device: values[:, share.ids[device]]
         sampled: dict[str, Any] = {"dt": Common(x.dt), "t0": Common(x.t0), "totals": None}
         sampled |= {"numbers": None}
-        return _copy(
+        return copy_of(
             type(x), sampled | {"values": Common(values) if values.ndim == 1 else Divided(part)}
         )
     if isinstance(x, AbstractStochasticInput):
@@ -191,8 +191,8 @@ def signal(x, share: Share, name: str):
             )
         values = {field.name: getattr(x, field.name) for field in dataclasses.fields(x)}
         values |= {k: per_neuron(v, share, name) for k, v in values.items() if eqx.is_array(v)}
-        own = _copy(type(x), values | {"shape": (share.size,) if x.shape else ()})
-        return _copy(InPart, {"signal": own, "portion": portion(share)})
+        own = copy_of(type(x), values | {"shape": (share.size,) if x.shape else ()})
+        return copy_of(InPart, {"signal": own, "portion": portion(share)})
     if eqx.is_array_like(x):
         return per_neuron(x, share, name)
     inner = lambda y: y is not x and (isinstance(y, Sampled) or eqx.is_array_like(y))
@@ -204,10 +204,10 @@ def _spike_times(part: SpikeTimes, share: Share):
     device, place = share.places(np.asarray(part.neurons))
     neurons = lambda d: np.where(device == d, place, share.size).astype(np.int32)
     values = {"times": Common(np.zeros(0)), "neurons": Divided(neurons), "n": share.size}
-    return _copy(SpikeTimes, values | {"labels": Common(part.labels)})
+    return copy_of(SpikeTimes, values | {"labels": Common(part.labels)})
 
 
-def _copy(kind, values: dict[str, Any]):
+def copy_of(kind, values: dict[str, Any]):
     """A module of a class with these values of all its fields, which may be marks."""
     new = object.__new__(kind)
     for field in dataclasses.fields(kind):

@@ -12,11 +12,15 @@ from neurojax.connectivity.event_products import push
 from neurojax.connectivity.procedural import ComputedEdges
 from neurojax.core import Clock, Dynamics, Output
 from neurojax.core.clock import Portion
+from neurojax.core.inputs import resolve
+from neurojax.core.part_inputs import inputs_of
 from neurojax.core.spikes import unpack
+from neurojax.plasticity.events import Rules, fired_in_rows
 
 from . import _inbox
 from ._terminals import Terminals
 from .plan import Layout
+from .plastic import PlasticPlan, PlasticStep, membrane
 
 
 class ShardPlan(eqx.Module):
@@ -26,7 +30,7 @@ class ShardPlan(eqx.Module):
         targets: places in the inbox of this device.
         weights: shaped like the targets, or `None` for 1.
         sources: populations whose words make the rows.
-        owner: the projection whose release it serves alone, or `None`.
+        owner: the projection whose release or plasticity it serves alone, or `None`.
     """
 
     targets: Any
@@ -34,13 +38,18 @@ class ShardPlan(eqx.Module):
     sources: tuple[str, ...] = eqx.field(static=True)
     owner: str | None = eqx.field(static=True)
 
-    def deliver(self, inbox: Array, words: dict[str, Array], amplitudes, turn) -> Array:
+    def deliver(self, inbox: Array, words: dict[str, Array], amplitudes, turn, learning) -> Array:
         """The inbox of this device with the weights of all neurons that spike."""
         rows = jnp.concatenate([words[name] for name in self.sources])
         weights: Any = 1.0 if self.weights is None else self.weights
         x: Any = 1.0
         if amplitudes is not None:
             x = jnp.concatenate([in_rows(amplitudes[name]) for name in self.sources])[None]
+        if learning is not None:
+            if learning.plan.axonal:  # delivered when they arrive, with the amplitude of now
+                learning.send(1.0 if amplitudes is None else x[0])
+                return inbox
+            weights = learning.w
         return push(inbox[None], x, weights, rows[None], self.targets, turn)[0]
 
 
@@ -63,7 +72,7 @@ class ShardComputed(eqx.Module):
     place: int = eqx.field(static=True)
     owner: str | None = eqx.field(static=True)
 
-    def deliver(self, inbox: Array, words: dict[str, Array], amplitudes, turn) -> Array:
+    def deliver(self, inbox: Array, words: dict[str, Array], amplitudes, turn, learning) -> Array:
         """The inbox of this device with the weights of all neurons that spike."""
         weight = self.weight if amplitudes is None else self.weight * amplitudes[self.source]
         arrived = self.edges.push(weight.astype(inbox.dtype), words[self.source])[self.neurons]
@@ -85,6 +94,8 @@ class Shard(Dynamics):
         plans: delivery tables.
         computed: projections without one.
         terminals: of the projections with release, by name.
+        plastic: of the projections that learn, with the synapses of this device.
+        rules: of these, by name.
         layout: of the inbox of this device.
         words: number of packed words by source, without those that pad it out.
         axis: name of the mesh's axis.
@@ -98,6 +109,8 @@ class Shard(Dynamics):
     plans: tuple[ShardPlan, ...]
     computed: tuple[ShardComputed, ...]
     terminals: dict[str, Terminals]
+    plastic: tuple[PlasticPlan, ...]
+    rules: dict[str, Rules]
     layout: Layout = eqx.field(static=True)
     words: tuple[tuple[str, int], ...] = eqx.field(static=True)
     axis: str = eqx.field(static=True)
@@ -128,9 +141,11 @@ class Shard(Dynamics):
 
     def read_inputs(self, inputs, clock: Clock):
         """The inputs of each population as it wants them."""
-        return {
-            name: self.populations[name].read_inputs(own, clock) for name, own in inputs.items()
-        }
+        parts = self.populations
+        read = lambda name, own: (
+            parts[name].read_inputs(own, clock) if name in parts else resolve(own, clock)
+        )
+        return {name: read(name, own) for name, own in inputs.items()}
 
     def begun(self, state, step):
         """The state with room for the spikes between two gatherings, before a run of steps."""
@@ -145,12 +160,22 @@ class Shard(Dynamics):
         state = dict(state)
         waiting, since = state.pop("waiting"), state.pop("since")
         first = (clock.step - 1) // self.block * self.block
-        return state | self._sent(state, waiting, first, (since, clock.step), clock)
+        return state | self._sent_together(state, waiting, first, (since, clock.step), clock)
 
     def step(self, state, inputs, clock: Clock):
         """Step the neurons of this device, then gather spikes and deliver those that end here."""
-        layout = self.layout
-        inbox, arrived = _inbox.take(state["inbox"], clock.step, layout.size, layout.steps)
+        layout, inbox = self.layout, state["inbox"]
+        learning = {
+            p.name: PlasticStep(
+                p, self.rules[p.name], state["plasticity"][p.name], inputs_of(inputs, p.name), clock
+            )
+            for p in self.plastic
+        }
+        for plan in self.plans:
+            if plan.owner in learning:
+                turn = _inbox.turn(clock.step, layout.size, layout.steps)
+                inbox = learning[plan.owner].arrive(inbox, plan.targets, turn)
+        inbox, arrived = _inbox.take(inbox, clock.step, layout.size, layout.steps)
         impulses = self._impulses(arrived)
         states, outputs = {}, {}
         for name, part in self.populations.items():
@@ -168,7 +193,15 @@ class Shard(Dynamics):
         # alone: a branch copies what it hands on, so the populations stay outside
         sent = {name: state[name] for name in state if name == "release"} | {"inbox": inbox}
         if self.block == 1:
-            sent = self._sent(sent, spikes[None], clock.step, None, clock)
+            words = self._gathered(spikes[None])
+            for p in self.plastic:
+                own = learning[p.name]
+                pre = jnp.concatenate([words[name][0] for name in p.sources])
+                post = jnp.concatenate([outputs[name].spikes.words for name in p.targets])
+                own.fire(pre, post, self._membrane(p, states))
+            sent = self._sent(sent, words, 1, clock.step, None, clock, learning)
+            if learning:
+                sent["plasticity"] = {name: step.state() for name, step in learning.items()}
             return {"populations": states} | sent, Output(parts=outputs)
         turn, until = clock.step % self.block, clock.step + 1
         waiting = jax.lax.dynamic_update_slice(
@@ -178,7 +211,7 @@ class Shard(Dynamics):
         sent, waiting, since = jax.lax.cond(
             turn == self.block - 1,
             lambda: (
-                self._sent(sent, waiting, clock.step - turn, (since, until), clock),
+                self._sent_together(sent, waiting, clock.step - turn, (since, until), clock),
                 self._waiting(),
                 until,
             ),
@@ -202,6 +235,14 @@ class Shard(Dynamics):
             found.setdefault(name, {})[port] = total
         return found
 
+    def _membrane(self, plan: PlasticPlan, states) -> Array | None:
+        """The potential of the targets in rows; as on one device 0 where there is no neuron."""
+        V_m = membrane(plan, self.rules[plan.name], states)
+        if V_m is None:
+            return None
+        real = jnp.concatenate([self.real[name] for name in plan.targets])
+        return jnp.where(fired_in_rows(real), V_m, 0.0)
+
     def _real_only(self, name: str, output: Output) -> Output:
         """The output with its spikes packed, and none where there is no neuron."""
         if output.spikes is None:
@@ -214,19 +255,26 @@ class Shard(Dynamics):
         size = sum(self.real[name].shape[0] for name, _ in self.words)
         return jnp.zeros((self.block, size), jnp.uint32)
 
-    def _sent(self, sent, spikes: Array, first, seen, clock: Clock):
-        """Deliver the spikes [step, word] of this and all other devices; `first` is their step.
-
-        Into the inbox of `sent`, which has the states of release too. These move in the steps from
-        `seen[0]` to the one before `seen[1]`; `None`: in all.
-        """
-        layout = self.layout
+    def _gathered(self, spikes: Array) -> dict[str, Array]:
+        """The packed words [step, word] of all neurons, by source."""
         everywhere = jax.lax.all_gather(spikes, self.axis, axis=1)  # [step, device, word]
         words, start = {}, 0
         for name, count in self.words:
             local = self.real[name].shape[0]
             own = everywhere[:, :, start : start + local].reshape(len(spikes), -1)
             words[name], start = own[:, :count], start + local
+        return words
+
+    def _sent_together(self, sent, spikes: Array, first, seen, clock: Clock):
+        return self._sent(sent, self._gathered(spikes), len(spikes), first, seen, clock, {})
+
+    def _sent(self, sent, words, steps: int, first, seen, clock: Clock, learning):
+        """Deliver the spikes of all devices in some steps, of which `first` is the first one.
+
+        Into the inbox of `sent`, which has the states of release too. These move in the steps from
+        `seen[0]` to the one before `seen[1]`; `None`: in all.
+        """
+        layout = self.layout
 
         def deliver(i, carry):
             inbox, release = carry
@@ -237,15 +285,16 @@ class Shard(Dynamics):
                 moves = (first + i >= seen[0]) & (first + i < seen[1])
                 moved = jax.tree.map(lambda new, old: jnp.where(moves, new, old), moved, release)
             for plan in (*self.plans, *self.computed):
-                inbox = plan.deliver(inbox, now, amplitudes.get(plan.owner), turn)
+                owner = plan.owner
+                inbox = plan.deliver(inbox, now, amplitudes.get(owner), turn, learning.get(owner))
             return inbox, moved
 
         at = lambda c: c.step
         carry = sent["inbox"], sent.get("release", {})
-        if len(spikes) == 1:
+        if steps == 1:
             inbox, release = deliver(0, carry)
         else:
-            inbox, release = jax.lax.fori_loop(0, len(spikes), deliver, carry)
+            inbox, release = jax.lax.fori_loop(0, steps, deliver, carry)
         return {"inbox": inbox} | ({"release": release} if release else {})
 
     def _released(self, state, words: dict[str, Array], clock: Clock):

@@ -39,9 +39,11 @@ from ._placement import (
     specs,
     state_leaf,
 )
+from ._plastic_division import PlasticDivision, scalars_of
 from ._shard import Shard, ShardComputed, ShardPlan
 from ._terminals import Terminals
 from .plan import place_of
+from .plastic import rules_of
 
 _CHUNK_BYTES = 1 << 27  # samples that may wait on the devices before they move to the host
 _MOST_COUNTED = (1 << 31) - 1
@@ -78,6 +80,8 @@ class ShardedRun:
         self.shares = {n: _division.share(size, self.devices) for n, size in network.sizes.items()}
         self.inbox = _division.inbox(network.layout, self.shares)
         self.names = leaf_names(state)
+        self.learning: dict[str, PlasticDivision] = {}
+        self.started = state.get("plasticity", {})
         visible = jax.eval_shape(network.visible, state)
         self.wanted = {
             name: self._wanted(name, recorder, visible, output)
@@ -93,12 +97,18 @@ class ShardedRun:
                 port: signal(x, self.shares[name], f"the input {name}.{port}")
                 for port, x in own.items()
             }
+            if name in self.shares
+            else common(jax.tree.map(jnp.asarray, own))  # of a learning rule
             for name, own in inputs.items()
         }
         self.parts = place((self._shard(), inputs, local), mesh)
         self.state = place(self._divided(state), mesh)
         self.key = key
-        divided = lambda path, x: per_neuron(x, self.shares[path[0].key], "noise")
+        divided = lambda path, x: (
+            per_neuron(x, self.shares[path[0].key], "noise")
+            if path[0].key in self.shares
+            else Common(x)
+        )
         self.values = place(jax.tree_util.tree_map_with_path(divided, values), mesh)
         self.period = math.lcm(1, *(r.every for r in recorders.values() if isinstance(r, Trace)))
 
@@ -113,11 +123,17 @@ class ShardedRun:
         used = {region.scale for _, regions in layout.regions for region in regions}
         scales = {name: Common(s.weight) for name, s in network.projections.items() if name in used}
         real = {name: _by_device(share.real_words()) for name, share in self.shares.items()}
-        plans, block = [], layout.steps
+        plans, block = [], 1 if network.plastic else layout.steps
+        learning = {p.name: p for p in network.plastic}
         for plan, given in zip(network.plans, network.tables, strict=True):
             weights = None if given.ndim == 0 else np.asarray(given)
             table = _division.Table(np.asarray(plan.targets), weights, self.inbox, self.devices)
             block = min(block, table.shortest())
+            if plan.owner in learning:
+                weights = None  # they are in the state
+                self.learning[plan.owner] = PlasticDivision(
+                    learning[plan.owner], table, self.shares, self.devices
+                )
             plans.append(
                 ShardPlan(
                     Divided(table.targets_of),
@@ -155,6 +171,8 @@ class ShardedRun:
                 for name, s in network.projections.items()
                 if s.release is not None
             },
+            tuple(self.learning[p.name].local_plan() for p in network.plastic),
+            {name: scalars_of(rules_of(network.projections[name]), name) for name in self.learning},
             self.inbox.layout,
             words,
             self.axis,
@@ -171,6 +189,9 @@ class ShardedRun:
         divided = {"populations": populations, "inbox": inbox}
         if "release" in state:
             divided["release"] = common(state["release"])
+        if self.learning:
+            own = state["plasticity"]
+            divided["plasticity"] = {n: d.divided(own[n]) for n, d in self.learning.items()}
         return divided
 
     def _wanted(self, name: str, recorder: Trace, visible, output) -> _Wanted:
@@ -185,6 +206,11 @@ class ShardedRun:
         value = readout(output, recorder.what) if value is None else value
         if value is None:
             raise unknown(recorder.what, visible, readouts(output), what="record")
+        if recorder.what.split(".")[0] not in self.shares:
+            raise ValueError(
+                f"record {name!r} is of synapses, which are on different devices; read the weights "
+                "at the end, as in network.weights(sim.final_state, 'E->E:exc')"
+            )
         share = self.shares[recorder.what.split(".")[0]]
         if any(leaf.shape != (share.n,) for leaf in jax.tree.leaves(value)):
             raise ValueError(f"record {name!r} is not one value per neuron, and cannot be divided")
@@ -302,12 +328,18 @@ class ShardedRun:
         whole = {"populations": populations, "inbox": inbox}
         if "release" in arrays:
             whole["release"] = jax.tree.map(on_host, arrays["release"])
+        if self.learning:
+            own = jax.tree.map(on_host, arrays["plasticity"])
+            whole["plasticity"] = {
+                name: division.joined(own[name], self.started[name])
+                for name, division in self.learning.items()
+            }
         return whole
 
     def _whole(self, name: str, array) -> np.ndarray:
         """A value for all neurons of a population, or the values of all of them."""
         values = on_host(array)
-        return self.shares[name].joined(values) if values.ndim else values
+        return self.shares[name].joined(values) if values.ndim and name in self.shares else values
 
     def _trouble(self, arrays, end: int, throw: bool) -> tuple[int, int]:
         """The last step of the chunk, and the first leaf that is not finite."""

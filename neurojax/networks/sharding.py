@@ -41,9 +41,9 @@ def simulate_sharded(
     `nj.simulate(network, ...)` makes, up to the last bit of the arithmetic of other shapes. Final
     states are those of the whole network: a run may go on with another mesh, or with none.
 
-    Populations of `nj.neurons` with any receptors, projections with any weights, delays and
-    release, constant, step, ramp, sine, sampled and random inputs, noise and random sources are
-    divided: a neuron draws the numbers that it would draw on one device. Not yet: plasticity,
+    Populations of `nj.neurons` with any receptors, projections with any weights, delays, release
+    and learning rules, constant, step, ramp, sine, sampled and random inputs, noise and random
+    sources are divided: a neuron draws the numbers that it would draw on one device. Not yet:
     graded couplings, derivatives.
 
     With several processes (`jax.distributed`) every one of them builds the network, calls this
@@ -122,12 +122,6 @@ def _check_divisible(network: Network) -> None:
             f"the coupling {type(c).__name__} from {c.source!r} to {c.target!r} needs voltages of "
             "other devices within a step, which simulate_sharded does not exchange; use simulate"
         )
-    for name, s in network.projections.items():
-        if s.plasticity is not None:
-            raise ValueError(
-                f"projection {name!r} has plasticity=, which simulate_sharded does not divide yet; "
-                "use simulate, or leave it out"
-            )
     for name, part in network.populations.items():
         if not isinstance(part, AbstractNeuron | AbstractSource):
             raise ValueError(

@@ -153,6 +153,46 @@ def released(shortest):
     return net, inputs, {"spikes": nj.Spikes("in", "A", "B"), "V": nj.Trace("B.V_m", every=3)}
 
 
+def learning():
+    """Rules of spikes, of the membrane and of a signal; delays on either side, one or many."""
+    rng = np.random.default_rng(4)
+    fixed, P, rule = nj.connectivity.fixed_indegree, nj.Projection, nj.plasticity
+    ports = {"exc": nj.synapses.ExpCurrent(tau=2.0), "inh": nj.synapses.ExpCurrent(tau=5.0)}
+    cell = nj.neurons.LIF(receptors=ports, initial={"V_m": nj.random.Uniform(-70.0, -56.0)})
+    weight = nj.random.Uniform(20.0, 90.0)
+    many = nj.random.Uniform(0.2, 1.4)
+    depressing = nj.synapses.TsodyksMarkram(U=0.5, tau_rec=50.0)
+    clopath = rule.Clopath(A_LTD=2e-2, A_LTP=1e-2, theta_minus=-69.0, theta_plus=-60.0, w_max=200.0)
+    triplet = rule.TripletSTDP(A2_plus=2.0, A3_plus=3.0, A2_minus=2.0, A3_minus=1.0, w_max=200.0)
+    back = lambda of, **given: of(w_max=200.0, delay="dendritic", **given)
+    net = nj.Network(
+        {
+            "in": nj.neurons.Poisson(rate=rng.uniform(20.0, 150.0, 60), n=60),
+            "A": cell.population(130),
+            "B": cell.population(45),
+        },
+        [
+            P("in", "A", "exc", fixed(9), weight=weight, delay=0.7, name="pair",
+              plasticity=[back(rule.PairSTDP, A_plus=2.0, A_minus=1.5),
+                          back(rule.SynapticScaling, rho0=20.0, tau_w=50.0, tau_r=90.0, every=7.0)]),
+            P(["A", ("in", slice(3, 40))], ["A", "B"], "exc", fixed(7), weight=weight, delay=many,
+              plasticity=triplet, release=depressing, name="x"),
+            P("A", "B", "exc", fixed(8), weight=weight, delay=many, name="many",
+              plasticity=back(rule.SymmetricSTDP, A_plus=2.0)),
+            P("B", ["B", "A"], "inh", fixed(6), weight=-10.0, delay=1.2, name="three",
+              plasticity=rule.ThreeFactorSTDP(0.1, 0.1, tau_e=30.0, w_min=-200.0)),
+            P("A", ("A", slice(5, 90)), "exc", fixed(4), weight=weight, name="sense",
+              plasticity=clopath),
+        ],
+        key=jax.random.key(0),
+    )  # fmt: skip
+    inputs = {
+        "A": {"I_e": 350.0}, "B": {"I_e": rng.uniform(350.0, 450.0, 45)},
+        "three": {"modulator": nj.inputs.Step(2.0, start=10.0, stop=40.0)},
+    }  # fmt: skip
+    return net, inputs, {"spikes": nj.Spikes("in", "A", "B"), "V": nj.Trace("B.V_m", every=3)}
+
+
 def run(case, mesh=None, steps=STEPS, state=None):
     """The case on one device, or divided over a mesh."""
     net, inputs, record = case
@@ -225,6 +265,7 @@ def several_devices():
     cases = [
         (balanced(), mesh(2), mesh(4)), (assembled(), mesh(4), None), (noisy(), mesh(4), mesh(3)),
         (released(0.1), mesh(4), None), (released(0.5), mesh(2), mesh(3)),
+        (learning(), mesh(4), mesh(3)),
     ]  # fmt: skip
     for case, first, second in cases:
         # spikes are under way, and the cut is no multiple of a delay or a stride
