@@ -39,21 +39,15 @@ def ridge(
         >>> [round(float(w), 3) for w in W[0]]
         [3.0, 5.0]
     """
-    R = _factor(features, targets, penalty, weights)
+    # the targets ride along as further columns, so that Q itself is never formed
+    R = _factor(jnp.concatenate([features, targets], axis=1), features.shape[1], penalty, weights)
     return solve_triangular(R[:, : len(R)], R[:, len(R) :]).T
 
 
-def _factor(X, y, penalty, weights):
-    # the targets ride along as further columns, so that Q itself is never formed
-    columns = jnp.concatenate([X, y], axis=1)
+def _factor(columns, count: int, penalty, weights):
     if weights is not None:
-        columns = columns * root_of_weights(weights)[:, None]
-    return triangle(columns, X.shape[1], penalty)
-
-
-def root_of_weights(weights):
-    """The square root, with the derivative 0 at 0: an infinite one times 0 would be NaN."""
-    return jnp.where(weights > 0, jnp.sqrt(jnp.where(weights > 0, weights, 1.0)), 0.0)
+        columns = columns * jnp.sqrt(weights)[:, None]
+    return triangle(columns, count, penalty)
 
 
 @ridge.defjvp
@@ -61,16 +55,24 @@ def root_of_weights(weights):
 def _derivative(primals, tangents):
     X, y, penalty, weights = primals
     dX, dy, d_penalty, d_weights = tangents
-    R = _factor(X, y, penalty, weights)
-    R, of_targets = R[:, : len(R)], R[:, len(R) :]
-    W = solve_triangular(R, of_targets)
-    # of the normal equations, (X'DX + lambda) W = X'Dy, with R'R = X'DX + lambda
+    W = ridge(X, y, penalty, weights).T
+    # of the normal equations, (X'DX + lambda) W = X'Dy: without roots, so that a weight may be 0
     miss, change = y - X @ W, dy - dX @ W
     if weights is not None:
         w, dw = weights[:, None], d_weights[:, None]
         miss, change = w * miss, w * change + dw * miss
     change = dX.T @ miss + X.T @ change - d_penalty * W
-    return W.T, solve_triangular(R, solve_triangular(R, change, trans=1)).T
+    return W.T, _solution(X, change, penalty, weights).T
+
+
+def _solution(X, B, penalty, weights):
+    """S in (X'DX + lambda) S = B, with derivatives of all orders by those of the product."""
+    w = 1.0 if weights is None else weights[:, None]
+    fixed, by, kept = jax.lax.stop_gradient((X, penalty, weights))
+    R = _factor(fixed, X.shape[1], by, kept)
+    solved = lambda _, B: solve_triangular(R, solve_triangular(R, B, trans=1))
+    product = lambda S: X.T @ (w * (X @ S)) + penalty * S
+    return jax.lax.custom_linear_solve(product, B, solved, symmetric=True)
 
 
 def ridge_on_host(features, targets, penalty: float) -> tuple[np.ndarray, str]:

@@ -1,27 +1,22 @@
 """The triangular factor of a regression, by panels of columns."""
 
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float
-
-from .precision import unrounded
 
 # LAPACK takes up to 128 columns one by one, and up to 32 reflections
 _ONE_BY_ONE, _PANEL = 128, 40
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(1,))
 def triangle(
     columns: Float[Array, "samples columns"], count: int, penalty: Any
 ) -> Float[Array, "count columns"]:
     r"""The first `count` rows of $R$ in $(A; \sqrt\lambda\,(I\ 0)) = Q R$.
 
     Householder's method: with $A = (X\ y)$ and as many rows as X has columns, $R_x W = R_y$ has
-    the solution of the ridge regression of y on X. Differentiable; with `jit` and `vmap`.
+    the solution of the ridge regression of y on X. With `jit` and `vmap`; not differentiable.
 
     Arguments:
         columns: A, (samples, columns).
@@ -54,19 +49,3 @@ def _by_panels(columns, count: int, width: int, root):
     above = jnp.concatenate([jnp.triu(reflections.T[:here]), later[:here]], axis=1)
     below = _by_panels(later[here:], count - here, width, root)
     return jnp.concatenate([above, jnp.pad(below, ((0, 0), (here, 0)))])
-
-
-@triangle.defjvp
-@unrounded
-def _derivative(count, primals, tangents):
-    """Of Cholesky's equations, R'R = A'A + the penalty."""
-    (A, penalty), (dA, d_penalty) = primals, tangents
-    R = triangle(A, count, penalty)
-    X, dX, R_x = A[:, :count], dA[:, :count], R[:, :count]
-    change = dX.T @ A + X.T @ dA + d_penalty * jnp.eye(count, A.shape[1], dtype=A.dtype)
-    seen = solve_triangular(R_x, change, trans=1)  # of dR_x' R_x + R_x' dR_x
-    inner = solve_triangular(R_x, seen[:, :count].T, trans=1).T
-    inner = jnp.triu(inner, 1) + jnp.diag(jnp.diag(inner) / 2)
-    dR_x = inner @ R_x
-    dR_y = seen[:, count:] - solve_triangular(R_x, dR_x.T @ R[:, count:], trans=1)
-    return R, jnp.concatenate([dR_x, dR_y], axis=1)

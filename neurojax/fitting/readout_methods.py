@@ -11,7 +11,7 @@ import numpy as np
 
 from neurojax.core.parameter_checks import check_count
 from neurojax.core.precision import unrounded
-from neurojax.core.ridge import ridge, ridge_with_bias_on_host, root_of_weights
+from neurojax.core.ridge import ridge, ridge_with_bias_on_host
 from neurojax.core.tracing import known
 
 from .rules.least_squares import RLS
@@ -41,8 +41,8 @@ class Solution(eqx.Module):
 class AbstractReadoutMethod(eqx.Module):
     """A way to find weights W and a bias c with $W x_t + c \\approx y_t$.
 
-    In the graph differentiable by features, targets and weights. `Ridge` and `LMS` are so by a
-    weight that is 0 as well; the others go through its root and take that derivative as 0.
+    In the graph differentiable by features, targets and weights. `Ridge`, `RidgeGCV`, `RidgeCV` and
+    `LMS` are so by a weight that is 0 as well; the others take that derivative as 0.
     """
 
     @abstractmethod
@@ -130,7 +130,7 @@ class RidgeGCV(AbstractReadoutMethod):
         penalties = xp.asarray(self.penalties, X.dtype)
         scores = _generalised(xp, s, z, outside, penalties, samples[2], X.shape)
         best = xp.argmin(scores)
-        W = _along_path(s, Vt, z, penalties[best])
+        W = _at(xp, penalties[best], s, Vt, z, samples)
         return _solution(W, means, penalties[best], scores, f"SVD, {where}")
 
 
@@ -189,9 +189,10 @@ class RidgeCV(AbstractReadoutMethod):
             scores = scores + xp.stack(errors)
             total = total + xp.sum(w)
         best = xp.argmin(scores)
-        X, y, means = _centred(xp, *_flat(features, targets, weights, xp))
+        samples = _flat(features, targets, weights, xp)
+        X, y, means = _centred(xp, *samples)
         s, Vt, z, _ = _decomposed(xp, X, y)
-        W = _along_path(s, Vt, z, penalties[best])
+        W = _at(xp, penalties[best], s, Vt, z, samples)
         return _solution(W, means, penalties[best], scores / total, f"SVD, {where}")
 
     def _folds(self, weights):
@@ -394,7 +395,10 @@ def _centred(xp, X, y, w):
 
 
 def _root(xp, w):
-    return np.sqrt(w) if xp is np else root_of_weights(w)
+    """The square root, with the derivative 0 at 0: an infinite one times 0 would be NaN."""
+    if xp is np:
+        return np.sqrt(w)
+    return jnp.where(w > 0, jnp.sqrt(jnp.where(w > 0, w, 1.0)), 0.0)
 
 
 @unrounded
@@ -428,6 +432,15 @@ def _generalised(xp, s, z, outside, penalties, weights, shape):
     # the largest penalty remains, whatever the precision
     seen = ~hidden | (penalties >= noise**2) | (penalties == xp.max(penalties))
     return xp.where(seen, scores, xp.inf)
+
+
+def _at(xp, penalty, s, Vt, z, samples):
+    """The weights for the penalty that was chosen."""
+    if xp is np:
+        return _along_path(s, Vt, z, penalty)
+    # its derivative is exact also where a weight of samples is 0
+    X, y, _ = _without_means(jnp, *samples)
+    return ridge(X, y, penalty, samples[2])
 
 
 def _along_path(s, Vt, z, penalty):

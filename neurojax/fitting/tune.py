@@ -6,12 +6,13 @@ from typing import Any, final
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import paramax
 from jaxtyping import Array, Float
 
-from neurojax.core import NonFiniteError
+from neurojax.core import NonFiniteError, unwrap
 from neurojax.core.parameter_checks import check_count
 from neurojax.core.progress import ProgressBar
 from neurojax.core.threads import one_blas_thread
@@ -54,14 +55,15 @@ def tune(
     fitted within it.
 
     Arguments:
-        loss: pure function of the model, a number.
+        loss: pure function of the model, which has its numbers as they are (unwrapped), a number.
         model: to begin with; parameters keep their bounds.
         steps: of the optimizer.
         optimizer: default `optax.adam(0.05)`.
         progress: show a progress bar.
 
     Raises:
-        ValueError: if the model has nothing to train, or steps are not positive.
+        ValueError: if the model has nothing to train, steps are not positive, or the loss is no
+            single number.
         NonFiniteError: if the loss is not finite at the start.
 
     Example:
@@ -90,7 +92,12 @@ def tune(
             "the model has nothing to train: declare parameters by nj.positive(...) or "
             "nj.bounded(...)"
         )
-    value = lambda free, rest: loss(eqx.combine(free, rest))
+
+    def value(free, rest):
+        found = loss(unwrap(eqx.combine(free, rest)))
+        if jnp.shape(found) != ():
+            raise ValueError(f"loss must give one number, got shape {jnp.shape(found)}")
+        return found
 
     @eqx.filter_jit
     def step(free, rest, state):

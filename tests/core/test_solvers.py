@@ -414,3 +414,11 @@ def test_every_solver_keeps_precision_and_structure(float32):
         model = eqx.tree_at(lambda m: m.solver, models.LinearCell(), solver)
         state, _ = model.step(model.init_state(), {}, nj.Clock(0, 0.1))
         assert jax.tree.map(lambda x: x.dtype, state) == {"V": jnp.float32, "I": jnp.float32}
+
+
+def test_a_second_derivative_of_a_fast_relaxation():
+    from neurojax.core.solvers.exponential_euler import relaxation
+
+    moved = lambda rate: relaxation(jnp.float32(1.0), rate, jnp.float32(0.1))
+    second = jax.grad(jax.grad(moved))(jnp.float32(1e6))
+    assert float(second) == pytest.approx(2e-18, rel=1e-5)

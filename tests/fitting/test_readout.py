@@ -531,3 +531,22 @@ def test_what_is_no_number_or_no_series_is_refused(reservoir, data):
 def test_epochs_are_a_whole_number(epochs):
     with pytest.raises(ValueError, match="epochs must be a positive whole number"):
         nj.fitting.LMS(epochs=epochs)
+
+
+@pytest.mark.parametrize("method", [nj.fitting.Ridge, nj.fitting.RidgeGCV, nj.fitting.RidgeCV])
+def test_the_derivative_by_a_sample_that_is_masked(method):
+    one = method is nj.fitting.Ridge
+    with jax.enable_x64(True):
+        rng = np.random.default_rng(0)
+        x, y = jnp.asarray(rng.normal(size=(1, 40, 4))), jnp.asarray(rng.normal(size=(1, 40, 1)))
+        solve = method(1e-2 if one else np.array([1e-2])).solve
+
+        def total(w):
+            found = solve(x, y, w[None])
+            return jnp.sum(jnp.sin(found.weights)) + jnp.sum(found.bias)
+
+        w, h = jnp.ones(40).at[10].set(0.0), 1e-6
+        slope = jax.grad(total)(w)[10]
+        # in the graph on both sides
+        difference = (jax.jit(total)(w.at[10].set(h)) - jax.jit(total)(w)) / h
+        assert float(slope) == pytest.approx(float(difference), rel=1e-4)

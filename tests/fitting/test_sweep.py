@@ -90,8 +90,7 @@ def test_bad_sweeps_are_refused(settings, models, message):
 def test_tuning_finds_the_minimum_within_the_bounds():
     model = {"x": nj.positive(2.0), "y": nj.bounded(0.5, 0.0, 1.0), "z": nj.frozen(3.0)}
 
-    def loss(model):
-        at = nj.unwrap(model)
+    def loss(at):
         return (at["x"] - 1.0) ** 2 + (at["y"] - 2.0) ** 2 + at["z"]
 
     tuned = nj.fitting.tune(loss, model, steps=300, optimizer=optax.adam(0.05), progress=True)
@@ -107,7 +106,7 @@ def test_tuning_lowers_the_error_of_a_reservoir(error):
         12, inputs=1, radius=nj.positive(0.05), leak=nj.bounded(0.5, 0, 1)
     )
     loss = lambda r: error(r, r.radius, 1e-3)["later"]
-    tuned = nj.fitting.tune(lambda r: loss(nj.unwrap(r)), start, steps=60)
+    tuned = nj.fitting.tune(loss, start, steps=60)
     others = sweep(
         lambda r: loss(eqx.tree_at(lambda s: s.radius, nj.unwrap(start), r)),
         {"r": np.linspace(0.05, 1.5, 15)},
@@ -134,6 +133,8 @@ def test_tuning_refuses_what_cannot_be_tuned():
         nj.fitting.tune(lambda m: 0.0, {"x": nj.frozen(1.0)})
     with pytest.raises(nj.NonFiniteError):
         nj.fitting.tune(lambda m: m["x"] * jnp.nan, {"x": jnp.array(1.0)})
+    with pytest.raises(ValueError, match=r"loss must give one number, got shape \(2,\)"):
+        nj.fitting.tune(lambda m: m["x"] * jnp.ones(2), {"x": nj.positive(1.0)})
 
 
 def test_search_finds_a_minimum():

@@ -174,7 +174,7 @@ def learning():
         [
             P("in", "A", "exc", fixed(9), weight=weight, delay=0.7, name="pair",
               plasticity=[back(rule.PairSTDP, A_plus=2.0, A_minus=1.5),
-                          back(rule.SynapticScaling, rho0=20.0, tau_w=50.0, tau_r=90.0, every=7.0)]),
+                          back(rule.SynapticScaling, rho0=20.0, tau_w=50.0, tau_r=90.0, every=7)]),
             P(["A", ("in", slice(3, 40))], ["A", "B"], "exc", fixed(7), weight=weight, delay=many,
               plasticity=triplet, release=depressing, name="x"),
             P("A", "B", "exc", fixed(8), weight=weight, delay=many, name="many",

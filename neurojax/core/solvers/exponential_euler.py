@@ -129,9 +129,10 @@ def _(primals, tangents):
     value = phi1(z)
     small = jnp.abs(z) < 0.3  # the quotient cancels below
     safe = jnp.where(small, 1.0, z)
+    near = jnp.where(small, z, 0.0)  # its powers would overflow, and a second derivative be NaN
     series = jnp.zeros_like(z)
     for k in reversed(range(12)):
-        series = series * z + (-1) ** (k + 1) * (k + 1) / math.factorial(k + 2)
+        series = series * near + (-1) ** (k + 1) * (k + 1) / math.factorial(k + 2)
     slope = jnp.where(small, series, (jnp.exp(-safe) - value) / safe)
     return value, slope * dz
 
