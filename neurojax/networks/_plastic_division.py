@@ -15,7 +15,7 @@ from neurojax.connectivity.spike_list import BITS
 from neurojax.plasticity.events import Where, packed_rows
 
 from ._division import Share, Table
-from ._placement import Common, Divided, copy_of
+from ._placement import Common, Divided, common, copy_of
 from .plastic import PlasticPlan, places_in_rows
 
 
@@ -96,7 +96,7 @@ class PlasticDivision:
     # -- the plan ----------------------------------------------------------------------------
 
     def _posts(self, device: int):
-        """Rows, columns and row of the target of the entries on a device."""
+        """Rows and columns of the entries on a device, and the rows of their targets, all there."""
         rows, columns, moved = self.table.entries(device)
         lane, row = np.divmod(np.asarray(self.plan.where.posts)[rows, columns], len(self.owner))
         return rows, moved, (lane * self.height + self.place[row]).astype(np.int32)
@@ -172,4 +172,4 @@ def scalars_of(rules, name: str):
                 f"{type(rule).__name__} of projection {name!r} has an array as a parameter; only "
                 "numbers can be divided over devices"
             )
-    return jax.tree.map(lambda x: Common(x) if eqx.is_array(x) else x, rules)
+    return common(rules)
