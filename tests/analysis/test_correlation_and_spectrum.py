@@ -75,6 +75,7 @@ def test_chi():
         assert S.chi(-60.0 + c * common + noise) == pytest.approx(expected, rel=0.02)
     assert S.chi(np.repeat(common, 3, axis=1)) == pytest.approx(1.0, rel=1e-12)
     assert np.isnan(S.chi(np.full((5, 2), -65.0)))
+    assert np.isnan(S.chi(np.full((1000, 3), -65.1)))  # whose mean is rounded
     with pytest.raises(ValueError, match=r"\(time, neuron\), got \(5,\)"):
         S.chi(np.zeros(5))
 

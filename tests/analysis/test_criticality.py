@@ -55,6 +55,13 @@ def test_trials_are_regressed_together():
     assert found.m == pytest.approx(S.multistep_regression(whole, 15).m, abs=0.01)
 
 
+@pytest.mark.parametrize("value", [0.3, -65.1, 1e-3])
+def test_activity_that_never_changes_has_no_branching_ratio(value):
+    assert np.isnan(S.branching_ratio(np.full(1001, value)))  # whose mean is rounded
+    assert np.isnan(S.branching_ratio(np.full((3, 333), value)))
+    assert np.isnan(S.multistep_regression(np.full(1001, value), 3).m)
+
+
 def test_silence_and_refusals():
     assert np.isnan(S.branching_ratio(np.zeros(10)))
     assert np.isnan(S.multistep_regression(np.zeros(10), 3).m)

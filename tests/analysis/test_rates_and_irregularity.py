@@ -1,5 +1,7 @@
 """Rates, intervals and Fano factors against processes whose values are known."""
 
+import warnings
+
 import numpy as np
 import pytest
 from spike_records import poisson, record
@@ -71,6 +73,10 @@ def test_fano_factor_over_trials():
     counts = np.array([[1, 2, 3], [4, 4, 4], [0, 0, 0]])
     np.testing.assert_allclose(S.fano_factor_of_counts(counts), [0.5, 0.0, np.nan])
     assert np.isnan(S.fano_factor_of_counts([3]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(S.fano_factor_of_counts([]))
+        assert S.fano_factor_of_counts(np.zeros((2, 3, 0))).shape == (2, 3)
 
 
 def test_population_rate():

@@ -1,5 +1,7 @@
 """Every form of input gives the same spikes, and windows and bins hold whole steps."""
 
+import inspect
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -47,6 +49,62 @@ def test_bins_of_k_steps_hold_k_labels(dt, dtype):
     np.testing.assert_allclose(rate, 1e3 / dt, rtol=1e-12)
 
 
+@pytest.mark.parametrize("form", ["record", "float32 record", "times", "trains"])
+@pytest.mark.parametrize("k", [1, 7, 10])
+def test_late_bins_hold_what_whole_numbers_of_steps_say(k, form):
+    rng = np.random.default_rng(2)
+    first = 20_000_000  # steps of 0.1 ms, so half an hour
+    for steps in (first + np.arange(1, 421), np.unique(rng.integers(1, 42_000_000, 200_000))):
+        begin = first if steps[0] > first else 0
+        fired = np.ones((len(steps), 1), np.uint32)
+        source = {
+            "record": nj.SpikeRecord(steps, fired, np.array(0.1), 1),
+            "float32 record": nj.SpikeRecord(steps, fired, np.array(0.1, np.float32), 1),
+            "times": (steps * 0.1, np.zeros(len(steps), int)),
+            "trains": [steps * 0.1],
+        }[form]
+        bins = (steps[-1] - begin) // k
+        stop = (begin + bins * k) * 0.1
+        expected = np.bincount((steps - begin - 1) // k, minlength=bins)[:bins]
+        counts = S.population_counts(source, k * 0.1, t_start=begin * 0.1, t_stop=stop)
+        np.testing.assert_array_equal(counts, expected)
+        rate = S.mean_rate(source, t_start=begin * 0.1, t_stop=stop)
+        assert rate == pytest.approx(1e4 * expected.sum() / (bins * k), rel=1e-6)
+
+
+def test_late_histograms_hold_what_whole_numbers_of_steps_say():
+    steps = 20_000_000 + np.arange(1, 2001)
+    onsets = 20_000_000 + np.array([500, 1003])
+    _, rate = S.psth([steps * 0.1], onsets * 0.1, before=20.0, after=30.0, bin=0.1)
+    np.testing.assert_allclose(rate, 1e4, rtol=1e-12)
+    found = S.tuning([steps * 0.1], onsets * 0.1, [0, 1], duration=0.3)
+    np.testing.assert_allclose(found.mean, 1e4, rtol=1e-12)
+
+
+def test_times_in_float32_are_counted_as_far_as_they_are_exact():
+    steps = np.arange(1, 200_001)  # 20 s
+    times = (steps * 0.1).astype(np.float32)
+    assert np.all(S.population_counts([times], 1.0, t_stop=20_000.0) == 10)
+    assert np.all(S.population_counts(jnp.asarray(times), 1.0, t_stop=20_000.0) == 10)
+    # beyond, the number of bins is still that of the window
+    late = np.array([2e6 + 0.5], np.float32)
+    assert len(S.population_counts([late], 0.1, t_start=2e6, t_stop=2e6 + 1)) == 10
+
+
+def test_units_of_quantities_are_converted():
+    pq = pytest.importorskip("quantities")
+    train = [0.1, 0.2] * pq.s
+    for source in (train, [train], (train, [0, 0]), list(train)):
+        np.testing.assert_allclose(S.isi(source)[0], [100.0])
+    assert S.victor_purpura(train, [100.0, 200.0], q=1.0) == 0.0
+    _, rate = S.psth(train, [0.1] * pq.s, after=200.0, bin=100.0)
+    assert rate.tolist() == [[10.0, 0.0]]
+    with pytest.raises(TypeError, match=r"t_stop must be a number in ms, got 1\.0 s"):
+        inspect.unwrap(S.rates)(train, t_stop=1.0 * pq.s)
+    with pytest.raises(TypeError, match=r"bin must be a number in ms, got 5\.0 ms"):
+        inspect.unwrap(S.population_rate)(train, 5.0 * pq.ms, t_stop=1000.0)
+
+
 def test_counts_of_random_times_agree_with_a_histogram():
     trains = poisson(np.random.default_rng(1), 50.0, 5, 1000.0)
     counts = S.binned_counts(trains, 7.0, t_start=100.0, t_stop=900.0)
@@ -75,11 +133,34 @@ def test_a_spike_at_zero_belongs_to_a_window_from_zero_only():
         ((TIMES, NEURONS * 1.0), TypeError, "whole numbers"),
         ((TIMES, NEURONS, 10), ValueError, "between 0 and 9, got 0 to 39"),
         ([[1.0, np.nan]], ValueError, "finite"),
+        (([], [], -3), ValueError, "n of .* must be a whole number of neurons, 0 or more, got -3"),
+        (([], [], 2.5), ValueError, "n of .* must be a whole number of neurons, .* got 2.5"),
+        ([record([1.0], [0], 1)], TypeError, "give a dictionary of records, as in {'E': a"),
     ],
 )
 def test_what_is_no_source_is_refused(source, error, message):
     with pytest.raises(error, match=message):
         S.rates(source, t_stop=100.0)
+
+
+def test_a_run_is_not_its_record_of_spikes():
+    cell = nj.neurons.LIF(n=2)
+    sim = nj.simulate(cell, duration=1.0, dt=0.1, record={"V": "V_m", "fired": nj.Spikes()})
+    with pytest.raises(TypeError, match=r"got a Simulation; give .*, as in sim\['fired'\]"):
+        S.rates(sim, t_stop=1.0)
+
+
+def test_windows_without_an_end_are_refused():
+    for measure in (S.rates, S.mean_rate, lambda x, **w: S.binned_counts(x, 1.0, **w)):
+        with pytest.raises(ValueError, match="t_stop must be a finite time in ms, got inf"):
+            measure([1.0], t_stop=np.inf)
+        with pytest.raises(ValueError, match="t_start must be a finite time in ms, got -inf"):
+            measure([1.0], t_start=-np.inf, t_stop=5.0)
+    with pytest.raises(ValueError, match="after must be a finite time in ms, got inf"):
+        S.psth([1.0], [0.0], after=np.inf)
+    assert S.isi([1.0, 3.0], t_stop=np.inf)[0].tolist() == [2.0]
+    with pytest.raises(ValueError, match=r"bin must be positive and finite \(ms\), got None"):
+        inspect.unwrap(S.population_rate)([1.0], None, t_stop=5.0)
 
 
 def test_windows_and_bins_that_cannot_be_are_refused():

@@ -9,10 +9,13 @@ Everything runs on the host with numpy. The first argument of most functions, `s
 
 Windows: a spike counts if `t_start` < t <= `t_stop`, and bins are open on the left as well,
 because a spike bears the label of the end of its step: a window or a bin of k steps holds exactly
-the spikes of k steps. (A spike at time 0 belongs to a window from 0.) Distances of less than a
-part in $10^7$ of the time, the rounding of a time step in float32, do not move a spike across an
-edge. A record does not know how long its run was, so functions that divide by time ask for
+the spikes of k steps. (A spike at time 0 belongs to a window from 0.) The rounding of times does
+not move a spike across an edge: distances of a part in $10^{12}$ of the time, or in $10^7$ where
+times or the step of a record are in float32, but never of more than a twentieth of the bin or of
+that step. A record does not know how long its run was, so functions that divide by time ask for
 `t_stop`.
+
+Times with a unit, those of neo and quantities, are converted to ms.
 
 What is undefined, such as the irregularity of a neuron with one spike, is NaN.
 """

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from ._events import Events, Number, slack
+from ._events import Events, Number, milliseconds, slack
 
 
 class Aligned(NamedTuple):
@@ -17,12 +17,13 @@ class Aligned(NamedTuple):
     n: int
 
 
-def aligned(found: Events, onsets: np.ndarray, begin: Number, end: Number) -> Aligned:
+def aligned(found: Events, onsets: np.ndarray, begin: Number, end: Number, bin: Number) -> Aligned:
     """Spikes with onset + `begin` < t <= onset + `end`; one near several onsets is in each."""
     order = np.argsort(found.times, kind="stable")
     times, neurons = found.times[order], found.neurons[order]
-    low = np.searchsorted(times, onsets + begin + slack(onsets + begin), side="right")
-    high = np.searchsorted(times, onsets + end + slack(onsets + end), side="right")
+    first, last = onsets + begin, onsets + end
+    low = np.searchsorted(times, first + slack(found, first, bin), side="right")
+    high = np.searchsorted(times, last + slack(found, last, bin), side="right")
     number = np.maximum(high - low, 0)
     trials = np.repeat(np.arange(len(onsets)), number)
     within = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
@@ -34,7 +35,7 @@ def aligned(found: Events, onsets: np.ndarray, begin: Number, end: Number) -> Al
 
 def onset_times(onsets: Any) -> Float64[np.ndarray, " onset"]:
     """The onsets, checked."""
-    onsets = np.asarray(onsets, float)
+    onsets = np.asarray(milliseconds(onsets), float)
     if onsets.ndim != 1 or not len(onsets) or not np.all(np.isfinite(onsets)):
         raise ValueError(
             f"onsets must be finite times in ms, one at least, got shape {onsets.shape}"

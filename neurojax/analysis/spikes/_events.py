@@ -3,27 +3,41 @@
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from neurojax.core import SpikeRecord
+from neurojax.core import Simulation, SpikeRecord
+from neurojax.core.open_records import Records
 
 Number = float | int | np.number
 HZ = 1e3  # spikes per ms as Hz
+_EXACT = 1e-12  # relative error of times in float64: some rounding, or a long sum
+_SHARE = 0.05  # of a bin or a step: what is further from an edge is no rounding
 
 
 class Events(NamedTuple):
-    """Times (ms) and neurons of all spikes, and the number of neurons."""
+    """Times (ms) and neurons of all spikes, the number of neurons, and how exact the times are.
+
+    `error` is the relative error of the times, `step` the distance of their grid, where known.
+    """
 
     times: Float64[np.ndarray, " spike"]
     neurons: Int64[np.ndarray, " spike"]
     n: int
+    error: float = _EXACT
+    step: float = np.inf
+
+    def part(self, which: np.ndarray) -> "Events":
+        """Some of the spikes, or all in another order."""
+        return self._replace(times=self.times[which], neurons=self.neurons[which])
 
 
 def events(source: Any) -> Events:
     """The spikes of a source (see the package), in its own order."""
     if isinstance(source, SpikeRecord):
-        return Events(np.asarray(source.times, float), source.neurons.astype(np.int64), source.n)
+        times, neurons = np.asarray(source.times, float), source.neurons.astype(np.int64)
+        return Events(times, neurons, source.n, _error(source.dt), float(source.dt))
     if isinstance(source, dict):
         return _joined([events(part) for part in source.values()])
     if isinstance(source, Events):
@@ -33,36 +47,64 @@ def events(source: Any) -> Events:
     if isinstance(source, list) and source and all(np.ndim(train) == 1 for train in source):
         return _of_trains(source)
     array = isinstance(source, np.ndarray | jax.Array) or (isinstance(source, list) and source)
-    if array and np.ndim(source) == 1:
-        return _of_trains([np.asarray(source)])
+    advice = _advice(source)
+    if array and np.ndim(source) == 1 and not advice:
+        return _of_trains([source])
     raise TypeError(
         "source must be a SpikeRecord, a dictionary of them, a tuple (times, neurons), a list of "
-        f"trains or one train of times in ms, got {_shown(source)}"
+        f"trains or one train of times in ms, got {_shown(source)}{advice}"
     )
 
 
-def window(found: Events, t_start: Number, t_stop: Number | None) -> Events:
-    """The spikes in the window."""
+def window(found: Events, t_start: Number, t_stop: Number | None, bin: Number = np.inf) -> Events:
+    """The spikes in the window, up to the rounding of times (see `slack`)."""
+    finite("t_start", t_start)
     if t_stop is not None and not t_stop > t_start:
         raise ValueError(f"t_stop must be after t_start={t_start:g} ms, got {t_stop:g} ms")
     # from zero on: also what is at zero
-    edge = t_start + slack(t_start) if t_start != 0 else -slack(0.0)
-    late = found.times > edge
+    rounding = slack(found, t_start, bin)
+    late = found.times > (t_start + rounding if t_start != 0 else -rounding)
     if t_stop is not None:
-        late &= found.times <= t_stop + slack(t_stop)
-    return Events(found.times[late], found.neurons[late], found.n)
+        late &= found.times <= t_stop + slack(found, t_stop, bin)
+    return found.part(late)
 
 
-def slack(time) -> Any:
-    """How far a time (ms) that a float32 step length makes may be off."""
-    return 1e-9 + 1e-7 * np.abs(time)
+def length(t_start: Any, t_stop: Any) -> Any:
+    """How long a window is that has an end, ms."""
+    return finite("t_stop", t_stop) - finite("t_start", t_start)
 
 
-def positive(name: str, value: Number, unit: str = "ms") -> float:
+def slack(found: Events, time: Any, bin: Number = np.inf) -> Any:
+    """How far the rounding of its number may take a spike from the time (ms) that is meant.
+
+    It follows the precision of the times and stays well below a bin, and below the step where
+    that is known: what float32 has lost at late times cannot be found again.
+    """
+    return np.minimum(1e-9 + found.error * np.abs(time), _SHARE * min(bin, found.step))
+
+
+def finite(name: str, value: Any) -> Any:
     """The value, or an exception that names it."""
-    if not 0 < float(value) < np.inf:
+    _check_plain(name, value)
+    if value is None or not np.isfinite(value):
+        raise ValueError(f"{name} must be a finite time in ms, got {value!r}")
+    return value
+
+
+def positive(name: str, value: Any, unit: str = "ms") -> float:
+    """The value, or an exception that names it."""
+    _check_plain(name, value)
+    if value is None or not 0 < float(value) < np.inf:
         raise ValueError(f"{name} must be positive and finite ({unit}), got {value!r}")
     return float(value)
+
+
+def milliseconds(times: Any) -> Any:
+    """Times that bear a unit, as those of neo and quantities, as numbers in ms."""
+    if hasattr(times, "rescale"):
+        return times.rescale("ms").magnitude
+    several = isinstance(times, list | tuple) and len(times) and hasattr(times[0], "rescale")
+    return np.array([float(milliseconds(time)) for time in times]) if several else times
 
 
 def one_train(name: str, train: Any) -> Float64[np.ndarray, " spike"]:
@@ -73,7 +115,7 @@ def one_train(name: str, train: Any) -> Float64[np.ndarray, " spike"]:
             "give the train of one, for example record.train(0)"
         )
     try:
-        times = np.asarray(train, float)
+        times = np.asarray(milliseconds(train), float)
     except ValueError:  # rows of different lengths, or words
         times = np.zeros((0, 0))
     if times.ndim != 1 and isinstance(train, list | tuple) and any(map(_is_list, train)):
@@ -92,7 +134,8 @@ def _of_tuple(source: tuple) -> Events:
             f"a tuple must be (times, neurons) or (times, neurons, n), got {len(source)} entries; "
             "give trains as a list"
         )
-    times, neurons = np.asarray(source[0], float), np.asarray(source[1])
+    given = milliseconds(source[0])
+    times, neurons = np.asarray(given, float), np.asarray(source[1])
     if times.ndim != 1 or times.shape != neurons.shape:
         raise ValueError(
             f"times and neurons must be equally long, got {times.shape} and {neurons.shape}"
@@ -100,18 +143,24 @@ def _of_tuple(source: tuple) -> Events:
     if neurons.size and not np.issubdtype(neurons.dtype, np.integer):
         raise TypeError(f"neurons must be whole numbers, got {neurons.dtype}; trains go in a list")
     least = int(neurons.max()) + 1 if neurons.size else 0
-    n = int(source[2]) if len(source) == 3 else least
+    n = source[2] if len(source) == 3 else least
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
+        raise ValueError(
+            f"n of (times, neurons, n) must be a whole number of neurons, 0 or more, got {n!r}"
+        )
     if neurons.size and (neurons.min() < 0 or least > n):
         raise ValueError(
             f"neurons must lie between 0 and {n - 1}, got {neurons.min()} to {neurons.max()}"
         )
-    return _checked(Events(times, neurons.astype(np.int64), n))
+    return _checked(Events(times, neurons.astype(np.int64), int(n), _error(given)))
 
 
 def _of_trains(trains: list) -> Events:
+    trains = [milliseconds(train) for train in trains]
     arrays = [np.asarray(train, float) for train in trains]
-    owners = np.repeat(np.arange(len(arrays)), [len(a) for a in arrays])
-    return _checked(Events(np.concatenate(arrays), owners.astype(np.int64), len(arrays)))
+    owners = np.repeat(np.arange(len(arrays)), [len(a) for a in arrays]).astype(np.int64)
+    error = max(map(_error, trains))
+    return _checked(Events(np.concatenate(arrays), owners, len(arrays), error))
 
 
 def _joined(parts: list[Events]) -> Events:
@@ -122,7 +171,30 @@ def _joined(parts: list[Events]) -> Events:
         np.concatenate([part.times for part in parts]),
         np.concatenate([part.neurons + k for part, k in zip(parts, first, strict=False)]),
         int(first[-1]),
+        max(part.error for part in parts),
+        min(part.step for part in parts),
     )
+
+
+def _error(times) -> float:
+    """The relative error of times in the precision they are given in."""
+    kind = getattr(times, "dtype", np.dtype(float))
+    return max(_EXACT, float(jnp.finfo(kind).eps)) if jnp.issubdtype(kind, np.floating) else _EXACT
+
+
+def _check_plain(name: str, value) -> None:
+    if hasattr(value, "rescale"):
+        raise TypeError(f"{name} must be a number in ms, got {value}: use its value in ms")
+
+
+def _advice(source) -> str:
+    """What to give instead, where that is known."""
+    if isinstance(source, Simulation | Records):
+        spikes = (k for k, r in source.records.items() if isinstance(r, SpikeRecord | dict))
+        return f"; give its record of spikes, as in sim[{next(spikes, 'spikes')!r}]"
+    if isinstance(source, list) and any(isinstance(part, SpikeRecord) for part in source[:1]):
+        return "; give a dictionary of records, as in {'E': a, 'I': b}"
+    return ""
 
 
 def _checked(found: Events) -> Events:
@@ -137,4 +209,7 @@ def _is_list(entry) -> bool:
 
 def _shown(source) -> str:
     shape = getattr(source, "shape", None)
-    return f"an array of shape {shape}" if shape is not None else f"{source!r}"[:60]
+    if shape is not None:
+        return f"an array of shape {shape}"
+    plain = isinstance(source, str | int | float | list | tuple | None)
+    return f"{source!r}"[:60] if plain else f"a {type(source).__name__}"

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from ._events import Number, events, window
+from ._events import Number, events, positive, window
 from .binning import population_counts
 
 
@@ -51,7 +51,11 @@ def avalanches(
         ([3, 1], [2.0, 1.0])
     """
     found = events(source)
-    width = _mean_interval(window(found, t_start, t_stop).times) if bin is None else float(bin)
+    width = (
+        _mean_interval(window(found, t_start, t_stop).times)
+        if bin is None
+        else (positive("bin", bin))
+    )
     counts = population_counts(found, width, t_start=t_start, t_stop=t_stop)
     edges = np.diff((counts > 0).astype(np.int8))
     begins, ends = np.flatnonzero(edges == 1) + 1, np.flatnonzero(edges == -1) + 1

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-from ._events import Events, Number, events, positive, slack, window
+from ._events import Events, Number, events, length, positive, slack, window
 
 
 def binned_counts(
@@ -56,17 +56,19 @@ def population_counts(
 def place(source: Any, bin: Number, t_start: Number, t_stop: Number):
     """The spikes that fall into whole bins, the bin of each, and the number of bins."""
     bin = positive("bin", bin)
-    found = window(events(source), t_start, t_stop)
-    bins = whole_bins(bin, t_start, t_stop)
-    late = found.times - t_start - slack(found.times)
+    found = window(events(source), t_start, t_stop, bin)
+    bins = whole_bins(found, bin, t_start, t_stop)
+    late = found.times - t_start - slack(found, found.times, bin)
     index = np.maximum(np.ceil(late / bin).astype(np.int64) - 1, 0)
     inside = index < bins
-    return Events(found.times[inside], found.neurons[inside], found.n), index[inside], bins
+    return found.part(inside), index[inside], bins
 
 
-def whole_bins(bin: float, t_start: Number, t_stop: Number) -> int:
+def whole_bins(found: Events, bin: float, t_start: Number, t_stop: Number) -> int:
     """How many bins fit into the window."""
-    bins = int(np.floor((t_stop - t_start + slack(t_stop)) / bin))
+    span = length(t_start, t_stop)
+    rounding = slack(found, max(abs(t_start), abs(t_stop)), bin)
+    bins = int(np.floor((span + rounding) / bin))
     if bins < 1:
         raise ValueError(
             f"the window from {t_start:g} to {t_stop:g} ms is shorter than one bin of {bin:g} ms"

@@ -126,9 +126,10 @@ def _slopes(trials, steps) -> Float64[np.ndarray, " step"]:
     slopes = []
     for k in steps:
         now, later = trials[:, :-k].ravel(), trials[:, k:].ravel()
+        changes = now.min() != now.max()  # the mean of equal numbers is rounded
         now = now - now.mean()
         spread = now @ now
-        slopes.append(now @ (later - later.mean()) / spread if spread > 0 else np.nan)
+        slopes.append(now @ (later - later.mean()) / spread if changes and spread > 0 else np.nan)
     return np.array(slopes)
 
 

@@ -46,8 +46,8 @@ def fano_factor_of_counts(counts: Any, *, axis: int = -1) -> Any:
         1.0
     """
     counts = np.asarray(counts, float)
-    mean = counts.mean(axis=axis)
     if counts.shape[axis] < 2:
-        return np.full_like(mean, np.nan)
+        return np.full(np.delete(counts.shape, axis), np.nan)
+    mean = counts.mean(axis=axis)
     variance = counts.var(axis=axis, ddof=1)
     return np.divide(variance, mean, out=np.full_like(mean, np.nan), where=mean > 0)

@@ -7,7 +7,7 @@ from jaxtyping import Float64
 
 from neurojax.core.errors import suggestion
 
-from ._events import HZ, Number, events, positive, window
+from ._events import HZ, Number, events, length, positive, window
 from .binning import bin_centres, population_counts
 
 _KERNELS = ("gaussian", "exponential", "box")
@@ -25,8 +25,8 @@ def rates(source: Any, *, t_start: Number = 0.0, t_stop: Number) -> Float64[np.n
         >>> rates([[10.0, 20.0, 30.0], []], t_stop=100.0).tolist()
         [30.0, 0.0]
     """
-    found = window(events(source), t_start, t_stop)
-    return np.bincount(found.neurons, minlength=found.n) * HZ / (t_stop - t_start)
+    duration, found = length(t_start, t_stop), window(events(source), t_start, t_stop)
+    return np.bincount(found.neurons, minlength=found.n) * HZ / duration
 
 
 def mean_rate(source: Any, *, t_start: Number = 0.0, t_stop: Number) -> float:
@@ -41,8 +41,8 @@ def mean_rate(source: Any, *, t_start: Number = 0.0, t_stop: Number) -> float:
         >>> mean_rate([[10.0, 20.0, 30.0], []], t_stop=100.0)
         15.0
     """
-    found = window(events(source), t_start, t_stop)
-    return len(found.times) * HZ / (t_stop - t_start) / found.n if found.n else float("nan")
+    duration, found = length(t_start, t_stop), window(events(source), t_start, t_stop)
+    return len(found.times) * HZ / duration / found.n if found.n else float("nan")
 
 
 def population_rate(
@@ -64,10 +64,10 @@ def population_rate(
         >>> times.tolist(), rate.tolist()
         ([2.5, 7.5], [300.0, 0.0])
     """
-    found = events(source)
+    found, bin = events(source), positive("bin", bin)
     counts = population_counts(found, bin, t_start=t_start, t_stop=t_stop)
-    rate = counts * HZ / (max(found.n, 1) * float(bin))
-    return bin_centres(float(bin), len(counts), t_start), rate
+    rate = counts * HZ / (max(found.n, 1) * bin)
+    return bin_centres(bin, len(counts), t_start), rate
 
 
 def smoothed_rate(

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from ._aligned import aligned, onset_times
-from ._events import HZ, Number, events, positive, slack
+from ._events import HZ, Number, events, finite, positive, slack
 from .binning import bin_centres, whole_bins
 
 
@@ -41,9 +41,11 @@ def psth(
         ([2.5, 7.5], [[200.0, 100.0]])
     """
     onsets, bin = onset_times(onsets), positive("bin", bin)
-    bins = whole_bins(bin, -before, after)
-    found = aligned(events(source), onsets, -before, after)
-    rounding = slack(onsets[found.trials] + found.times)
+    before, after = finite("before", before), finite("after", after)
+    spikes = events(source)
+    bins = whole_bins(spikes, bin, -before, after)
+    found = aligned(spikes, onsets, -before, after, bin)
+    rounding = slack(spikes, onsets[found.trials] + found.times, bin)
     index = np.ceil((found.times + before - rounding) / bin).astype(np.int64) - 1
     index = np.maximum(index, 0)
     inside = index < bins

@@ -38,7 +38,9 @@ def chi(traces: Any) -> float:
     if traces.ndim != 2 or traces.shape[0] < 2 or traces.shape[1] < 1:
         raise ValueError(f"traces must have shape (time, neuron), got {traces.shape}")
     each = traces.var(axis=0).mean()
-    return float(np.sqrt(traces.mean(axis=1).var() / each)) if each > 0 else float("nan")
+    # the mean of equal numbers is rounded, and their variance not exactly zero
+    changes = each > 0 and np.any(traces.min(axis=0) != traces.max(axis=0))
+    return float(np.sqrt(traces.mean(axis=1).var() / each)) if changes else float("nan")
 
 
 def chi_of_counts(source: Any, bin: Number, *, t_start: Number = 0.0, t_stop: Number) -> float:

@@ -35,5 +35,4 @@ def as_trains(
 
 def in_order(found: Events) -> Events:
     """By neuron, then by time."""
-    order = np.lexsort((found.times, found.neurons))
-    return Events(found.times[order], found.neurons[order], found.n)
+    return found.part(np.lexsort((found.times, found.neurons)))

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from ._aligned import aligned, onset_times
-from ._events import HZ, Number, events
+from ._events import HZ, Number, events, finite, positive
 
 
 class Tuning(NamedTuple):
@@ -53,9 +53,8 @@ def tuning(
     onsets, stimuli = onset_times(onsets), np.asarray(stimuli)
     if stimuli.shape != onsets.shape:
         raise ValueError(f"give one stimulus per onset, got {stimuli.shape} for {len(onsets)}")
-    if not 0 < duration < np.inf:
-        raise ValueError(f"duration must be positive (ms), got {duration!r}")
-    found = aligned(events(source), onsets, delay, delay + duration)
+    delay, duration = finite("delay", delay), positive("duration", duration)
+    found = aligned(events(source), onsets, delay, delay + duration, duration)
     flat = found.neurons * len(onsets) + found.trials
     counts = np.bincount(flat, minlength=found.n * len(onsets)).reshape(found.n, len(onsets))
     rate = counts * HZ / duration
