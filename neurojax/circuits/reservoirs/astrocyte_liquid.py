@@ -17,7 +17,7 @@ from neurojax.core.tracing import known
 from ..recurrent import RecurrentCircuit, check_shape, check_sizes, current, drawn
 from .liquid_grid import LiquidGrid, input_synapses
 
-_LONG_AGO = 100.0  # ms since the last spike, at most: exp(-100 / tau) is nothing
+_NEVER = 1e30  # ms since the last spike of a neuron without any: exp(-1e30 / tau) is 0
 
 
 @final
@@ -244,7 +244,7 @@ class AstrocyteLiquid(RecurrentCircuit):
         zeros = lambda n: jnp.zeros(n, like.dtype)
         state = {
             "V_m": zeros(total),
-            "since": jnp.full(total, _LONG_AGO, like.dtype),
+            "since": jnp.full(total, _NEVER, like.dtype),
             "refractory": jnp.zeros(total, jnp.int32),
             "trace": zeros(self.n),
         }
@@ -278,7 +278,7 @@ class AstrocyteLiquid(RecurrentCircuit):
         drive = jnp.concatenate([self._current(weights, since), self.input_current * u])
         new = state | {
             "V_m": V_m + (drive - V_m / self.tau_m),
-            "since": jnp.minimum(since + 1.0, _LONG_AGO),
+            "since": since + 1.0,
             "refractory": jnp.where(fired, self.t_ref, jnp.maximum(state["refractory"] - 1, 0)),
         }
         if self.plasticity:

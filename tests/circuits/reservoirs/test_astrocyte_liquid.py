@@ -20,7 +20,7 @@ def liquid(**options):
     signs = np.where(np.arange(CHANNELS) % 5 == 4, -1.0, 1.0)
     reached = np.random.default_rng(9).random((GRID.n, CHANNELS)) < 0.8
     given = {"excitatory_weight": 2.5, "input": 2.0 * reached * signs, "tau_trace": np.inf}
-    return AstrocyteLiquid(GRID, inputs=CHANNELS, **(given | options))
+    return AstrocyteLiquid(GRID, **({"inputs": CHANNELS} | given | options))
 
 
 def spikes(seed=0, samples=()):
@@ -34,7 +34,7 @@ def by_hand(model, u, plastic=True, decay=0.99, w_a=0.015, w=None):
     if w is None:
         w = np.concatenate([np.asarray(model.recurrent), np.asarray(model.input)], axis=1)
     w, exists = w.copy(), w != 0
-    v, t, wait, x = np.zeros(n + m), np.full(n + m, 100.0), np.zeros(n + m), np.zeros(n + m)
+    v, t, wait, x = np.zeros(n + m), np.full(n + m, np.inf), np.zeros(n + m), np.zeros(n + m)
     A_plus, A, b = 0.15, 0.15, 0.15
     raster, astrocyte = [], []
     for step in range(len(u)):
@@ -48,7 +48,7 @@ def by_hand(model, u, plastic=True, decay=0.99, w_a=0.015, w=None):
                 synaptic[i] += w[i, j] * np.exp(-t[j] / tau[i]) / tau[i]
         external = np.concatenate([np.zeros(n), 100.0 * u[step]])
         v = v + synaptic + external - v / 64.0
-        t = np.minimum(t + 1.0, 100.0)
+        t = t + 1.0
         wait = np.where(s == 1, 2.0, wait - 1.0)
         if plastic:
             for i in range(n):
@@ -98,6 +98,29 @@ def test_the_static_liquid():
         raster = by_hand(model, longer, plastic=False)[0]
         np.testing.assert_array_equal(count, raster[:, : model.n].sum(axis=0))
         assert count.sum() > 40
+
+
+@pytest.mark.parametrize("tau_syn", [1.0, 80.0, 1000.0])
+def test_a_neuron_that_never_spiked_sends_nothing(tau_syn):
+    model = liquid(plasticity=False, tau_syn=(tau_syn,))
+    run = nj.fitting.drive(model, np.zeros((150, CHANNELS)))
+    assert (run.state["V_m"] == 0).all() and (run.rates == 0).all()
+
+
+def test_the_last_spike_acts_after_any_time():
+    """One spike of the only channel, then the currents of its synapses alone."""
+    tau = 200.0
+    model = liquid(
+        plasticity=False, recurrent=np.zeros((GRID.n, GRID.n)), tau_syn=(tau,), V_th=1e6,
+        inputs=1, input=np.full((GRID.n, 1), 2.0), input_current=1e7,
+    )  # fmt: skip
+    u = np.zeros((300, 1))
+    u[0] = 1.0
+    v = 0.0
+    for step in range(300):
+        v += -v / 64.0 + (2.0 / tau * np.exp(-(step - 1) / tau) if step else 0.0)
+    state = nj.fitting.drive(model, u).state
+    np.testing.assert_allclose(state["V_m"][: GRID.n], v, rtol=1e-12)
 
 
 def test_learning_from_a_series_of_samples():
