@@ -168,5 +168,6 @@ def times_of(records: dict[str, Any], sample_times: dict[str, Any], name: str):
     if isinstance(record, SpikeRecord):
         return record.times
     if isinstance(record, dict) and name not in sample_times:
-        raise ValueError(f"{name!r} holds several populations: use sim[{name!r}]['E'].times")
+        part = next(iter(record))
+        raise ValueError(f"{name!r} holds several populations: use sim[{name!r}][{part!r}].times")
     return sample_times[name]

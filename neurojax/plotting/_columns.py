@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 
 
-def checked_columns(name: str, columns: Iterable, n: int) -> list[int]:
-    """The numbers of columns; negative ones count from the end.
+def checked_columns(name: str, columns: Iterable, n: int, what: str = "column") -> list[int]:
+    """The numbers of columns (or of `what` they are); negative ones count from the end.
 
     Raises:
         ValueError: if one is no whole number or is out of range.
@@ -15,9 +15,9 @@ def checked_columns(name: str, columns: Iterable, n: int) -> list[int]:
     for c in columns:
         if isinstance(c, bool) or not isinstance(c, int | np.integer):
             raise ValueError(
-                f"{name}: a simulation knows its neurons by number; give numbers of columns, got "
-                f"{c!r}"
+                f"{name}: a simulation knows its neurons by number; give numbers of {what}s, "
+                f"got {c!r}"
             )
         if not -n <= c < n:
-            raise ValueError(f"{name}: there is no column {c}; columns run from 0 to {n - 1}")
+            raise ValueError(f"{name}: there is no {what} {c}; {what}s run from 0 to {n - 1}")
     return [int(c) for c in columns]

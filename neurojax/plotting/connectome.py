@@ -7,6 +7,8 @@ from jaxtyping import Int
 
 from neurojax.connectomes import Connectome
 
+from ._given import check_given
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -38,6 +40,7 @@ def connectome(c: Connectome, *, kind: str = "chemical", ax: "Axes | None" = Non
         >>> ax.get_ylabel()
         'presynaptic'
     """
+    check_given("c", c, Connectome, "a Connectome, such as nj.connectomes.cook2019()")
     if kind not in ("chemical", "gap"):
         raise ValueError(f"kind must be 'chemical' or 'gap', got {kind!r}")
     from matplotlib import colormaps

@@ -8,6 +8,7 @@ import numpy as np
 from neurojax.recordings import Recording
 
 from ._axes import DARK, PALE, new_axes
+from ._given import check_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,6 +49,7 @@ def heatmap(
         >>> ax.get_xlabel()
         'time (s)'
     """
+    check_given("recording", recording, Recording, "a Recording")
     if shade is not None and shade not in recording.series:
         raise ValueError(f"no series {shade!r}; there are {sorted(recording.series)}")
     part = recording.select(neurons if neurons is not None else _default(recording))

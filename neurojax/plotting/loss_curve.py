@@ -7,6 +7,7 @@ import numpy as np
 from neurojax.fitting import Fit
 
 from ._axes import BLUE, new_axes, open_frame
+from ._given import check_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +36,7 @@ def loss_curve(fit: Fit, *, ax: "Axes | None" = None) -> "Axes":
         >>> loss_curve(fit).get_xlabel()
         'step'
     """
+    check_given("fit", fit, Fit, "what nj.fit returned")
     if ax is None:
         ax = new_axes(7.0, 3.4)
     steps = np.arange(1, len(fit.losses) + 1)

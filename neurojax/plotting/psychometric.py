@@ -7,6 +7,7 @@ import numpy as np
 from neurojax.tasks import Psychometric
 
 from ._axes import BLUE, GREY, new_axes, open_frame
+from ._given import check_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,6 +44,7 @@ def psychometric(
         >>> ax.get_ylabel()
         'fraction of positive choices'
     """
+    check_given("table", table, Psychometric, "what neurojax.tasks.psychometric returned")
     if ax is None:
         ax = new_axes(4.2, 3.4)
         ax.axhline(0.5, color=GREY, linewidth=0.7, zorder=0)

@@ -9,6 +9,7 @@ from neurojax.fitting import Fit
 from neurojax.fitting.scores import pearson_r
 
 from ._axes import BLUE, GREY, new_axes, open_frame
+from ._given import check_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +53,7 @@ def reconstruction(
         >>> reconstruction(fit).get_xlabel()
         'time since the first scored frame (s)'
     """
+    check_given("fit", fit, Fit, "what nj.fit returned")
     found = fit.reconstruction(_number(fit, animal))
     truth, predicted = found["truth"].T, found["predicted"].T
     there = np.isfinite(truth) & np.isfinite(predicted)

@@ -8,6 +8,7 @@ from neurojax.fitting import Fit, Scores, average
 from neurojax.fitting.scores import one_row_per_kind
 
 from ._axes import BLUE, DARK, GREY, ORANGE, new_axes, open_frame
+from ._given import check_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,6 +41,7 @@ def score_bars(fit: Fit, protocol: str | None = None, *, ax: "Axes | None" = Non
         >>> score_bars(fit, "later time").get_yticklabels()[0].get_text()
         'circuit'
     """
+    check_given("fit", fit, Fit, "what nj.fit returned")
     fit.scores(protocol)  # says what is wrong if there are none
     protocol = list(fit.rows)[-1] if protocol is None else protocol
     circuit, *controls = _own(fit, protocol)

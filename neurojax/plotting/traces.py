@@ -11,6 +11,7 @@ from neurojax.recordings import Recording
 
 from ._axes import BLUE, DARK, new_axes, open_frame
 from ._columns import checked_columns
+from ._given import check_given, check_one_run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,6 +52,9 @@ def traces(
         >>> [text.get_text() for text in ax.get_yticklabels()]
         ['AVAL', 'AVAR', 'RIMR']
     """
+    wanted = "a Recording, a Simulation or what open_records gives"
+    check_given("source", source, (Recording, Simulation, Records), wanted)
+    check_one_run("source", source)
     if isinstance(source, Recording):
         times, values, names, unit = _of_recording(source, neurons)
     else:

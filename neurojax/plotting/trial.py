@@ -9,6 +9,7 @@ from neurojax.tasks import Trials
 from neurojax.tasks.scores import checked_outputs
 
 from ._axes import BLUE, DARK, GREEN, ORANGE, PALE, VERMILION, new_axes, open_frame
+from ._given import check_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +53,7 @@ def trial(
         >>> below.get_xlabel()
         'time (ms)'
     """
+    check_given("trials", trials, Trials, "Trials, as those of task.trials(key, n)")
     if outputs is not None:
         outputs = np.asarray(checked_outputs(trials, outputs))
     if len(trials.batch) > 1:

@@ -11,7 +11,8 @@ from neurojax.core.open_records import Records
 
 from ._axes import BLUE, DARK, new_axes, open_frame
 from ._columns import checked_columns
-from ._spikes import populations
+from ._given import check_given, check_one_run
+from ._spikes import is_spikes, populations
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,18 +42,17 @@ def voltage(
         record: name of the record of voltages; not needed if only one is an array.
         spikes: name of the record of spikes, or a `SpikeRecord`; not needed if there is only one.
         neurons: which neuron each *drawn* trace is in the record of spikes; by default the number
-            of its column. Needed if the voltages were recorded with another `index` than the
-            first few.
-        peak: mV up to which spikes reach; by default as far above the highest voltage as that is
-            above the lowest.
+            of its column. Needed if the voltages are those of a part of the neurons.
+        peak: mV up to which spikes reach, above all voltages drawn; by default as far above the
+            highest voltage as that is above the lowest.
         ax: where to draw; by default a new figure.
 
     Returns:
         The axes drawn on.
 
     Raises:
-        ValueError: a record has to be named, has no such column, or `neurons` does not fit the
-            traces.
+        ValueError: a record has to be named or has no such column, `neurons` is needed or does
+            not fit the traces, or `peak` is below them.
         UnknownNameError: there is no such record.
         TypeError: `sim` is no run, or `spikes` holds no spikes.
 
@@ -67,24 +67,22 @@ def voltage(
         >>> [line.get_label() for line in voltage(sim).lines]
         ['v[0]', 'spikes of v[0]']
     """
-    if not isinstance(sim, Simulation | Records):
-        raise TypeError(
-            f"sim must be a Simulation or what open_records gives, got {type(sim).__name__}"
-        )
+    check_given("sim", sim, (Simulation, Records), "a Simulation or what open_records gives")
+    check_one_run("sim", sim)
     name = _array_record(sim, record)
     times = np.asarray(sim.times(name), float)
     values = np.asarray(sim[name], float).reshape(len(times), -1)
     n = values.shape[1]
     shown = list(range(n))[:_MOST] if columns is None else checked_columns("columns", columns, n)
-    who = shown if neurons is None else [int(i) for i in neurons]
-    if len(who) != len(shown):
-        raise ValueError(f"neurons must name {len(shown)}, one for each trace, got {len(who)}")
     if not shown:
         raise ValueError("there is no trace to draw")
     found = _spike_record(sim, spikes)
+    who = _neurons(neurons, shown, n, found.n, name)
     values = values[:, shown]
     low, high = np.nanmin(values), np.nanmax(values)
     top = high + (high - low or 1.0) if peak is None else float(peak)
+    if peak is not None and not top > high:
+        raise ValueError(f"peak must be above all voltages drawn, up to {high:g} mV, got {peak!r}")
     step = 1.08 * (max(top, high) - low)
     if ax is None:
         ax = new_axes(8.0, 2.6 if len(shown) == 1 else 0.9 + 0.85 * len(shown))
@@ -128,16 +126,33 @@ def _spike_record(sim: Simulation | Records, spikes: Any):
     )  # fmt: skip
     if len(found) != 1:
         names = [part.name for part in found]
+        record = spikes if isinstance(spikes, str) else (
+            next((k for k, r in sim.records.items() if is_spikes(r)), "spikes")
+        )  # fmt: skip
         raise ValueError(
             f"the record of spikes holds the populations {names}; give the one whose voltage it "
-            f"is, as in spikes=sim['spikes'][{names[0]!r}]"
+            f"is, as in spikes=sim[{record!r}][{names[0]!r}]"
         )
     return found[0]
 
 
+def _neurons(given, shown: list[int], columns: int, n: int, name: str) -> list[int]:
+    """Which of the `n` neurons each trace is that is shown."""
+    if given is None and columns != n:
+        raise ValueError(
+            f"record {name!r} holds {columns} traces, the record of spikes {n} neurons: say with "
+            f"neurons= which neuron each drawn trace is (neurons={shown} if it holds the first)"
+        )
+    who = checked_columns("neurons", shown if given is None else given, n, "neuron")
+    if len(who) != len(shown):
+        raise ValueError(f"neurons must name {len(shown)}, one for each trace, got {len(who)}")
+    return [i % n for i in who]
+
+
 def _before(times, trace, spikes):
     """The voltage just before each spike, from where its line rises."""
-    last = np.clip(np.searchsorted(times, spikes - 1e-6 - 1e-7 * spikes) - 1, 0, len(times) - 1)
+    rounding = np.minimum(1e-6 + 1e-7 * spikes, 0.1 * np.diff(times).min(initial=np.inf))
+    last = np.clip(np.searchsorted(times, spikes - rounding) - 1, 0, len(times) - 1)
     return trace[last]
 
 

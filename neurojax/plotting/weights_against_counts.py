@@ -8,6 +8,7 @@ import numpy as np
 from neurojax.fitting import Fit, edge_weights
 
 from ._axes import BLUE, DARK, GREEN, open_frame
+from ._given import check_given
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,6 +43,7 @@ def weights_against_counts(fit: Fit) -> "Figure":
         >>> len(weights_against_counts(fit).axes)
         2
     """
+    check_given("fit", fit, Fit, "what nj.fit returned")
     from matplotlib.figure import Figure
 
     found = edge_weights(fit.circuit)

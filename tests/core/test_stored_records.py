@@ -79,6 +79,10 @@ def test_spikes_come_back(tmp_path):
     np.testing.assert_array_equal(records.times("E"), plain.times("E"))
     with pytest.raises(ValueError, match="several populations"):
         records.times("both")
+    run = nj.simulate(nj.Network({"cells": nj.neurons.LIF(n=2), "others": nj.neurons.LIF(n=2)}),
+                      duration=1.0, dt=0.1, record={"s": nj.Spikes("cells", "others")})  # fmt: skip
+    with pytest.raises(ValueError, match=r"use sim\['s'\]\['cells'\]\.times"):
+        run.times("s")
 
 
 @pytest.mark.filterwarnings("ignore:record 'V' stays empty")

@@ -2,6 +2,8 @@
 
 import inspect
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -145,7 +147,7 @@ def test_voltage_of_named_neurons_and_populations():
     assert ax.lines[1].get_xdata()[::3].tolist() == [4.0, 9.0]
     with pytest.raises(ValueError, match=r"record= one of \['v', 'w'\]"):
         nj.plotting.voltage(sim)
-    with pytest.raises(ValueError, match=r"as in spikes=sim\['spikes'\]\['E'\]"):
+    with pytest.raises(ValueError, match=r"as in spikes=sim\['s'\]\['E'\]"):
         nj.plotting.voltage(sim, record="v")
     with pytest.raises(nj.UnknownNameError, match="no record of voltages 'x'"):
         nj.plotting.voltage(sim, record="x")
@@ -155,6 +157,59 @@ def test_voltage_of_named_neurons_and_populations():
         nj.plotting.voltage(sim, [], record="v", spikes=E)
     with pytest.raises(ValueError, match="columns: there is no column 9; columns run from 0 to 2"):
         nj.plotting.voltage(sim, [9], record="v", spikes=E)
+
+
+def test_voltages_bear_the_spikes_of_their_own_neurons():
+    sim = simulation({"v": VOLTS, "s": E}, {"v": TIMES})
+    drawn = lambda *columns, **options: [
+        line.get_xdata()[::3].tolist()
+        for line in nj.plotting.voltage(sim, *columns, **options).lines
+        if line.get_label().startswith("spikes")
+    ]
+    assert drawn([-1, -3]) == [[4.0, 9.0], [1.0]]
+    assert drawn([0], neurons=[-1]) == [[4.0, 9.0]]
+    with pytest.raises(ValueError, match="neurons: there is no neuron 3; neurons run from 0 to 2"):
+        nj.plotting.voltage(sim, [0], neurons=[3])
+    part = simulation({"v": VOLTS[:, 1:], "s": E}, {"v": TIMES})
+    message = r"'v' holds 2 traces, the record of spikes 3 neurons: .* \(neurons=\[0, 1\] if"
+    with pytest.raises(ValueError, match=message):
+        nj.plotting.voltage(part)
+    ax = nj.plotting.voltage(part, neurons=[1, 2])
+    assert [len(line.get_xdata()) // 3 for line in ax.lines[1:4:2]] == [0, 2]
+    for peak in (-70.0, -50.0):
+        with pytest.raises(ValueError, match=rf"peak must be above .*, up to -50 mV, got {peak}"):
+            nj.plotting.voltage(sim, peak=peak)
+
+
+def test_pictures_of_one_run_refuse_a_batch():
+    run = lambda drive: nj.simulate(
+        nj.neurons.LIF(n=2), duration=5.0, dt=0.1, inputs={"I_e": drive},
+        record={"s": nj.Spikes(), "V": "V_m"},
+    )  # fmt: skip
+    several = jax.vmap(run)(jnp.array([400.0, 500.0]))
+    for draw in (nj.plotting.voltage, lambda sim: nj.plotting.traces(sim, record="V")):
+        with pytest.raises(ValueError, match=r"a batch of runs \(vmap\); pick one first"):
+            draw(several)
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "wanted"),
+    [
+        ("traces", "source", "a Recording, a Simulation"),
+        ("heatmap", "recording", "a Recording"),
+        ("loss_curve", "fit", "what nj.fit returned"),
+        ("score_bars", "fit", "what nj.fit returned"),
+        ("reconstruction", "fit", "what nj.fit returned"),
+        ("weights_against_counts", "fit", "what nj.fit returned"),
+        ("psychometric", "table", "what neurojax.tasks.psychometric returned"),
+        ("trial", "trials", "Trials"),
+        ("connectome", "c", "a Connectome"),
+    ],
+)
+def test_foreign_objects_are_refused_by_name(name, argument, wanted):
+    plain = inspect.unwrap(getattr(nj.plotting, name))  # without the type checks of the tests
+    with pytest.raises(TypeError, match=f"{argument} must be {wanted}.*, got ndarray"):
+        plain(np.zeros((3, 2)))
 
 
 def test_connectivity_of_matrices(tmp_path):

@@ -1,0 +1,28 @@
+"""What pictures are given, checked at the door."""
+
+from typing import Any
+
+import numpy as np
+
+from neurojax.core import Simulation
+from neurojax.core.tracing import known
+
+
+def check_given(name: str, value: Any, kind: type | tuple[type, ...], wanted: str) -> None:
+    """An argument is of the kind that a picture is drawn from.
+
+    Raises:
+        TypeError: it is something else; the message names the argument and what is wanted.
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {wanted}, got {type(value).__name__}")
+
+
+def check_one_run(name: str, source: Any) -> None:
+    """A simulation is no batch of runs."""
+    steps = source.stats.steps if isinstance(source, Simulation) else 0
+    if known(steps) and np.ndim(steps):
+        raise ValueError(
+            f"{name} holds a batch of runs (vmap); pick one first, for example "
+            f"jax.tree.map(lambda x: x[0], {name})"
+        )
