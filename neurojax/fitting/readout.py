@@ -8,13 +8,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from neurojax.circuits import EchoState, RecurrentCircuit
-from neurojax.circuits.recurrent import Turned, channels, check_circuit, check_inputs, current
+from neurojax.circuits.recurrent import (
+    Turned,
+    channels,
+    check_circuit,
+    check_finite,
+    check_inputs,
+    current,
+)
 from neurojax.core import Clock, unwrap
 from neurojax.core.clock import checked_dt
 from neurojax.core.keys import check_key
 from neurojax.core.parameter_checks import check_count
 from neurojax.core.paths import leaf_names
 from neurojax.core.tracing import known
+from neurojax.core.vector_field import is_float
 
 from .readout_methods import AbstractReadoutMethod, Ridge
 from .series import Series, as_series
@@ -130,7 +138,8 @@ def drive(
         targets: for circuits with feedback, what is fed back in place of their own outputs. Those
             of trials are not, unless they are given here: `targets=trials.targets`.
         state: to begin with, such as that of an earlier run; default that of the trials, or the
-            circuit's own. Of a circuit with one state variable it may be an array.
+            circuit's own. Of a circuit with one state variable it may be an array. With targets
+            the first step is fed the circuit's own output of this state.
         dt: ms per step; default that of the trials, or 1.
         key: for the initial state and the noise of the circuit. A run that goes on needs another
             one: with the same its noise would repeat itself.
@@ -166,9 +175,11 @@ def fit_readout(
     """Fit the linear read-out of a circuit; nothing else of it changes.
 
     The circuit is driven by the inputs, all series at once. A circuit with feedback is fed the
-    targets of the step before (teacher forcing). Outside of transforms the read-out is found in
-    double precision on the host, whatever the precision of the states; within `jit`, `vmap` and
-    `grad` in the graph, in their precision. `.solver` says which it was.
+    targets of the step before (teacher forcing); in the first step nothing, or with `state=` its
+    own output there. So where one series is driven in two parts, the second begins with the output
+    of the circuit in place of the last target of the first. Outside of transforms the read-out is
+    found in double precision on the host, whatever the precision of the states; within `jit`,
+    `vmap` and `grad` in the graph, in their precision. `.solver` says which it was.
 
     Arguments:
         circuit: a reservoir, or any recurrent circuit.
@@ -206,8 +217,8 @@ def fit_readout(
         raise ValueError("fit_readout needs targets")
     if known(series.weights) and not np.any(series.weights):
         raise ValueError("no sample counts: the mask is 0 wherever the washout is over")
-    circuit = with_outputs(circuit, series.targets.shape[-1])
-    final, rates = _driven(circuit, series, state, key)
+    blank = with_outputs(circuit, series.targets.shape[-1])
+    final, rates = _driven(circuit, series, state, key)  # with its own output in the first step
     kind = rates.dtype
     if (
         series.single
@@ -216,8 +227,8 @@ def fit_readout(
     found = method.solve(rates, series.targets, series.weights)
     error = _nrmse(rates, series, found)
     where = lambda c: (c.output, c.output_bias)
-    fitted = eqx.tree_at(where, circuit, (jnp.asarray(found.weights, kind),
-                                          jnp.asarray(found.bias, kind)))  # fmt: skip
+    fitted = eqx.tree_at(where, blank, (jnp.asarray(found.weights, kind),
+                                        jnp.asarray(found.bias, kind)))  # fmt: skip
     return FittedReadout(fitted, final, found.weights, found.bias, found.penalty, found.scores,
                          error, series.dt, found.solver)  # fmt: skip
 
@@ -371,6 +382,9 @@ def check_state(circuit, state, dt: float, name: str = "state") -> bool:
             f"{name} must have the leaves {list(wanted)} of {type(unwrap(circuit)).__name__}, as "
             f"that of an earlier run, got {list(given)}"
         )
+    for leaf, value in given.items():
+        if is_float(value):
+            check_finite(f"{name}[{leaf!r}]", value)
     shapes = {leaf: (jnp.shape(given[leaf]), wanted[leaf].shape) for leaf in wanted}
     if all(found == own for found, own in shapes.values()):
         return False

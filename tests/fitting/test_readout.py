@@ -550,3 +550,39 @@ def test_the_derivative_by_a_sample_that_is_masked(method):
         # in the graph on both sides
         difference = (jax.jit(total)(w.at[10].set(h)) - jax.jit(total)(w)) / h
         assert float(slope) == pytest.approx(float(difference), rel=1e-4)
+
+
+def test_a_forced_fit_that_goes_on_begins_with_the_output_of_its_circuit(data):
+    u, y = data
+    looped = nj.circuits.EchoState(12, inputs=1, outputs=2, feedback=True, radius=0.5, leak=0.5)
+    first = fit_readout(looped, u[:80], y[:80], method=Ridge(0.1))
+    second = fit_readout(first.circuit, u[80:], y[80:], state=first.state, method=Ridge(0.1))
+    plain, h = nj.unwrap(looped), np.asarray(first.state["h"])
+    W = np.asarray(plain.recurrent if eqx.is_array(plain.recurrent) else plain.recurrent.dense())
+    W, rates = W * 0.5 / float(plain.unit), []
+    fed = np.r_[[first.weights @ h + first.bias], y[80:-1]]
+    for now, back in zip(u[80:], fed, strict=True):
+        total = W @ h + plain.input @ now + np.asarray(plain.feedback) @ back + 0.1 * plain.bias
+        h = 0.5 * h + 0.5 * np.tanh(total)
+        rates.append(h)
+    np.testing.assert_allclose(second.state["h"], h, rtol=1e-8)
+    X, Y = np.array(rates) - np.mean(rates, axis=0), y[80:] - y[80:].mean(axis=0)
+    wanted = np.linalg.solve(X.T @ X + 0.1 * np.eye(12), X.T @ Y).T
+    np.testing.assert_allclose(second.weights, wanted, rtol=1e-7, atol=1e-9)
+
+
+def test_a_state_must_be_finite(reservoir, data):
+    u, y = data[0], data[1][:, :1]
+    fitted = fit_readout(reservoir, u, y)
+    wrong = {"h": fitted.state["h"].at[2].set(jnp.nan)}
+    for run in (
+        lambda: fitted.predict(u, state=wrong),
+        lambda: fitted.generate(3, state=wrong),
+        lambda: nj.fitting.drive(reservoir, u, state=wrong["h"]),
+        lambda: fit_readout(reservoir, u, y, state=wrong),
+    ):
+        with pytest.raises(ValueError, match=r"state\['h'\] must be finite, got 1 times nan"):
+            run()
+    # what is traced is left alone
+    run = jax.jit(lambda h: fitted.predict(u, state={"h": h}))
+    assert np.isnan(run(wrong["h"])).all()
