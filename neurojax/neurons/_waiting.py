@@ -5,11 +5,18 @@ from jaxtyping import Array, Float, Int
 
 
 def in_steps(time, dt) -> Float[Array, "..."]:
-    """A time in steps; what differs from a whole number by rounding only is whole."""
+    """A time in steps; what differs from a whole or half number by rounding only is that."""
     ratio = time / dt
-    whole = jnp.round(ratio)
-    near = jnp.abs(ratio - whole) <= 4 * jnp.finfo(ratio.dtype).eps * jnp.abs(ratio)
-    return jnp.where(near, whole, ratio)
+    half = 0.5 * jnp.round(2.0 * ratio)
+    near = jnp.abs(ratio - half) <= 4 * jnp.finfo(ratio.dtype).eps * jnp.abs(ratio)
+    return jnp.where(near, half, ratio)
+
+
+def nearest_steps(time, dt) -> Int[Array, "..."]:
+    """The nearest whole number of steps; half a step counts as one, in either precision."""
+    steps = in_steps(time, dt)
+    whole = jnp.floor(steps)
+    return (whole + (steps - whole >= 0.5)).astype(jnp.int32)
 
 
 def waited(

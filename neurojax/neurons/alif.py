@@ -32,7 +32,7 @@ class ALIF(AbstractLeaky):
         E_L: resting potential, mV.
         V_th: threshold of a neuron that has been silent, mV.
         V_reset: reset potential, mV.
-        t_ref: refractory time, ms, rounded to whole steps.
+        t_ref: refractory time, ms, rounded to whole steps (half a step up).
         b: what a spike adds to the threshold, mV; a tuple for several components.
         tau_b: their decay times, ms; a tuple of the same length.
         reset: see `LIF`; `"subtract"` takes V_th - V_reset, without the adaptation.

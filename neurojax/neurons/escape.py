@@ -45,7 +45,7 @@ class EscapeLIF(AbstractLeaky):
         E_L: resting potential, mV.
         V_th: where the rate is rho_0, mV.
         V_reset: reset potential, mV.
-        t_ref: refractory time, ms, rounded to whole steps.
+        t_ref: refractory time, ms, rounded to whole steps (half a step up).
         rho_0: rate at V_th, Hz.
         Delta_V: width of the threshold, mV; the smaller, the closer to `LIF`.
         reset: `"hard"` or `"subtract"`, see `LIF`.

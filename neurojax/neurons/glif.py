@@ -50,7 +50,7 @@ class GLIF(AbstractRefractory):
         E_L: resting potential, mV.
         V_th: threshold at rest, mV.
         V_reset: reset potential of levels 1 and 3, mV.
-        t_ref: refractory time, ms, rounded to whole steps.
+        t_ref: refractory time, ms, rounded to whole steps (half a step up).
         th_spike_add: $\delta\theta_s$, mV.
         th_spike_decay: $b_s$, 1/ms.
         voltage_reset_fraction: $f_v$.

@@ -74,7 +74,8 @@ class AbstractIntegrateAndFire(AbstractNeuron):
 class AbstractRefractory(AbstractIntegrateAndFire):
     """An integrate-and-fire neuron whose membrane is held for round(t_ref / dt) steps.
 
-    The receptors go on; delta impulses that arrive meanwhile are ignored.
+    Half a step is rounded up: 0.15 ms are two steps of 0.1 ms, 0.04 ms are none. The receptors go
+    on; delta impulses that arrive meanwhile are ignored.
     """
 
     t_ref: eqx.AbstractVar[Parameter]

@@ -31,7 +31,7 @@ class LIFAdaptation(AbstractLeaky):
         E_L: resting potential, mV.
         V_th: threshold, mV.
         V_reset: reset potential, mV.
-        t_ref: refractory time, ms, rounded to whole steps.
+        t_ref: refractory time, ms, rounded to whole steps (half a step up).
         q_sfa: what a spike adds, nS (a current: pA).
         tau_sfa: decay time of the adaptation, ms.
         E_sfa: reversal potential of the conductance, mV; not read for a current.

@@ -18,6 +18,7 @@ from neurojax.core.solvers import AbstractStepper, Heun, Propagator
 from neurojax.synapses.receptor import AbstractReceptor
 
 from ._population import drawn_parameters, refuse_laws
+from ._waiting import nearest_steps
 
 _Kind = TypeVar("_Kind", bound="AbstractNeuron")
 
@@ -114,9 +115,10 @@ class AbstractNeuron(ContinuousDynamics):
     def begin_refractory(self, state, spiked, t_ref, clock: Clock) -> Array:
         """Steps that are left in which the neuron is refractory, for `begin`.
 
-        A spike sets round(t_ref / dt) whole steps; the voltage is held while they last.
+        A spike sets round(t_ref / dt) whole steps, half a step being rounded up; the voltage is
+        held while they last.
         """
-        steps = jnp.round(t_ref / clock.dt).astype(jnp.int32)
+        steps = nearest_steps(t_ref, clock.dt)
         return jnp.where(spiked, steps, jnp.maximum(state["refractory"] - 1, 0))
 
     def synaptic_current(self, state, V_m, inputs) -> Array | float:

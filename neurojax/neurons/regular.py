@@ -20,13 +20,15 @@ from .source import AbstractGenerator
 class Regular(AbstractGenerator):
     r"""Spikes at $\mathrm{phase} + k \cdot \mathrm{interval}$, $k = 0, 1, \dots$.
 
-    Each is emitted in the nearest step. The time to the next spike is kept in whole steps and a
-    fraction, so that the trains stay exact over long runs. Times count from the start of the run.
+    Each is emitted in the step whose end is nearest, half way between two in the later one; a first
+    one that is nearest to time 0, where no step ends, is left out. The time to the next spike is
+    kept in whole steps and a fraction, so that the trains stay exact over long runs. Times count
+    from the start of the run.
 
     Arguments:
         interval: ms between spikes, scalar or (n,); at least one step.
         rate: Hz, in place of `interval`.
-        phase: time of the first spike, ms, scalar or (n,); default one interval.
+        phase: time of the first spike, ms, scalar or (n,), zero or more; default one interval.
         n: number of neurons.
 
     Raises:
@@ -77,7 +79,10 @@ class Regular(AbstractGenerator):
         phase = interval if self.phase is None else jax.lax.stop_gradient(self.phase)
         every = lambda time: jnp.broadcast_to(in_steps(time, clock.dt), (self.n,))
         none = jnp.zeros(self.n, jnp.int32), jnp.full(self.n, 0.5, clock.dt.dtype)
-        first, part = waited(*none, every(phase))  # one half more: the nearest step
+        begin = waited(*none, every(phase))  # one half more: the nearest step
+        # no step ends at time 0: the second spike comes first
+        second = waited(*begin, every(interval))
+        first, part = (jnp.where(begin[0] < 1, b, a) for a, b in zip(begin, second, strict=True))
         fresh = state["left"] < 0
         left = jnp.where(fresh, jnp.maximum(first, 1), state["left"]) - 1
         fraction = jnp.where(fresh, part, state["fraction"])

@@ -35,7 +35,7 @@ class SpikeResponse(AbstractRefractory):
         V_th: threshold, mV.
         eta_0: the jump of V after a spike, mV; negative.
         tau_eta: its decay time, ms.
-        t_ref: time without spikes after a spike, ms, rounded to whole steps.
+        t_ref: time without spikes after a spike, ms, rounded to whole steps (half a step up).
         rho_0: rate at V_th with `noise="escape"`, Hz.
         Delta_V: width of the threshold, mV.
         memory: `"all"`: the responses to all spikes add up; `"last"`: only that to the last spike

@@ -101,6 +101,23 @@ def test_refractory_time_is_rounded():
         np.testing.assert_array_equal(np.diff(labels), steps[i])
 
 
+@pytest.mark.parametrize("x64", [True, False])
+def test_half_a_step_of_refractory_time_is_rounded_up(x64):
+    """Multiples of half a step of 0.1 ms, which neither precision holds exactly."""
+    t_ref = np.round(0.05 * np.arange(41), 2)
+    with jax.enable_x64(x64):
+        cell = nj.neurons.LIF(n=41, t_ref=t_ref)
+        spikes = run(cell, 5.0, {"I_e": 1e7})["spikes"]
+        held = [np.diff(np.round(spikes.train(i) / 0.1))[0] - 1 for i in range(41)]
+        count = jax.jit(lambda t: cell.begin_refractory({"refractory": jnp.zeros(3, int)}, True, t,
+                                                        nj.Clock(0, 0.1)))  # fmt: skip
+        few = count(jnp.array([0.1499, 0.15, 0.1501]))
+        slope = jax.grad(lambda t: count(jnp.broadcast_to(t, (3,))).sum().astype(float))(0.2)
+    np.testing.assert_array_equal(held, (np.arange(41) + 1) // 2)
+    np.testing.assert_array_equal(few, [1, 2, 2])
+    assert slope == 0.0
+
+
 def test_a_start_above_threshold_is_reset_and_emits_nothing():
     cell = nj.neurons.LIF(n=2, initial={"V_m": jnp.array([-50.0, -60.0])})
     sim = run(cell, 1.0, {})

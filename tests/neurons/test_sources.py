@@ -81,6 +81,23 @@ def test_regular_times_are_the_nearest_steps(dt):
         np.testing.assert_array_equal(np.round(sim["s"].train(i) / dt), steps)
 
 
+@pytest.mark.parametrize("x64", [True, False])
+def test_regular_leaves_out_a_spike_at_time_0_and_keeps_the_others(x64):
+    """At dt = 0.1; phases below half a step lie nearest to the start, 0.05 and 0.15 half way."""
+    trains = {
+        0.0: [13, 26, 39, 52], 0.04: [13, 26, 39, 52], 0.05: [1, 14, 27, 40, 53],
+        0.06: [1, 14, 27, 40, 53], 0.1: [1, 14, 27, 40, 53], 0.15: [2, 15, 28, 41, 54],
+    }  # fmt: skip
+    with jax.enable_x64(x64):
+        source = nj.neurons.Regular(interval=1.3, phase=np.array([*trains]), n=len(trains))
+        spikes = run(source, 6.0, 0.1)["s"]
+        shortest = nj.neurons.Regular(interval=0.1, phase=0.0)
+        every = run(shortest, 0.5, 0.1)["s"].train(0)
+    for i, steps in enumerate(trains.values()):
+        np.testing.assert_array_equal(np.round(spikes.train(i) / 0.1), steps)
+    np.testing.assert_array_equal(np.round(every / 0.1), [1, 2, 3, 4, 5])
+
+
 def test_regular_keeps_time_over_long_runs(float32):
     """Two million steps in single precision: the last spike is where it should be."""
     source = nj.neurons.Regular(rate=jnp.array([0.01, 0.03]), n=2)
