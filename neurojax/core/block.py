@@ -4,12 +4,15 @@ from abc import abstractmethod
 from typing import Any
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 
 from .clock import Clock
 from .dynamics import ContinuousDynamics, Output
 from .errors import UnknownNameError, suggestion
 from .part_inputs import inputs_of
 from .solvers import AbstractStepper, Heun
+from .vector_field import is_float
 
 
 class AbstractCoupling(eqx.Module):
@@ -97,13 +100,22 @@ class Block(ContinuousDynamics):
     def drift(self, t, state, inputs):
         """The drifts of the parts, with the couplings' currents added to their inputs."""
         inputs = self._driven(state, inputs)
-        return {n: part.drift(t, state[n], inputs[n]) for n, part in self.parts.items()}
+        rates = {n: part.drift(t, state[n], inputs[n]) for n, part in self.parts.items()}
+        if self.solver.holds_inputs:  # it has no stages, and may want a drift that stays linear
+            return rates
+        # others must not see a held membrane move in a stage, which `hold` undoes after the step
+        still = jax.tree.map(lambda x: jnp.zeros_like(x) if is_float(x) else x, state)
+        return self.hold(still, rates)
 
     def diffusion(self, t, state, inputs):
         """The noise of the parts, `None` where none has any."""
         inputs = self._driven(state, inputs)
         noise = {n: part.diffusion(t, state[n], inputs[n]) for n, part in self.parts.items()}
         return None if all(x is None for x in noise.values()) else noise
+
+    def bounded(self, state):
+        """Each part's own bounds."""
+        return {n: part.bounded(state[n]) for n, part in self.parts.items()}
 
     def begin(self, state, clock: Clock):
         """Each part's own beginning."""
@@ -131,6 +143,7 @@ class Block(ContinuousDynamics):
     def _driven(self, state, inputs) -> dict[str, Any]:
         inputs = {} if inputs is None else inputs
         driven = {name: inputs_of(inputs, name) for name in self.parts}
+        state = self.bounded(state)
         for c in self.couplings:
             # pending resets were applied by `begin`; a stage above threshold is no reset
             current = c.current(state[c.source], state[c.target])

@@ -148,6 +148,14 @@ class ContinuousDynamics(Dynamics):
         """
         return None
 
+    def bounded(self, state: State) -> State:
+        """The state of a stage as graded couplings read it; by default as it is.
+
+        An explicit solver may carry a membrane that runs away far beyond where it is reset. A drift
+        that reads it at a bound gives this bound here too.
+        """
+        return state
+
     def begin(self, state: State, clock: Clock) -> State:
         """What happens to the state before it is integrated; by default nothing."""
         return state

@@ -34,6 +34,10 @@ class AbstractIzhikevich(AbstractIntegrateAndFire):
         rate = 0.04 * V * V + 5.0 * V + 140.0 - u + drive
         return {"V_m": rate, "u": self.a * (self.b * V - u)} | self.receptor_drifts(state)
 
+    def bounded(self, state):
+        """The potential up to the peak, at which the drift reads it."""
+        return state | {"V_m": jnp.minimum(state["V_m"], self.V_peak)}
+
     def threshold(self, state) -> Array:
         """The peak, mV."""
         return self.V_peak

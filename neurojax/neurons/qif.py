@@ -86,6 +86,10 @@ class QIF(AbstractRefractory):
         rate = self.unless_refractory(state, (own + current) * (1.0 / self.C_m))
         return {"V_m": rate, "refractory": None} | self.receptor_drifts(state)
 
+    def bounded(self, state):
+        """The potential up to the peak, at which the drift reads it."""
+        return state | {"V_m": jnp.minimum(state["V_m"], self.V_peak)}
+
     def threshold(self, state) -> Array:
         """The peak, mV."""
         return self.V_peak

@@ -74,6 +74,10 @@ class AbstractUpswing(AbstractRefractory):
         """From rest to the peak."""
         return self.V_peak - self.E_L
 
+    def bounded(self, state):
+        """The potential up to the peak, at which the drift reads it."""
+        return state | {"V_m": jnp.minimum(state["V_m"], self.V_peak)}
+
     def begin(self, state, clock: Clock):
         """What the spikes of the last step do; what was left of it stays where nothing is held."""
         begun = super().begin(state, clock)

@@ -169,3 +169,41 @@ def test_the_voltage_is_found_by_itself():
     explicit = S.GapJunctions("a", "b", jnp.eye(2), leaf="V")
     with pytest.raises(ValueError, match=r"'V' of part 'a'.*Did you mean 'V_m'"):
         explicit.current({"V_m": V}, {"V_m": V})
+
+
+@pytest.mark.parametrize("cell", ["AdEx", "EIF", "QIF", "Izhikevich"])
+@pytest.mark.parametrize("solver", [nj.solvers.Heun(), nj.solvers.RungeKutta4()], ids=type)
+def test_a_spike_is_no_higher_for_others_than_its_peak(cell, solver):
+    """A stage that runs away must not reach the neighbour: g (V_peak - E_L) / g_L bounds it."""
+    source, g, g_L, E_L = getattr(nj.neurons, cell)(), 0.001, 25.0, -70.0
+    target = nj.neurons.LIF(C_m=250.0, g_L=g_L, E_L=E_L)
+    junctions = [S.GapJunctions("a", "b", np.array([[g]]))]
+    record = {"V": nj.Trace("b.V_m"), "spikes": nj.Spikes("a", "b")}
+    for drive in (20.0,) if cell == "Izhikevich" else (700.0, 1000.0, 1200.0):
+        block = nj.Block({"a": source, "b": target}, junctions, solver)
+        sim = nj.simulate(
+            block, duration=100.0, dt=0.1, inputs={"a": {"I_e": drive}}, record=record
+        )
+        assert len(sim["spikes"]["a"].times) > 0 and len(sim["spikes"]["b"].times) == 0
+        highest = E_L + g * (float(source.V_peak) - E_L) / g_L
+        assert float(jnp.max(sim["V"])) < highest + 1e-4
+
+
+def test_a_held_membrane_does_not_move_for_others():
+    """The neighbour of a refractory cell relaxes exponentially, and Heun is of second order."""
+    g, g_L, C_m, errors = 10.0, 25.0, 250.0, []
+    for dt in (0.2, 0.1):
+        parts = {
+            "a": nj.neurons.LIF(V_th=-60.0, t_ref=30.0, initial={"V_m": -60.0001}),
+            "b": nj.neurons.LIF(C_m=C_m, g_L=g_L, E_L=-70.0, V_th=1e3),
+        }
+        block = nj.Block(parts, [S.GapJunctions("a", "b", np.array([[g]]))])
+        sim = nj.simulate(
+            block, duration=25.0, dt=dt, inputs={"a": {"I_e": 500.0}},
+            record={"V": nj.Trace("b.V_m")},
+        )  # fmt: skip
+        V = np.asarray(sim["V"])[round(2.0 / dt) - 1 :, 0]
+        t = dt * np.arange(len(V))
+        exact = -70.0 + (V[0] + 70.0) * np.exp(-t * (g_L + g) / C_m)  # a is held at -70 mV
+        errors.append(np.abs(V - exact).max())
+    assert errors[0] < 2e-5 and errors[0] / errors[1] > 3.5
