@@ -126,6 +126,11 @@ class HomeostaticThreshold(ContinuousDynamics):
         cell, own = self._parts(state)
         return cell.runaway(own)
 
+    def bounded(self, state):
+        """The bounds of the cell."""
+        cell, own = self._parts(state)
+        return cell.bounded(own) | {"theta_h": state["theta_h"]}
+
     def hold(self, before, after):
         """That of the cell."""
         cell, own = self._parts(before)
