@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from .parameter_checks import check_positive
+
 __all__ = [
     "AbstractSurrogate",
     "ArcTan",
@@ -63,6 +65,9 @@ class Triangle(AbstractSurrogate):
             `neurojax.neurons` measure x in distances from rest to threshold).
         damping: $\gamma$; below 1 gradients through many steps stay small.
 
+    Raises:
+        ValueError: if `width` is not positive, or `damping` is negative.
+
     Source: Bellec et al. (2018), Advances in Neural Information Processing Systems 31.
 
     Example:
@@ -74,6 +79,10 @@ class Triangle(AbstractSurrogate):
 
     width: float = eqx.field(static=True, default=10.0)
     damping: float = eqx.field(static=True, default=1.0)
+
+    def __check_init__(self):
+        check_positive(self, "width")
+        check_positive(self, "damping", zero=True)
 
     @property
     def support(self) -> float | None:
@@ -94,6 +103,9 @@ class FastSigmoid(AbstractSurrogate):
     Arguments:
         beta: steepness, in inverse units of x.
 
+    Raises:
+        ValueError: if `beta` is not positive.
+
     Source: Zenke and Ganguli (2018), Neural Computation 30:1514.
 
     Example:
@@ -103,6 +115,9 @@ class FastSigmoid(AbstractSurrogate):
     """
 
     beta: float = eqx.field(static=True, default=10.0)
+
+    def __check_init__(self):
+        check_positive(self, "beta")
 
     def slope(self, x: Array) -> Array:
         """See `AbstractSurrogate.slope`."""
@@ -116,6 +131,9 @@ class ArcTan(AbstractSurrogate):
     Arguments:
         alpha: steepness; the peak is alpha / 2.
 
+    Raises:
+        ValueError: if `alpha` is not positive.
+
     Source: Fang et al. (2021), IEEE/CVF International Conference on Computer Vision, 2661.
 
     Example:
@@ -125,6 +143,9 @@ class ArcTan(AbstractSurrogate):
     """
 
     alpha: float = eqx.field(static=True, default=2.0)
+
+    def __check_init__(self):
+        check_positive(self, "alpha")
 
     def slope(self, x: Array) -> Array:
         """See `AbstractSurrogate.slope`."""
@@ -139,6 +160,9 @@ class Gaussian(AbstractSurrogate):
         sigma: width, in the units of x.
         damping: $\gamma$.
 
+    Raises:
+        ValueError: if `sigma` is not positive, or `damping` is negative.
+
     Source: Yin, Corradi and Bohte (2020), International Conference on Neuromorphic Systems.
 
     Example:
@@ -149,6 +173,10 @@ class Gaussian(AbstractSurrogate):
 
     sigma: float = eqx.field(static=True, default=0.5)
     damping: float = eqx.field(static=True, default=1.0)
+
+    def __check_init__(self):
+        check_positive(self, "sigma")
+        check_positive(self, "damping", zero=True)
 
     def slope(self, x: Array) -> Array:
         """See `AbstractSurrogate.slope`."""
@@ -169,6 +197,9 @@ class MultiGaussian(AbstractSurrogate):
         s: their width in units of sigma.
         damping: $\gamma$.
 
+    Raises:
+        ValueError: if `sigma` or `s` is not positive, or `h` or `damping` is negative.
+
     Source: Yin, Corradi and Bohte (2021), Nature Machine Intelligence 3:905.
 
     Example:
@@ -182,6 +213,10 @@ class MultiGaussian(AbstractSurrogate):
     h: float = eqx.field(static=True, default=0.15)
     s: float = eqx.field(static=True, default=6.0)
     damping: float = eqx.field(static=True, default=0.5)
+
+    def __check_init__(self):
+        check_positive(self, "sigma", "s")
+        check_positive(self, "h", "damping", zero=True)
 
     def slope(self, x: Array) -> Array:
         """See `AbstractSurrogate.slope`."""
@@ -197,6 +232,9 @@ class Sigmoid(AbstractSurrogate):
     Arguments:
         beta: steepness; the peak is beta / 4.
 
+    Raises:
+        ValueError: if `beta` is not positive.
+
     Source: Neftci, Mostafa and Zenke (2019), IEEE Signal Processing Magazine 36:51.
 
     Example:
@@ -206,6 +244,9 @@ class Sigmoid(AbstractSurrogate):
     """
 
     beta: float = eqx.field(static=True, default=4.0)
+
+    def __check_init__(self):
+        check_positive(self, "beta")
 
     def slope(self, x: Array) -> Array:
         """See `AbstractSurrogate.slope`."""

@@ -54,3 +54,22 @@ def test_support(name):
     if surrogate.support is not None:
         beyond = jnp.array([-1.0, 1.0]) * (surrogate.support + 1e-9)
         np.testing.assert_array_equal(surrogate.slope(beyond), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "zero"),
+    [
+        ("Triangle", "width", False), ("Triangle", "damping", True), ("FastSigmoid", "beta", False),
+        ("ArcTan", "alpha", False), ("Gaussian", "sigma", False), ("Gaussian", "damping", True),
+        ("MultiGaussian", "sigma", False), ("MultiGaussian", "s", False),
+        ("MultiGaussian", "h", True), ("MultiGaussian", "damping", True),
+        ("Sigmoid", "beta", False),
+    ],
+)  # fmt: skip
+def test_refusals(name, argument, zero):
+    make = lambda value: getattr(s, name)(**{argument: value})
+    for value in (-0.5, np.nan) if zero else (-0.5, 0.0, np.nan):
+        with pytest.raises(ValueError, match=f"^{argument} of {name} must .*, got {value}"):
+            make(value)
+    if zero:
+        make(0.0)
