@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 GREY, DARK, PALE = "#8C8C8C", "#333333", "#D9D9D9"
+COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#CC79A7", "#56B4E9", DARK)  # one for each of a set
 
 
 def new_axes(width: float, height: float) -> "Axes":
@@ -16,6 +17,12 @@ def new_axes(width: float, height: float) -> "Axes":
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=150, layout="constrained").add_subplot()
+
+
+def inches(ax: "Axes") -> tuple[float, float]:
+    """Width and height of axes."""
+    extent = ax.get_window_extent()
+    return extent.width / ax.figure.dpi, extent.height / ax.figure.dpi
 
 
 def open_frame(ax: "Axes", *sides: str) -> None:
@@ -29,4 +36,4 @@ def whole_numbers(*axes: "Axis") -> None:
     from matplotlib.ticker import MaxNLocator
 
     for axis in axes:
-        axis.set_major_locator(MaxNLocator("auto", integer=True))
+        axis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._axes import BLUE, DARK, VERMILION, new_axes, open_frame, whole_numbers
+from ._axes import BLUE, DARK, VERMILION, inches, new_axes, open_frame, whole_numbers
 from ._synapses import weights_of
 
 if TYPE_CHECKING:
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 def connectivity(source: Any, *, degrees: bool = True, ax: "Axes | None" = None) -> "Axes":
     """Draw who is wired to whom: a dot for each pair with a synapse.
 
-    Rows are presynaptic, columns postsynaptic neurons. Pairs whose weight is negative are red, all
-    others blue. At the right are histograms of how many synapses neurons receive and send.
+    Rows are presynaptic, columns postsynaptic neurons; where a projection joins parts of
+    populations, or several, they are counted from 0 in its order. Pairs whose weight is negative
+    are red, all others blue. At the right are histograms of how many synapses neurons receive and
+    send.
 
     Arguments:
         source: a projection of a network (`net.projections["E->I:exc"]`), a network that has one,
@@ -38,17 +40,15 @@ def connectivity(source: Any, *, degrees: bool = True, ax: "Axes | None" = None)
         >>> ax.get_title(loc="left"), ax.lines[0].get_xydata().tolist()
         ('2 synapses, 2 → 2 neurons', [[1.0, 0.0]])
     """
+    source = _one_projection(source)
     pre, post, weight, n_pre, n_post = _edges(source)
     right = None
     if ax is None:
         ax, right = _panels(degrees)
-    cell = 72.0 * min(_inches(ax)) / max(n_pre, n_post, 1)
+    cell = 72.0 * min(inches(ax)) / max(n_pre, n_post, 1)
     shape = {"marker": "s", "markersize": float(np.clip(0.9 * cell, 0.7, 12.0)), "mew": 0.0}
     negative = np.zeros(len(pre), bool) if weight is None else weight < 0
-    for part, colour, label in (
-        (~negative, BLUE, "not negative"),
-        (negative, VERMILION, "negative"),
-    ):
+    for part, colour, label in ((~negative, BLUE, "w ≥ 0"), (negative, VERMILION, "w < 0")):
         ax.plot(
             post[part], pre[part], linestyle="none", color=colour, rasterized=True, label=label,
             **shape,
@@ -57,25 +57,45 @@ def connectivity(source: Any, *, degrees: bool = True, ax: "Axes | None" = None)
     ax.set_ylim(n_pre - 0.5, -0.5)
     ax.set_aspect("auto" if n_pre != n_post else "equal")
     whole_numbers(ax.xaxis, ax.yaxis)
-    ax.set_xlabel("postsynaptic neuron")
-    ax.set_ylabel("presynaptic neuron")
+    ax.set_xlabel("postsynaptic neuron" + _part_of(getattr(source, "target", ())))
+    ax.set_ylabel("presynaptic neuron" + _part_of(getattr(source, "source", ())))
     ax.set_title(f"{len(pre)} synapses, {n_pre} → {n_post} neurons", loc="left", fontsize=11)
+    if negative.any():
+        # dots may be too small to tell their colour
+        size = 6.0 / shape["markersize"]
+        ax.legend(
+            frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), markerscale=size,
+            handletextpad=0.0, borderaxespad=0.0,
+        )  # fmt: skip
     if right is not None:
         _histogram(right[0], np.bincount(post, minlength=n_post), "in-degree")
         _histogram(right[1], np.bincount(pre, minlength=n_pre), "out-degree")
     return ax
 
 
+def _one_projection(source: Any):
+    """The projection of a network that has one; anything else as it is."""
+    if not hasattr(source, "projections"):
+        return source
+    if len(source.projections) == 1:
+        return next(iter(source.projections.values()))
+    names = ", ".join(map(repr, source.projections)) or "none"
+    raise TypeError(
+        f"the network has {len(source.projections)} projections ({names}): give one, as in "
+        "net.projections[name]"
+    )
+
+
+def _part_of(groups) -> str:
+    """Which neurons the side of a projection has, where these are not all of one population."""
+    if len(groups) == 1 and groups[0][1] is None:
+        return ""
+    names = ", ".join(name if part is None else f"{name}{part!r}" for name, part in groups)
+    return f" (counted within {names})" if names else ""
+
+
 def _edges(source: Any):
     """Ends of the synapses, their weights or `None`, and the numbers of neurons."""
-    if hasattr(source, "projections"):
-        if len(source.projections) == 1:
-            return _edges(*source.projections.values())
-        names = ", ".join(map(repr, source.projections)) or "none"
-        raise TypeError(
-            f"the network has {len(source.projections)} projections ({names}): give one, as in "
-            "net.projections[name]"
-        )
     if hasattr(source, "edges") and hasattr(source, "weights"):
         edges = source.edges.to_edges() if hasattr(source.edges, "to_edges") else source.edges
         pre, post = np.asarray(edges.pre), np.asarray(edges.post)
@@ -107,11 +127,6 @@ def _panels(degrees: bool):
     grid = figure.add_gridspec(2, 2, width_ratios=[2.2, 1.0])
     ax = figure.add_subplot(grid[:, 0])
     return ax, (figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1]))
-
-
-def _inches(ax: "Axes") -> tuple[float, float]:
-    extent = ax.get_window_extent()
-    return extent.width / ax.figure.dpi, extent.height / ax.figure.dpi
 
 
 def _histogram(ax: "Axes", degrees: np.ndarray, name: str) -> None:

@@ -7,13 +7,12 @@ import numpy as np
 
 from neurojax.analysis import spikes
 
-from ._axes import BLUE, DARK, GREEN, ORANGE, VERMILION, new_axes, open_frame, whole_numbers
+from ._axes import COLOURS, inches, new_axes, open_frame, whole_numbers
 from ._spikes import Population, populations, span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#CC79A7", "#56B4E9", DARK)
 _TICKS = 80  # the most neurons whose spikes are drawn as ticks; dots beyond
 _GROUPS = 60  # the most bars of the histogram over neurons
 
@@ -31,8 +30,8 @@ def raster(
 ) -> "Axes":
     """Draw every spike as a tick or a dot, populations above each other in colours of their own.
 
-    Below it the firing rate of each population over time. Dots are one image even in a PDF, so
-    a large network makes no large file.
+    Below it the firing rate of each population over time; the last bin may be a shorter one.
+    Dots are one image even in a PDF, so a large network makes no large file.
 
     Arguments:
         source: a simulation, what `nj.open_records` gives, a `SpikeRecord`, or a dictionary of
@@ -107,13 +106,13 @@ def _panels(rate: bool, histogram: bool):
 
 
 def _colour(k: int) -> str:
-    return _COLOURS[k % len(_COLOURS)]
+    return COLOURS[k % len(COLOURS)]
 
 
 def _dots(ax: "Axes", parts: list[Population], start: float, stop: float) -> None:
     total = sum(part.n for part in parts)
     ticks = total <= _TICKS
-    height = 72.0 * ax.get_window_extent().height / ax.figure.dpi
+    height = 72.0 * inches(ax)[1]
     shape = (
         {"marker": "|", "markersize": max(2.0, 0.7 * height / max(total, 1)), "mew": 0.9}
         if ticks
@@ -135,18 +134,33 @@ def _dots(ax: "Axes", parts: list[Population], start: float, stop: float) -> Non
     ax.set_ylim(-0.5, first - 0.5)
     ax.set_xlabel("time (ms)")
     if any(names):
-        ax.set_yticks(middles, [_counted(part) for part in parts])
-        ax.tick_params(axis="y", length=0)
-        for k, text in enumerate(ax.get_yticklabels()):
-            text.set_color(_colour(k))
+        _name_populations(ax, parts, np.array(middles), total / height)
     else:
         ax.set_ylabel("neuron")
         whole_numbers(ax.yaxis)
     open_frame(ax, "left", "bottom")
 
 
-def _counted(part: Population) -> str:
-    return f"{part.name}\n({part.n})"
+def _name_populations(ax: "Axes", parts: list[Population], middles, point: float) -> None:
+    """Names beside the populations, apart from each other; `point` is 1/72 inch in neurons."""
+    size = 10.0
+    line = 1.3 * size * point
+    roomy = np.all(np.diff(middles) >= 2.0 * line)
+    if not roomy:
+        top = middles[-1] + 0.5 * parts[-1].n
+        fits = min(line, top / (len(parts) - 1))
+        size, middles = size * fits / line, _apart(middles, fits, top)
+    gap = "\n" if roomy else " "
+    ax.set_yticks(middles, [f"{part.name}{gap}({part.n})" for part in parts], fontsize=size)
+    ax.tick_params(axis="y", length=0)
+    for k, text in enumerate(ax.get_yticklabels()):
+        text.set_color(_colour(k))
+
+
+def _apart(places: np.ndarray, distance: float, top: float) -> np.ndarray:
+    """Ascending places moved so that they are this far from each other, and none above `top`."""
+    steps = distance * np.arange(len(places))
+    return np.minimum(np.maximum.accumulate(places - steps), top - steps[-1]) + steps
 
 
 def _dot_size(parts: list[Population]) -> float:
@@ -161,6 +175,9 @@ def _rates(ax: "Axes", parts: list[Population], bin, start: float, stop: float) 
         source = (part.times, part.neurons, part.n)
         times, rate = spikes.population_rate(source, bin, t_start=start, t_stop=stop)
         edges = np.append(times - 0.5 * bin, times[-1] + 0.5 * bin)
+        if stop - edges[-1] > 1e-6 * bin:  # what is left after the whole bins
+            last = spikes.mean_rate(source, t_start=edges[-1], t_stop=stop)
+            edges, rate = np.append(edges, stop), np.append(rate, last)
         ax.stairs(rate, edges, color=_colour(k), linewidth=1.1, label=part.name)
     ax.set_ylim(bottom=0.0)
     ax.set_xlim(start, stop)

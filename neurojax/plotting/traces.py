@@ -97,7 +97,7 @@ def _of_simulation(sim: Simulation | Records, neurons, record: str | None):
     n = values.shape[1]
     columns = list(range(n))[:_MOST] if neurons is None else checked_columns("neurons", neurons, n)
     names = [record] if values.shape[1] == 1 else [f"{record}[{c}]" for c in columns]
-    return times, values[:, columns], names, ""
+    return times, values[:, columns], names, f"(unit of {record})"
 
 
 def _apart(values: np.ndarray) -> float:
@@ -113,4 +113,4 @@ def _scale_bar(ax: "Axes", step: float, unit: str) -> None:
     size = magnitude * max(m for m in (1.0, 2.0, 5.0) if m * magnitude <= step)
     where = ax.get_yaxis_transform()
     ax.plot([1.01, 1.01], [0.0, size], transform=where, color=DARK, linewidth=2, clip_on=False)
-    ax.text(1.02, size / 2, f"{size:g} {unit}".strip(), transform=where, va="center")
+    ax.text(1.02, size / 2, f"{size:g} {unit}".strip(), transform=where, va="center", rotation=90)

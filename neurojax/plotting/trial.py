@@ -8,13 +8,12 @@ import numpy as np
 from neurojax.tasks import Trials
 from neurojax.tasks.scores import checked_outputs
 
-from ._axes import BLUE, DARK, GREEN, ORANGE, PALE, VERMILION, new_axes, open_frame
+from ._axes import COLOURS, PALE, new_axes, open_frame
 from ._given import check_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#CC79A7", "#56B4E9", DARK)
 _HEIGHTS = {"inputs": 1.0, "outputs": 1.2, "recorded unit": 1.0}
 
 
@@ -100,7 +99,7 @@ def _lines(ax: "Axes", edges, values, width: float, **style) -> None:
     # a sample holds for its step
     held = np.concatenate([values, values[-1:]])
     for k in range(values.shape[-1]):
-        colour = _COLOURS[k % len(_COLOURS)]
+        colour = COLOURS[k % len(COLOURS)]
         ax.plot(edges, held[:, k], drawstyle="steps-post", color=colour, linewidth=width, **style)
 
 

@@ -5,15 +5,17 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import numpy as np
 
+from neurojax.core.parameter_checks import check_count
 from neurojax.synapses.receptor import AbstractReceptor
 
-from ._axes import BLUE, GREEN, GREY, ORANGE, VERMILION, new_axes, open_frame
+from ._axes import COLOURS, inches, new_axes, open_frame
 from ._synapses import weights_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, GREY)
+_ROW = 0.22  # height of a row of a legend in inches
+_LINES = ("-", "--", ":", "-.")  # of the first sets that have all colours, the next ones, ...
 
 
 def weight_histogram(
@@ -47,6 +49,7 @@ def weight_histogram(
         >>> [text.get_text() for text in ax.get_legend().get_texts()]
         ['before (10)', 'after (10)']
     """
+    check_count("bins", bins)
     if hasattr(weights, "projections"):
         unit = _unit(weights) if unit is None else unit
         weights = weights.projections
@@ -60,23 +63,31 @@ def weight_histogram(
             raise ValueError(f"weights {name!r} must be finite; there is a NaN or an infinity")
     edges = np.histogram_bin_edges(np.concatenate(list(sets.values())), bins)
     if ax is None:
-        ax = new_axes(5.6, 3.4)
+        ax = new_axes(5.6, 3.4 + _ROW * max(0, -(-len(sets) // _in_a_row(sets, 5.0)) - 1))
     for k, (name, values) in enumerate(sets.items()):
         counts, _ = np.histogram(values, edges)
-        colour = _COLOURS[k % len(_COLOURS)]
+        colour, line = COLOURS[k % len(COLOURS)], _LINES[k // len(COLOURS) % len(_LINES)]
         ax.stairs(counts, edges, fill=True, color=colour, alpha=0.3)
-        ax.stairs(counts, edges, color=colour, linewidth=1.2, label=f"{name} ({len(values)})")
+        label = f"{name} ({len(values)})"
+        ax.stairs(counts, edges, color=colour, linewidth=1.2, linestyle=line, label=label)
     if log:
         ax.set_yscale("log")
         ax.set_ylim(bottom=0.7)
     else:
         ax.set_ylim(bottom=0.0)
     if any(sets):
-        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(sets))
+        columns = _in_a_row(sets, inches(ax)[0])
+        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns)
     ax.set_xlabel(f"weight ({unit})" if unit else "weight")
     ax.set_ylabel("synapses")
     open_frame(ax, "left", "bottom")
     return ax
+
+
+def _in_a_row(sets: dict[str, np.ndarray], width: float) -> int:
+    """How many names of sets stand beside each other in a legend as wide as this (inches)."""
+    longest = max(len(f"{name} ({len(values)})") for name, values in sets.items())
+    return int(np.clip(width / (0.09 * longest + 0.6), 1, len(sets)))
 
 
 def _unit(network: Any) -> str | None:

@@ -40,6 +40,7 @@ def test_traces_of_unlabelled_neurons_and_of_simulations():
     ax = plotting.traces(sim, [2, 0])
     assert [t.get_text() for t in ax.get_yticklabels()] == ["V[2]", "V[0]"]
     assert ax.get_xlabel() == "time (ms)"
+    assert ax.texts[0].get_text().endswith("(unit of V)")
     with pytest.raises(ValueError, match="by number"):
         plotting.traces(sim, ["AVAL"])
     with pytest.raises(ValueError, match="neurons: there is no column 9; columns run from 0 to 2"):

@@ -1,6 +1,8 @@
 """Pictures of spikes and synapses show each of them at its place."""
 
 import inspect
+import warnings
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -97,6 +99,38 @@ def test_raster_begins_with_the_run():
     assert rate.patches[0].get_data().edges.tolist() == [40.0, 50.0, 60.0]
     assert bars.patches[0].get_data().values.tolist() == [50.0, 50.0]
     assert nj.plotting.raster(late, t_start=0.0, rate=False).get_xlim() == (0.0, 60.0)
+
+
+def test_the_last_bin_of_the_rate_may_be_shorter():
+    ax = nj.plotting.raster({"E": E, "I": I}, bin=5.0, t_stop=12.0)
+    stairs = [patch.get_data() for patch in ax.figure.axes[1].patches]
+    for data, spikes, n in zip(stairs, (E, I), (3, 2), strict=True):
+        np.testing.assert_allclose(data.edges, [0.0, 5.0, 10.0, 12.0])
+        counts = [np.sum((spikes.times > a) & (spikes.times <= b)) for a, b in pairwise(data.edges)]
+        np.testing.assert_allclose(data.values, 1e3 * np.array(counts) / (n * np.diff(data.edges)))
+
+
+def test_names_of_small_populations_do_not_overprint():
+    sizes = {"E": 400, "A": 8, "B": 8, "S": 5}
+    many = {"E": 400, **{f"small {k}": 3 for k in range(25)}}
+    for of in (sizes, many, {"quiet": 1, "E": 400}, {"E": 40, "I": 10}):
+        ax = nj.plotting.raster({name: record([1.0], [0], n) for name, n in of.items()})
+        ax.figure.draw_without_rendering()
+        names = ax.get_yticklabels()
+        assert [text.get_text().split()[-1] for text in names] == [f"({n})" for n in of.values()]
+        boxes = [text.get_window_extent() for text in names]
+        assert all(below.y1 <= above.y0 for below, above in pairwise(boxes))
+        assert ax.get_ylim() == (-0.5, sum(of.values()) - 0.5)
+
+
+def test_one_neuron_has_one_tick():
+    for ax in (
+        nj.plotting.raster(record([1.0], [0], 1)),
+        nj.plotting.connectivity(np.ones((1, 1))),
+    ):
+        ax.figure.draw_without_rendering()
+        low, high = sorted(ax.get_ylim())
+        assert [y for y in ax.get_yticks() if low <= y <= high] == [0.0]
 
 
 def test_streamed_runs_are_drawn_from_their_folder(tmp_path):
@@ -230,6 +264,23 @@ def test_connectivity_of_matrices(tmp_path):
     ax.figure.savefig(tmp_path / "connectivity.png")
 
 
+def test_colours_of_connectivity_are_named_where_a_weight_is_negative():
+    legend = lambda matrix: nj.plotting.connectivity(np.array(matrix)).get_legend()
+    names = [text.get_text() for text in legend([[1.0, -2.0]]).get_texts()]
+    assert names == ["w ≥ 0", "w < 0"]
+    assert legend([[1.0, 2.0]]) is None
+
+
+def test_connectivity_says_where_a_projection_ends():
+    cell = nj.neurons.LIF(receptors={"exc": nj.synapses.ExpCurrent()})
+    part = nj.Projection("E", ("E", slice(5, 10)), "exc", nj.connectivity.all_to_all())
+    net = nj.Network({"E": cell.population(10)}, [part])
+    for source in (net, net.projections["E->E[5:10]:exc"]):
+        ax = nj.plotting.connectivity(source)
+        assert ax.get_xlabel() == "postsynaptic neuron (counted within E[5:10])"
+        assert ax.get_ylabel() == "presynaptic neuron"
+
+
 def test_connectivity_of_an_edge_list_counts_multi_edges():
     edges = nj.connectivity.Edges([0, 0, 1], [2, 2, 0], n_pre=2, n_post=3)
     ax = nj.plotting.connectivity(edges)
@@ -304,6 +355,21 @@ def test_weight_histogram():
         nj.plotting.weight_histogram([])
     with pytest.raises(ValueError, match="weights 'a' must be finite"):
         nj.plotting.weight_histogram({"a": [np.nan]})
+
+
+def test_legends_of_many_weights_stay_in_the_picture():
+    for names in (["before", "after"], [f"excitatory->inhibitory:{k}" for k in range(12)]):
+        ax = nj.plotting.weight_histogram({name: np.arange(5.0) for name in names})
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of a layout that has no room
+            ax.figure.draw_without_rendering()
+        box, figure = ax.get_legend().get_window_extent(), ax.figure.bbox
+        assert box.x0 >= 0.0 and box.x1 <= figure.x1 and box.y1 <= figure.y1
+        assert ax.get_window_extent().height / ax.figure.dpi > 2.0
+        looks = {(p.get_edgecolor(), p.get_linestyle()) for p in ax.patches[1::2]}
+        assert len(looks) == len(names)
+    with pytest.raises(ValueError, match="bins must be a positive whole number, got 0"):
+        nj.plotting.weight_histogram([1.0], bins=0)
 
 
 def test_stdp_window_has_a_gap_at_zero():
