@@ -1,5 +1,6 @@
 """FORCE: the output weights of a running circuit by recursive least squares."""
 
+import warnings
 from typing import Any, final
 
 import equinox as eqx
@@ -7,8 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from neurojax.core import Clock, as_parameter, unwrap
+from neurojax.core.tracing import known
 
-from ..unroll import begin, ready
+from ..unroll import begin, ready, unroll
 from .least_squares import RLS
 from .rule import AbstractRule, check_plain_output
 
@@ -22,10 +24,18 @@ class FORCE(AbstractRule):
     goes on with the corrected output. Only `output` is trained. Trials of a batch follow one
     another.
 
+    Nothing is learnt while all rates are 0, and without inputs, bias and noise a circuit that
+    begins at 0 stays there: a generator needs `initial=` (or a `bias=`), as in
+    `RateRNN(n, outputs=1, feedback=True, recurrent=Gaussian(1.5), initial=jax.random.normal(key,
+    (n,)))`, which begins each trial in the same way.
+
     Arguments:
         alpha: regularisation; the weights are the ridge solution with this penalty.
         probability: chance that a step makes an update (1: each).
         forgetting: see `RLS`; steps that the mask leaves out are not forgotten either.
+
+    Warns:
+        UserWarning: if the circuit stays at rates of 0.
 
     Source: Sussillo and Abbott (2009), Neuron 63:544; updates by chance: DePasquale et al. (2018),
     PLoS ONE 13:e0191527.
@@ -60,6 +70,13 @@ class FORCE(AbstractRule):
     def init(self, circuit, trials, key) -> RLS:
         """See `AbstractRule`."""
         check_plain_output("FORCE", circuit)
+        if known(*jax.tree.leaves((circuit, trials))) and _stays_at_zero(circuit, trials, key):
+            warnings.warn(
+                "FORCE learns nothing while all rates are 0, and without inputs those of this "
+                f"{type(unwrap(circuit)).__name__} stay there: begin elsewhere (initial= of the "
+                "circuit or of the trials), or give a bias or noise",
+                stacklevel=4,
+            )
         dtype = unwrap(circuit).output.dtype
         return RLS.start(circuit.n, self.alpha, self.forgetting, dtype)
 
@@ -109,6 +126,13 @@ class FORCE(AbstractRule):
         else:
             output, rls = jax.lax.cond(counts, learn, lambda o, p: (o, p), output, rls)
         return (state, output, rls), mask * jnp.sum(error**2)
+
+
+def _stays_at_zero(circuit, trials, key) -> bool:
+    """Whether nothing drives the circuit away from rates of 0."""
+    if any(bool(jnp.any(x != 0)) for x in jax.tree.leaves((trials.inputs, trials.initial))):
+        return False
+    return not bool(jnp.any(unroll(circuit, trials[0], key=key).rates != 0))
 
 
 def _without_recorded(trials) -> Any:

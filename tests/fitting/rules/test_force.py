@@ -1,5 +1,7 @@
 """Least squares, recursive and in one go, and FORCE."""
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -88,6 +90,21 @@ def test_force_tames_chaos_to_a_sine():
     untrained = np.asarray(unroll(circuit, trials).outputs)[0, :, 0]
     error = lambda z: np.mean((z - wave[0, :, 0]) ** 2)
     assert error(left) < 0.05 < error(untrained)
+
+
+def test_force_warns_of_a_circuit_that_stays_at_zero():
+    wave = np.sin(np.arange(30.0))[None, :, None]
+    make = lambda **options: nj.circuits.RateRNN(8, outputs=1, feedback=True, **options)
+    trials = Trials(np.zeros((1, 30, 0)), wave, dt=1.0)
+    run = lambda circuit, trials: nj.train(circuit, trials, rule=FORCE(), steps=1, progress=False)
+    with pytest.warns(UserWarning, match="FORCE learns nothing while all rates are 0"):
+        trained = run(make(), trials)
+    np.testing.assert_array_equal(trained.circuit.output, make().output)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for circuit in (make(bias=0.1), make(initial=0.1), make(noise=0.1)):
+            assert (run(circuit, trials).circuit.output != circuit.output).any()
+        run(make(), Trials(np.zeros((1, 30, 0)), wave, initial=np.ones((1, 8)), dt=1.0))
 
 
 @pytest.mark.parametrize(
