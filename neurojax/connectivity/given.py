@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurojax.connectomes import Connectome
-from neurojax.core.errors import suggestion
+from neurojax.core.errors import UnknownNameError, suggestion
 
 from .builder import Builder
 from .edges import Edges, indices, per_edge
@@ -70,6 +70,7 @@ def from_matrix(W: Any) -> Builder:
             graph without weights.
 
     Raises:
+        TypeError: W is sparse.
         ValueError: W is no finite matrix; when built, if its shape is not that of the two sides.
 
     Example:
@@ -79,6 +80,8 @@ def from_matrix(W: Any) -> Builder:
         >>> edges.pre.tolist(), edges.post.tolist(), edges.weight.tolist()
         ([0, 1], [1, 0], [2.5, -1.0])
     """
+    if hasattr(W, "tocoo"):
+        raise TypeError("W must be a dense matrix [pre, post]; a sparse one goes to from_scipy")
     W = np.asarray(W)
     if W.ndim != 2 or W.dtype.kind not in "biuf":
         raise ValueError(f"W must be a matrix [pre, post] of numbers, got {W.dtype}{W.shape}")
@@ -149,11 +152,13 @@ def from_networkx(
 
     Arguments:
         graph: any kind of networkx graph.
-        weight: name of the attribute of edges that holds the weight; where no edge has it the
-            graph is built without weights.
+        weight: name of the attribute of edges that holds the weight; where no edge has a
+            `"weight"` the graph is built without weights.
         delay: name of the attribute that holds the delay, ms; likewise.
 
     Raises:
+        TypeError: it is no networkx graph.
+        UnknownNameError: no edge has an attribute of another name than these two.
         ValueError: some edges have the attribute and others not, or a delay is not positive; when
             built, if the numbers of neurons are not the number of nodes.
 
@@ -164,6 +169,11 @@ def from_networkx(
         >>> list(zip(edges.pre.tolist(), edges.post.tolist()))
         [(0, 1), (1, 0), (1, 2), (2, 1)]
     """
+    if not all(hasattr(graph, part) for part in ("nodes", "edges", "is_directed")):
+        raise TypeError(
+            f"graph must be a networkx graph, got {type(graph).__name__}; a matrix goes to "
+            "from_matrix, a sparse one to from_scipy"
+        )
     index = {node: i for i, node in enumerate(graph.nodes)}
     found = list(graph.edges(data=True))
     if not graph.is_directed():
@@ -171,6 +181,11 @@ def from_networkx(
     values = {}
     for name, attribute in (("weight", weight), ("delay", delay)):
         have = [attribute in data for _, _, data in found]
+        if attribute is not None and attribute != name and found and not any(have):
+            known = sorted({str(key) for _, _, data in found for key in data})
+            raise UnknownNameError(
+                f"no edge has the attribute {name}={attribute!r}.{suggestion(attribute, known)}"
+            )
         if attribute is None or not any(have):
             continue
         if not all(have):
@@ -210,6 +225,7 @@ def from_connectome(
         signed: weights of inhibitory edges are negative; chemical only.
 
     Raises:
+        TypeError: it is no connectome.
         ValueError: an unknown kind, `signed` where an edge has no known sign; when built, if the
             numbers of neurons are not that of the connectome.
 
@@ -220,6 +236,11 @@ def from_connectome(
         >>> len(graph.build(302, 302, np.random.default_rng(0))) == 2 * worm.n_gap
         True
     """
+    if not isinstance(connectome, Connectome):
+        raise TypeError(
+            "connectome must be a Connectome, such as nj.connectomes.cook2019(), got "
+            f"{type(connectome).__name__}; a matrix goes to from_matrix"
+        )
     if kind not in ("chemical", "gap"):
         raise ValueError(f"unknown kind {kind!r}.{suggestion(kind, ['chemical', 'gap'])}")
     if kind == "gap":

@@ -1,5 +1,7 @@
 """Graphs that are given: round trips through numpy, scipy, networkx and a connectome."""
 
+import inspect
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -157,3 +159,27 @@ def test_refusals():
         graphs.from_connectome(small_worm(), signed=True)
     with pytest.raises(ValueError, match="a gap junction has no sign"):
         graphs.from_connectome(small_worm(), "gap", signed=True)
+
+
+def test_what_is_no_such_graph_is_refused_by_name():
+    matrix = np.ones((3, 3))
+    plain = {k: inspect.unwrap(getattr(graphs, k)) for k in ("from_networkx", "from_connectome")}
+    with pytest.raises(TypeError, match="graph must be a networkx graph, got ndarray; a matrix"):
+        plain["from_networkx"](matrix)
+    with pytest.raises(TypeError, match=r"connectome must be a Connectome, .*, got ndarray"):
+        plain["from_connectome"](matrix)
+    with pytest.raises(TypeError, match="a sparse one goes to from_scipy"):
+        graphs.from_matrix(scipy.sparse.csr_array(matrix))
+
+
+def test_a_named_attribute_must_be_there():
+    graph = nx.DiGraph()
+    graph.add_edge("a", "b", weight=2.0, lag=1.0)
+    for options in ({"weight": "weigth"}, {"delay": "wait"}):
+        (name, attribute), *_ = options.items()
+        message = f"no edge has the attribute {name}='{attribute}'.*Known: lag, weight"
+        with pytest.raises(nj.UnknownNameError, match=message):
+            graphs.from_networkx(graph, **options)
+    edges = build(graphs.from_networkx(graph), 2)
+    assert (edges.weight.tolist(), edges.delay) == ([2.0], None)
+    assert len(build(graphs.from_networkx(nx.empty_graph(3), weight="size"), 3)) == 0
