@@ -1,19 +1,21 @@
 """Graphs in space: the probability of an edge depends on the distance."""
 
+import bisect
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from ._cells import PAIR, Cells
 from ._draws import bernoulli_chunks
 from .builder import Builder
 from .edges import Edges
 from .kernels import Kernel
 from .pairs import Pairs
 
-_CHUNK = 2**22  # pairs that may be near, at a time
 _FAR_CANDIDATES = 32  # per neuron of the sending side
-_FEW = 0.3  # a search pays where fewer than this times the largest probability are near
+_FINENESS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64)  # cells within reach along an axis
 
 
 def distance_dependent(
@@ -28,9 +30,9 @@ def distance_dependent(
 
     $d$ is Euclidean. On an axis with a period L the boundary is periodic, and a difference x
     counts as $|x - L\,\mathrm{round}(x / L)|$; others are open. The graph keeps the distances, so
-    weights and delays may be functions of them. Memory goes with the number of edges. Time goes
-    with that of pairs that are near for `gaussian`, `exponential` and `box`, if these are few,
-    else with that of all pairs.
+    weights and delays may be functions of them. Memory goes with the number of edges, and so does
+    time for `gaussian`, `exponential` and `box`; for other functions it goes with that of all
+    pairs.
 
     Arguments:
         kernel: `gaussian(sigma)`, `exponential(scale)`, `box(radius)` or any function of an
@@ -94,16 +96,25 @@ def _distance_dependent(
         if not self_edges and pairs.n_self:
             kept = pairs.differ(pre, post)
             pre, post = pre[kept], post[kept]
-        distance = distances(x[pre], y[post], periods)
-        if near > 0 or far < np.inf:
-            kept = (distance >= near) & (distance < far)
-            pre, post, distance = pre[kept], post[kept], distance[kept]
+        distance = distances(x, pre, y, post, periods)
         p = np.asarray(kernel(distance), np.float64)
-        _check_values(p, distance, largest)
-        kept = rng.random(len(p)) * largest < p
+        inside = (distance >= near) & (distance < far)
+        _check_values(p, distance, largest, inside)
+        kept = np.flatnonzero(inside & (rng.random(len(p)) * largest < p))
         found.append((pre[kept], post[kept], distance[kept]))
     pre, post, distance = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    if np.any(pre[1:] < pre[:-1]):
+        pre, post, distance = _in_order(pre, post, distance, pairs)
     return Edges(pre, post, pairs.n_pre, pairs.n_post, distance=distance)
+
+
+def _in_order(pre: np.ndarray, post: np.ndarray, distance: np.ndarray, pairs: Pairs):
+    """The edges sorted by pre, then post: no pair is there twice, so a sparse matrix does it."""
+    from scipy.sparse import coo_array
+
+    table = coo_array((distance, (pre, post)), shape=(pairs.n_pre, pairs.n_post)).tocsr()
+    rows = np.repeat(np.arange(pairs.n_pre, dtype=np.int32), np.diff(table.indptr))
+    return rows, table.indices, table.data
 
 
 def _candidates(kernel, x, y, period, rng) -> Iterator[tuple]:
@@ -120,27 +131,50 @@ def _candidates(kernel, x, y, period, rng) -> Iterator[tuple]:
         return
     # Near pairs are searched for, and far ones chosen by a small probability and then thinned.
     small = min(_FAR_CANDIDATES / len(y), 0.5 * kernel.largest)
-    reach = kernel.reach(small, **kernel.arguments) if kernel.reach is not None else np.inf
-    tree = _Tree(y, period, np.nextafter(reach, np.inf)) if np.isfinite(reach) else None
-    if kernel.reach is None or tree is None or tree.share(x) > _FEW * kernel.largest:
+    cells = _cells(kernel, small, x, y, period)
+    if (
+        kernel.reach is None
+        or cells is None
+        or cells.seconds() > PAIR * kernel.largest * len(x) * len(y)
+    ):
         for pre, post in bernoulli_chunks(len(x), len(y), kernel.largest, rng):
             yield 0.0, np.inf, kernel.largest, pre, post
         return
-    for pre, post in tree.pairs(x):
-        yield 0.0, tree.reach, 1.0, pre, post
-    if kernel.reach(0.0, **kernel.arguments) > tree.reach:
+    far = np.nextafter(cells.reach, np.inf)
+    for q, pre, post in cells.pairs(rng):
+        yield 0.0, far, q, pre, post
+    if cells.reach < kernel.reach(0.0, **kernel.arguments):
         small *= 1 + 1e-9  # for the rounding of the kernel
         for pre, post in bernoulli_chunks(len(x), len(y), small, rng):
-            yield tree.reach, np.inf, small, pre, post
+            yield far, np.inf, small, pre, post
 
 
-def _check_values(p: np.ndarray, distance: np.ndarray, largest: float) -> None:
+def _cells(kernel: Kernel, small: float, x, y, period) -> Cells | None:
+    """The grid that is fastest; `None` where the kernel does not say how far it reaches."""
+    if kernel.reach is None:
+        return None
+    reach = kernel.reach(small, **kernel.arguments)
+    if not 0 < reach < np.inf:
+        return None
+    # the bound of the values beyond a distance, in steps of a fourth root of 2
+    levels = kernel.largest * 2.0 ** (-0.25 * np.arange(4 * math.log2(kernel.largest / small)))
+    reaches = [kernel.reach(q, **kernel.arguments) for q in levels.tolist()]
+
+    def bound(gap: float) -> float:
+        below = bisect.bisect_left(reaches, gap)
+        return kernel.largest if below == 0 else min(kernel.largest, levels[below - 1] * (1 + 1e-9))
+
+    grids = [Cells(x, y, period, reach, fineness, bound) for fineness in _FINENESS]
+    return min(grids, key=Cells.seconds)
+
+
+def _check_values(p: np.ndarray, distance: np.ndarray, largest: float, where) -> None:
     if p.shape != distance.shape:
         raise ValueError(
             f"kernel must give one probability per distance, but its values for an array of "
             f"shape {distance.shape} have shape {p.shape}"
         )
-    wrong = ~((p >= 0) & (p <= largest))
+    wrong = where & ~((p >= 0) & (p <= largest))
     if wrong.any():
         i = int(np.argmax(wrong))
         raise ValueError(
@@ -149,52 +183,18 @@ def _check_values(p: np.ndarray, distance: np.ndarray, largest: float) -> None:
         )
 
 
-def distances(x: np.ndarray, y: np.ndarray, period: np.ndarray) -> np.ndarray:
-    """Euclidean distances between rows, the short way round on axes with a finite period."""
-    square = np.zeros(len(x))
+def distances(
+    x: np.ndarray, pre: np.ndarray, y: np.ndarray, post: np.ndarray, period: np.ndarray
+) -> np.ndarray:
+    """Euclidean distances of pairs, the short way round on axes with a finite period."""
+    square = np.zeros(len(pre))
     for axis, length in enumerate(period.tolist()):
-        d = x[:, axis] - y[:, axis]
+        d = x[:, axis][pre] - y[:, axis][post]
         if np.isfinite(length):
             d -= length * np.round(d / length)
-        square += d * d
-    return np.sqrt(square)
-
-
-class _Tree:
-    """The neurons of the receiving side, to be searched by distance."""
-
-    def __init__(self, y: np.ndarray, period: np.ndarray, reach: float):
-        from scipy.spatial import KDTree
-
-        self.period, self.reach, self.n = period, float(reach), len(y)
-        wraps = np.isfinite(period)
-        length = np.where(wraps, period, 0.0)  # what the tree takes for an open axis
-        self.tree = KDTree(self._wrapped(y), boxsize=length if wraps.any() else None)
-
-    def _wrapped(self, points: np.ndarray) -> np.ndarray:
-        points = points.copy()
-        for axis in np.flatnonzero(np.isfinite(self.period)):
-            wrapped = np.mod(points[:, axis], self.period[axis])
-            points[:, axis] = np.where(wrapped < self.period[axis], wrapped, 0.0)
-        return points
-
-    def share(self, x: np.ndarray) -> float:
-        """The fraction of pairs within reach, from some of the rows."""
-        some = self._wrapped(x[:: max(1, len(x) // 32)])
-        return (
-            float(np.mean(self.tree.query_ball_point(some, self.reach, return_length=True)))
-            / self.n
-        )
-
-    def pairs(self, x: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The pairs within reach, and perhaps a few more, some rows at a time."""
-        places, reach = self._wrapped(x), self.reach * (1 + 1e-9)
-        rows = max(1, _CHUNK // self.n)
-        for a in range(0, len(x), rows):
-            near = self.tree.query_ball_point(places[a : a + rows], reach, return_sorted=True)
-            counts = np.array([len(n) for n in near])
-            pre = np.repeat(np.arange(a, a + len(near), dtype=np.int32), counts)
-            yield pre, np.concatenate([np.asarray(n, np.int32) for n in near])
+        d *= d
+        square += d
+    return np.sqrt(square, out=square)
 
 
 def _positions(name: str, given: Any) -> np.ndarray:
@@ -203,7 +203,7 @@ def _positions(name: str, given: Any) -> np.ndarray:
         raise ValueError(
             f"{name} must be numbers [neuron, axis] or [neuron], got {array.dtype}{array.shape}"
         )
-    array = array.astype(np.float64).reshape(len(array), -1)
+    array = np.asfortranarray(array.reshape(len(array), -1), np.float64)  # read by axis
     if not np.isfinite(array).all():
         raise ValueError(
             f"{name} must be finite, but {name}[{np.argmin(np.isfinite(array).all(axis=1))}] is not"

@@ -247,10 +247,10 @@ PLACES = np.stack(np.divmod(np.arange(300.0), 20.0), axis=1)
         (graphs.modular(3, 0.2, 0.02), "4312823bf803f749"),
         (
             graphs.distance_dependent(graphs.box(3.0, 0.5), PLACES, period=(15.0, 20.0)),
-            "2441c2e71469e2e4",
+            "643f8b5f49058487",
         ),
-        (graphs.distance_dependent(graphs.exponential(2.0, 0.2), PLACES), "c6260e1d38919c75"),
-        (graphs.distance_dependent(graphs.gaussian(0.6), PLACES), "ba555d324e213cc5"),
+        (graphs.distance_dependent(graphs.exponential(2.0, 0.2), PLACES), "b87bc28cc872c71e"),
+        (graphs.distance_dependent(graphs.gaussian(0.6), PLACES), "9d24f8364403be14"),
     ],
     ids=str,
 )

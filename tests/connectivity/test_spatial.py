@@ -102,6 +102,27 @@ def test_probability_falls_with_distance(kernel, law, period):
     assert abs(spread.mean() - 1) < 5 * np.sqrt(2 / 800)
 
 
+@pytest.mark.parametrize("kernel", [graphs.gaussian(0.02, 0.8), graphs.exponential(0.02)], ids=str)
+@pytest.mark.parametrize("period", [None, 1.0])
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_probability_of_places_in_clusters(kernel, period, axes):
+    """As above, for dense clusters in an empty space with one place far off, two populations."""
+    rng = np.random.default_rng(3)
+    x = rng.uniform(0, 1, (12, axes))[rng.integers(0, 12, 700)] + rng.normal(0, 0.03, (700, axes))
+    y = rng.uniform(0, 1, (900, axes))
+    x[0] = 1e6
+    edges = build(graphs.distance_dependent(kernel, x, y, period), 700, 900)
+    wrapped = x if period is None else x % period, y if period is None else y % period
+    d = all_distances(*wrapped, [period] * axes)
+    np.testing.assert_allclose(edges.distance, d[edges.pre, edges.post], atol=1e-9)
+    p, bins = kernel(d), np.append(np.linspace(0, 0.15, 9), np.inf)
+    found, which = np.histogram(edges.distance, bins)[0], np.digitize(d, bins[1:-1])
+    for b in range(len(bins) - 1):
+        inside = p[which == b]
+        assert abs(found[b] - inside.sum()) <= 5 * np.sqrt((inside * (1 - inside)).sum()) + 1e-9
+    assert np.all(np.diff(edges.pre) >= 0)
+
+
 def test_places_on_a_line_and_self_edges():
     x = np.arange(4.0)
     graph = graphs.distance_dependent(graphs.box(1.0), x, period=[4.0], self_edges=True)
