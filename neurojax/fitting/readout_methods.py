@@ -19,6 +19,23 @@ from .rules.least_squares import RLS
 _ROUNDING = 1e-5
 
 
+def _is_real(value) -> bool:
+    """Whether it is a real number, or an array of them, which may be traced."""
+    kind = (value if isinstance(value, jax.Array) else np.asarray(value)).dtype
+    return bool(jnp.issubdtype(kind, jnp.integer) or jnp.issubdtype(kind, jnp.floating))
+
+
+def _number(name: str):
+    """Converts a static field of this name."""
+
+    def converted(value) -> float:
+        if not (_is_real(value) and np.ndim(value) == 0):
+            raise TypeError(f"{name} must be one number, got {value!r}")
+        return float(value)
+
+    return converted
+
+
 @final
 class Solution(eqx.Module):
     """What a method found.
@@ -237,8 +254,8 @@ class RecursiveLeastSquares(AbstractReadoutMethod):
         0.0001
     """
 
-    alpha: float = eqx.field(static=True, converter=float, default=1e-3)
-    forgetting: float = eqx.field(static=True, converter=float, default=1.0)
+    alpha: float = eqx.field(static=True, converter=_number("alpha"), default=1e-3)
+    forgetting: float = eqx.field(static=True, converter=_number("forgetting"), default=1.0)
 
     def __check_init__(self):
         RLS.start(1, self.alpha, self.forgetting)
@@ -285,6 +302,8 @@ class LMS(AbstractReadoutMethod):
     normalised: bool = eqx.field(static=True, default=True)
 
     def __check_init__(self):
+        if not (_is_real(self.rate) and np.ndim(self.rate) == 0):
+            raise TypeError(f"rate of LMS must be one number, got {self.rate!r}")
         if known(self.rate) and not 0 < self.rate < 2:
             raise ValueError(f"rate of LMS must lie in (0, 2), got {self.rate}")
         check_count("epochs", self.epochs)
@@ -458,6 +477,9 @@ def _check_penalties(name, value) -> None:
         what = "an array of positive numbers to choose among" if several else "one positive number"
         raise ValueError(f"{name} must be {what}, got {value!r}")
     if known(value):
+        if not _is_real(value):
+            what = "numbers" if several else "a number"
+            raise TypeError(f"{name} must be {what}, got {value!r}")
         values = np.asarray(value, float)
         if not (np.all(values > 0) and np.all(np.isfinite(values)) and np.size(values) > 0):
             raise ValueError(f"{name} must be positive, got {value}")

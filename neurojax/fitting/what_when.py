@@ -5,6 +5,7 @@ from typing import Any, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from neurojax.circuits import RecurrentCircuit
@@ -96,15 +97,16 @@ class ErrorModulated(AbstractTrialRule):
     the mean of the last trial, or `"when"`, $\hat n$ alone.
 
     Arguments:
-        eta_when: $\eta_n$, share of the error of a step that its update removes.
-        eta_what: $\eta_w$, likewise for a trial; $1/\eta_w$ trials are averaged.
+        eta_when: $\eta_n$ in [0, 2), share of the error of a step that its update removes.
+        eta_what: $\eta_w$ in [0, 2), likewise for a trial; $1/\eta_w$ trials are averaged.
         epsilon: $\epsilon$, below which a silent circuit teaches nothing.
         window: ms on both sides of an event to which its gate is narrowed; default the whole
             trial.
         fed_back: `"output"` or `"when"`.
 
     Raises:
-        ValueError: for a rate, window or epsilon that is not positive, or another `fed_back`.
+        ValueError: for rates outside [0, 2), a window or epsilon that is not positive, or another
+            `fed_back`.
 
     Source: Yamada and Chao (2026), arXiv:2510.14382; the normalisation is that of Nagumo and Noda
     (1967), IEEE Trans. Autom. Control 12:282.
@@ -132,6 +134,13 @@ class ErrorModulated(AbstractTrialRule):
 
     def __check_init__(self):
         check_positive(self, "eta_when", "eta_what", zero=True)
+        for name in ("eta_when", "eta_what"):
+            rate = unwrap(getattr(self, name))
+            if known(rate) and not np.all(np.asarray(rate) < 2):
+                raise ValueError(
+                    f"{name} of ErrorModulated must lie below 2, got {rate}: from there on each "
+                    "update leaves a larger error than it found"
+                )
         check_positive(self, "epsilon")
         if self.window is not None and known(self.window) and not float(self.window) > 0:
             raise ValueError(f"window of ErrorModulated must be positive (ms), got {self.window}")

@@ -416,6 +416,18 @@ def test_methods_refuse_what_makes_no_sense(make):
         make()
 
 
+@pytest.mark.parametrize(("make", "message"), [
+    (lambda: Ridge("a"), "penalty must be a number, got 'a'"),
+    (lambda: nj.fitting.RidgeGCV(["a"]), "penalties must be numbers"),
+    (lambda: nj.fitting.LMS("a"), "rate of LMS must be one number, got 'a'"),
+    (lambda: nj.fitting.LMS([0.1, 0.2]), r"rate of LMS must be one number, got \[0.1"),
+    (lambda: nj.fitting.RecursiveLeastSquares("a"), "alpha must be one number, got 'a'"),
+])  # fmt: skip
+def test_methods_say_what_is_no_number(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
 def test_there_are_samples_for_all_folds(reservoir, data):
     with pytest.raises(ValueError, match="folds=500 is more than the 120 steps"):
         fit_readout(reservoir, *data, method=nj.fitting.RidgeCV(folds=500))

@@ -145,6 +145,9 @@ def test_bad_arguments_are_named():
         ForceTrials("events")
     with pytest.raises(ValueError, match="eta_when"):
         ErrorModulated(eta_when=-0.1)
+    for name in ("eta_when", "eta_what"):
+        with pytest.raises(ValueError, match=f"{name} of ErrorModulated must lie below 2, got 2"):
+            ErrorModulated(**{name: 2.0})
     with pytest.raises(ValueError, match="one trial"):
         ErrorModulated().trial(circuit, start, trials)
     with pytest.raises(ValueError, match="batch along one axis"):
