@@ -87,6 +87,7 @@ class Synapses(eqx.Module):
     def delay_steps(self, dt: float) -> np.ndarray:
         """Whole steps of `dt` ms per edge; 1 where no delay was given.
 
+        Delays in arrays are rounded, those below half a step to one step, the shortest there is.
         Of computed edges, which have one delay, one number in an array.
         Where delays lie between steps these are the earlier ones.
 

@@ -72,7 +72,8 @@ class GLIF(AbstractRefractory):
 
     Raises:
         ValueError: for an unknown level, parameters of another shape, different numbers of
-            after-spike currents, or a capacitance or conductance that is not positive.
+            after-spike currents, a capacitance or conductance that is not positive, or a negative
+            t_ref or rate of decay.
 
     Source: Teeter et al. (2018), Nature Communications 9:709; parameters are named as in NEST.
 
@@ -110,7 +111,7 @@ class GLIF(AbstractRefractory):
         check_choice(self, "level", (1, 2, 3, 4, 5))
         check_components(self, "asc_amps", "asc_decay", "asc_r")
         check_positive(self, "C_m", "g")
-        check_positive(self, "t_ref", zero=True)
+        check_positive(self, "t_ref", "th_spike_decay", "asc_decay", "th_voltage_decay", zero=True)
 
     @property
     def has_linear_membrane(self) -> bool:

@@ -3,10 +3,13 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
+import paramax
 from jaxtyping import Array
 
 from neurojax.core import AbstractCoupling, Parameter, parameter
 from neurojax.core.parameter_checks import check_positive
+from neurojax.core.tracing import known
 
 from ._leaf import check_matrix, leaf
 
@@ -16,7 +19,7 @@ class GapJunctions(AbstractCoupling):
 
     The current flows into the target only: for junctions between two parts give one coupling
     each way, `GapJunctions("a", "b", g)` and `GapJunctions("b", "a", g.T)`. Within one part
-    source and target have the same name and g is symmetric.
+    source and target have the same name and g is symmetric, unless the junctions rectify.
 
     Arguments:
         source: name of the part whose voltage is read.
@@ -31,7 +34,8 @@ class GapJunctions(AbstractCoupling):
             difference for every pair in place of a matrix product.
 
     Raises:
-        ValueError: if `g` is negative or does not fit the two parts, or a part has no such leaf.
+        ValueError: if `g` is negative, not symmetric within one part, or does not fit the two
+            parts, or if a part has no such leaf.
 
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
@@ -52,6 +56,23 @@ class GapJunctions(AbstractCoupling):
 
     def __check_init__(self):
         check_positive(self, "g", zero=True)
+        if self.source == self.target and not self.rectifying:
+            self._check_symmetric()
+
+    def _check_symmetric(self):
+        """What flows into one neuron of a part flows out of the other one."""
+        g = paramax.unwrap(self.g)
+        if not known(g) or np.ndim(g) != 2 or np.shape(g)[0] != np.shape(g)[1]:
+            return
+        g = np.asarray(g)
+        apart = np.abs(g - g.T)
+        if np.any(apart > 1e-5 * np.max(g, initial=0.0)):
+            i, j = np.unravel_index(np.argmax(apart), g.shape)
+            raise ValueError(
+                f"g of GapJunctions within {self.source!r} must be symmetric, got g[{i}, {j}]="
+                f"{g[i, j]:g} and g[{j}, {i}]={g[j, i]:g}; (g + g.T) / 2 is symmetric, and "
+                "rectifying=True lets current flow one way"
+            )
 
     def current(self, source, target) -> Array:
         """The current into each neuron of the target, shape (target neuron,)."""

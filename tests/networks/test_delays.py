@@ -45,6 +45,21 @@ def test_a_delay_off_the_grid_is_refused():
         pair(nj.random.Uniform(-2.0, -1.0))
 
 
+def test_delays_in_arrays_are_rounded_to_one_step_at_least():
+    """In steps of 0.1 ms: a spike with label 1.0 changes V_m with label 1.0 + d."""
+    delays = np.array([0.01, 0.04, 0.06, 0.14, 0.16, 0.31])
+    cell = nj.neurons.LIF(n=6, receptors={"e": nj.synapses.Delta()})
+    within = lambda delay: nj.Network(
+        {"s": nj.neurons.SpikeTimes([[1.0]]), "c": cell},
+        [nj.Projection("s", "c", "e", nj.connectivity.all_to_all(), weight=5.0, delay=delay)],
+    )
+    V = nj.simulate(within(delays), duration=2.0, dt=0.1, record={"V": "c.V_m"})["V"]
+    arrived = np.argmax(np.asarray(V) > -69.0, axis=0) + 1
+    np.testing.assert_array_equal(arrived - 10, [1, 1, 1, 1, 2, 3])
+    with pytest.raises(ValueError, match=r"delay=0.04 ms .*at least one.*nearest that is: 0.1"):
+        nj.simulate(within(0.04), duration=2.0, dt=0.1)
+
+
 def test_a_delay_between_steps_is_split_over_both():
     early, late = current(pair(1.5)), current(pair(1.6))
     mixed = current(pair(1.53, interpolate=True))

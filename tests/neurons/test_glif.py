@@ -95,3 +95,16 @@ def test_components_per_neuron():
     amps = (jnp.array([-10.0, 0.0]), -100.0)
     model = nj.neurons.GLIF(level=3, n=2, asc_amps=amps, initial={"V_m": -40.0})
     np.testing.assert_allclose(model.visible(model.init_state())["I_1"], [-10.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("th_spike_decay", -0.05, "-0.05"), ("th_voltage_decay", -0.09, "-0.09"),
+        ("asc_decay", (0.003, -0.1), "-0.1"), ("t_ref", -1.0, "-1.0"),
+    ],
+)  # fmt: skip
+def test_negative_rates_are_refused(name, value, shown):
+    with pytest.raises(ValueError, match=f"{name} of GLIF must not be negative, got {shown}"):
+        nj.neurons.GLIF(level=2, **{name: value})
+    assert nj.neurons.GLIF(asc_decay=(0.0, 0.1), th_spike_decay=0.0).level == 5  # no decay at all

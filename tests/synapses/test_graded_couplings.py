@@ -128,3 +128,20 @@ def test_matrices_that_do_not_fit(matrix):
 def test_unknown_parts():
     with pytest.raises(ValueError, match="coupling target 'c' is not a part"):
         block([nj.synapses.GapJunctions("a", "c", G)])
+
+
+def test_junctions_within_one_part_are_symmetric():
+    """Unless they rectify: a diode has a direction."""
+    one_way = np.array([[0.0, 1.0, 0.0], [2.0, 0.0, 0.5], [0.0, 0.5, 0.0]])
+    gap = lambda g, target="a", **options: nj.synapses.GapJunctions("a", target, g, **options)
+    for wrong in (one_way, jnp.asarray(one_way), nj.frozen(one_way)):
+        with pytest.raises(ValueError, match=r"within 'a' .*g\[0, 1\]=1 and g\[1, 0\]=2"):
+            gap(wrong)
+    gap(one_way, target="b")
+    gap(one_way, rectifying=True)
+    both = one_way + one_way.T
+    for right in (both, 0.0 * both, both.astype(np.float32) / 3, both * (1 + 1e-7 * one_way)):
+        gap(right)
+    V = {"V": jnp.array([-60.0, -50.0, -70.0])}
+    inside = jax.jit(lambda g: gap(g).current(V, V))(one_way)  # traced: taken as it is
+    np.testing.assert_allclose(inside, [10.0, -30.0, 10.0], rtol=1e-12)
