@@ -66,22 +66,20 @@ def _scale_free(
 
 
 def _links(n: int, m: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """(newer, older) of each link. A neuron is in `ends` once for each of its links."""
-    newer, older = np.tril_indices(m + 1, -1)
-    newer, older = newer.tolist(), older.tolist()
-    ends = [end for link in zip(newer, older, strict=True) for end in link]
+    """(newer, older) of each link; drawing one of all their ends is drawing by number of links."""
+    newer, first = np.tril_indices(m + 1, -1)
+    newer = np.append(newer, np.repeat(np.arange(m + 1, n), m)).astype(np.int32)
+    older = first.tolist()
     # How many ends there are when a neuron comes is known beforehand, so its first choices are
-    # drawn all at once, and only repeated ones later.
-    bounds = len(ends) + 2 * m * np.arange(n - m - 1, dtype=np.int64)
-    choices = rng.integers(0, bounds[:, None], (n - m - 1, m), dtype=np.int64).tolist()
-    for new, chosen in enumerate(choices, start=m + 1):
-        bound = len(ends)
-        partners = {ends[i] for i in chosen}
+    # drawn all at once, and only repeated ones later. End 2 k is the newer one of link k.
+    bounds = 2 * (len(older) + m * np.arange(n - m - 1, dtype=np.int64))
+    ends = rng.integers(0, bounds[:, None], (n - m - 1, m), dtype=np.int64)
+    link = ends // 2
+    for chosen in np.where(ends % 2 == 0, newer[link], ~link).tolist():
+        bound = 2 * len(older)
+        partners = {end if end >= 0 else older[~end] for end in chosen}
         while len(partners) < m:
-            partners.add(ends[int(rng.integers(0, bound, dtype=np.int64))])
-        for old in sorted(partners):
-            newer.append(new)
-            older.append(old)
-            ends.append(new)
-            ends.append(old)
-    return np.array(newer, np.int32), np.array(older, np.int32)
+            end = int(rng.integers(0, bound, dtype=np.int64))
+            partners.add(older[end // 2] if end % 2 else int(newer[end // 2]))
+        older.extend(sorted(partners))
+    return newer, np.array(older, np.int32)
