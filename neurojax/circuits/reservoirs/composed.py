@@ -1,13 +1,17 @@
 """Reservoirs made of reservoirs: in layers, and side by side."""
 
+import warnings
+from itertools import combinations
 from typing import Any, final
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from neurojax.core import Clock, Output
+from neurojax.core import Clock, Output, unwrap
 from neurojax.core.inputs import resolve
+from neurojax.core.tracing import known
 
 from ..recurrent import RecurrentCircuit, channels, readout
 
@@ -84,7 +88,8 @@ class Stacked(AbstractComposite):
     is `{"0": state of the first layer, "1": ...}`.
 
     Arguments:
-        layers: recurrent circuits of any kind; the second and later ones have as many inputs as
+        layers: recurrent circuits of any kind, each drawn with a key of its own (those made
+            without `key=` share their weights); the second and later ones have as many inputs as
             the one below has rates.
         outputs: number of output channels; `nj.fitting.fit_readout` sets them by the targets.
         output: (outputs, n), default 0.
@@ -100,8 +105,9 @@ class Stacked(AbstractComposite):
 
     Example:
         >>> import jax, neurojax as nj
-        >>> layers = [nj.circuits.EchoState(20, inputs=1), nj.circuits.EchoState(30, inputs=20)]
-        >>> reservoir = nj.circuits.Stacked(layers)
+        >>> first = nj.circuits.EchoState(20, inputs=1, key=jax.random.key(0))
+        >>> second = nj.circuits.EchoState(30, inputs=20, key=jax.random.key(1))
+        >>> reservoir = nj.circuits.Stacked([first, second])
         >>> u = jax.random.uniform(jax.random.key(0), (200, 1))
         >>> fitted = nj.fitting.fit_readout(reservoir, u[1:], u[:-1], washout=20)
         >>> reservoir.n, bool(fitted.nrmse < 0.1)
@@ -149,7 +155,8 @@ class Grouped(AbstractComposite):
     `{"0": state of the first, "1": ...}`.
 
     Arguments:
-        circuits: recurrent circuits of any kind with as many inputs.
+        circuits: recurrent circuits of any kind with as many inputs, each drawn with a key of its
+            own: those made without `key=` share their weights.
         outputs: number of output channels; `nj.fitting.fit_readout` sets them by the targets.
         output: (outputs, n), default 0.
 
@@ -159,12 +166,15 @@ class Grouped(AbstractComposite):
         ValueError: without circuits, for different numbers of inputs, for circuits with feedback.
         TypeError: for something that is no recurrent circuit.
 
+    Warns:
+        UserWarning: if two circuits without noise are equal: they give the same features twice.
+
     Source: Gallicchio, Micheli and Pedrelli (2017), Neurocomputing 268:87 (grouped ESN).
 
     Example:
-        >>> import jax.numpy as jnp, neurojax as nj
-        >>> slow = nj.circuits.EchoState(20, inputs=1, leak=0.1)
-        >>> fast = nj.circuits.EchoState(20, inputs=1, leak=1.0)
+        >>> import jax, jax.numpy as jnp, neurojax as nj
+        >>> slow = nj.circuits.EchoState(20, inputs=1, leak=0.1, key=jax.random.key(0))
+        >>> fast = nj.circuits.EchoState(20, inputs=1, leak=1.0, key=jax.random.key(1))
         >>> reservoir = nj.circuits.Grouped([slow, fast])
         >>> t = jnp.arange(400.0)[:, None]
         >>> x = jnp.sin(0.3 * t) + jnp.sin(0.01 * t)
@@ -183,6 +193,14 @@ class Grouped(AbstractComposite):
         counts = {name: channels(part) for name, part in self.parts.items()}
         if len(set(counts.values())) > 1:
             raise ValueError(f"circuits must have as many inputs as each other, got {counts}")
+        for (i, one), (j, other) in combinations(self.parts.items(), 2):
+            if _alike(one, other):
+                warnings.warn(
+                    f"circuits[{i}] and circuits[{j}] are equal in their weights and all else, and "
+                    "give the same features twice: draw each with a key of its own, as in "
+                    "key=jax.random.key(1)",
+                    stacklevel=2,
+                )
         self.output, self.output_bias = readout(self.n, outputs, output)
 
     def rates(self, state) -> Array:
@@ -199,9 +217,15 @@ class Grouped(AbstractComposite):
 
 def as_parts(what: str, circuits: Any) -> dict[str, RecurrentCircuit]:
     """Circuits by the names "0", "1", ..., without read-outs of their own."""
-    if isinstance(circuits, RecurrentCircuit) or len(circuits) == 0:
+    if not isinstance(circuits, list | tuple) or len(circuits) == 0:
         raise ValueError(f"{what} must be a list of at least one circuit, got {circuits!r}")
     return {str(i): as_part(f"{what}[{i}]", circuit) for i, circuit in enumerate(circuits)}
+
+
+def _alike(one: RecurrentCircuit, other: RecurrentCircuit) -> bool:
+    """Whether two circuits are known to do the same."""
+    still = getattr(unwrap(one), "noise", None) is None
+    return still and known(*jax.tree.leaves((one, other))) and bool(eqx.tree_equal(one, other))
 
 
 def as_part(name: str, circuit: Any) -> Any:

@@ -1,5 +1,7 @@
 """Reservoirs made of reservoirs against their parts, run one by one."""
 
+import warnings
+
 import jax
 import numpy as np
 import pytest
@@ -47,6 +49,16 @@ def test_parts_side_by_side_hear_the_same():
     np.testing.assert_allclose(driven(grouped, batch)[0], expected, rtol=1e-10, atol=1e-14)
 
 
+def test_equal_parts_are_warned_of():
+    with pytest.warns(UserWarning, match=r"circuits\[0\] and circuits\[2\] are equal"):
+        Grouped([EchoState(6, inputs=1), NextGeneration(1), EchoState(6, inputs=1, outputs=1)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Grouped([EchoState(6, inputs=1), EchoState(6, inputs=1, leak=0.5)])
+        Grouped([EchoState(6, inputs=1, noise=0.1), EchoState(6, inputs=1, noise=0.1)])
+        jax.jit(lambda w: Grouped([RateRNN(3, recurrent=w), RateRNN(3, recurrent=w)]))(np.eye(3))
+
+
 def test_inputs_and_squares_are_among_the_rates():
     inner = layers()[0]
     rates = driven(inner)
@@ -80,18 +92,20 @@ def test_parts_have_noise_of_their_own():
 
 
 def test_inputs_of_a_part_go_by_its_name():
-    grouped = Grouped([layers()[0], layers()[0]])
+    grouped = Grouped([layers()[0], EchoState(6, inputs=2, leak=0.5, key=jax.random.key(5))])
     step = lambda inputs: grouped.rates(
         nj.unwrap(grouped).step(grouped.init_state(), inputs, nj.Clock(0, 1.0))[0]
     )
-    shifted = step({"u": U[0], "1": {"I_e": 0.5}})
-    assert np.all(shifted[:6] == step({"u": U[0]})[:6]) and np.all(shifted[6:] != shifted[:6])
+    plain, shifted = step({"u": U[0]}), step({"u": U[0], "1": {"I_e": 0.5}})
+    assert np.all(shifted[:6] == plain[:6]) and np.all(shifted[6:] != plain[6:])
 
 
 def test_bad_parts_are_refused_at_the_door():
     first, second, _ = layers()
     with pytest.raises(ValueError, match="list of at least one circuit"):
         Stacked([])
+    with pytest.raises(ValueError, match=r"circuits must be a list .* got None"):
+        Grouped(None)
     with pytest.raises(ValueError, match=r"layer 1 has 2 inputs, .* 6 rates"):
         Stacked([first, first])
     with pytest.raises(ValueError, match="as many inputs as each other"):
