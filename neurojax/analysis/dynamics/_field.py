@@ -13,6 +13,7 @@ from neurojax.core.checks import fitting
 from neurojax.core.inputs import is_input
 from neurojax.core.parameters import arrays_only
 from neurojax.core.vector_field import is_float
+from neurojax.networks import Network
 
 
 class Field(eqx.Module):
@@ -102,7 +103,7 @@ def field_of(circuit, state, inputs, dt, *, batched: bool = False, key=None) -> 
     if not any(is_float(leaf) for leaf in jax.tree.leaves(template)):
         raise ValueError("the state has no floating-point leaf, so nothing in it can move")
     name = type(model).__name__
-    check_state(model, template, batched)
+    check_state(model, template, batched, dt)
     if dt is None:
         slope = lambda y, u: (model.drift(jnp.zeros(()), y, u), None)
         fitting(name, slope, template, inputs)
@@ -118,7 +119,7 @@ def state_shapes(model) -> Any:
     return jax.eval_shape(lambda key: model.init_state(key=key), jax.random.key(0))
 
 
-def check_state(model, template, batched: bool) -> None:
+def check_state(model, template, batched: bool, dt) -> None:
     """A state given by the user is one of this model."""
     own, given = state_shapes(model), jax.tree.map(jnp.asarray, template)
     shapes = lambda tree: [x.shape for x in jax.tree.leaves(tree)]
@@ -126,10 +127,17 @@ def check_state(model, template, batched: bool) -> None:
         axes = (
             "with one axis before it, which counts the states" if batched else "without more axes"
         )
+        name, hint = type(model).__name__, "sample_states draws such states from trajectories"
+        is_network = lambda part: isinstance(part, Network)
+        if any(map(is_network, jax.tree.leaves(model, is_leaf=is_network))):
+            hint = (
+                "Its delays are counted in steps, so that the shapes depend on dt: take the state "
+                f"from circuit.on_grid({dt:g}), or sample_states with that circuit"
+            )
         raise ValueError(
-            f"a state of {type(model).__name__} is a tree {jax.tree.structure(own)} with the "
-            f"shapes {shapes(own)}, {axes}; got {jax.tree.structure(given)} with "
-            f"{shapes(given)} each. sample_states draws such states from trajectories"
+            f"a state of {name} is a tree {jax.tree.structure(own)} with the shapes "
+            f"{shapes(own)}, {axes}; got {jax.tree.structure(given)} with {shapes(given)} each. "
+            f"{hint}"
         )
 
 

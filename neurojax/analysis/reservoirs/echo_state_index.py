@@ -5,10 +5,13 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from neurojax.core import Clock
+from neurojax.core.tracing import known
 
+from ..dynamics._field import flattened
 from ._driven import driven, steps_of
 from ._series import whole
 
@@ -20,9 +23,10 @@ class EchoStateIndex(NamedTuple):
         index: number of different responses; 1 if the circuit forgets where it began.
         responses: [start], which of them each start led to.
         rate: at which starts of the same response approach each other, per ms; negative if they
-            part, NaN if no two led to the same response.
+            part, NaN if no two led to the same response, or if these were the same to rounding
+            after the first step.
         spread: [time], mean distance between starts of the same response, before the first step
-            and after each one.
+            and after each one; NaN if no two led to the same response.
 
     Example:
         >>> found = EchoStateIndex(jnp.array(1), jnp.zeros(4, int), jnp.array(0.1), jnp.ones(9))
@@ -53,11 +57,12 @@ def echo_state_index(
     $$\max_{t > T - \mathrm{window}} \Big(\frac{1}{n} \|x_t - x'_t\|^2\Big)^{1/2}
         \le \mathrm{tolerance},$$
 
-    or if a chain of such pairs joins them. An index of 1 is the echo-state property for this
-    input, as far as the starts can tell; a larger one means that the input leaves several
-    responses stable. A circuit in chaos gives as many as there are starts. The rate is minus the
-    slope of the logarithm of the spread over time, by least squares, up to where rounding ends
-    its fall.
+    with x what recorders see of a state (`visible`: spikes that are under way in a network count
+    where they arrive), or if a chain of such pairs joins them. An index of 1 is the echo-state
+    property for this input, as far as the starts can tell; a larger one means that the input
+    leaves several responses stable. A circuit in chaos gives as many as there are starts. The
+    rate is minus the slope of the logarithm of the spread over time, by least squares, up to
+    where rounding ends its fall.
 
     Arguments:
         circuit: a `Dynamics`.
@@ -66,7 +71,7 @@ def echo_state_index(
         starts: states with a leading axis of at least two; `sample_states` of
             `nj.analysis.dynamics` draws some.
         dt: ms per step.
-        tolerance: in the unit of the state.
+        tolerance: in the unit of the state, not negative.
         window: steps at the end over which states are compared; default a tenth of all. Choose
             it longer than the period of a response.
         key: of the noise, the same for all starts.
@@ -76,7 +81,7 @@ def echo_state_index(
 
     Raises:
         ValueError: for inputs whose lengths differ, states that are not of this circuit, fewer
-            than two starts, or a window longer than the run.
+            than two starts, a negative tolerance, or a window longer than the run.
 
     Source:
         Ceni, Ashwin, Livi and Postlethwaite (2020), Physica D 412:132609.
@@ -95,6 +100,8 @@ def echo_state_index(
     starts = jax.tree.map(jnp.asarray, starts)
     if jax.tree.leaves(starts)[0].shape[0] < 2:
         raise ValueError("starts must be at least two states")
+    if known(tolerance) and not np.all(np.asarray(tolerance) >= 0):
+        raise ValueError(f"tolerance must not be negative, got {tolerance!r}")
     steps = steps_of(series)
     window = max(1, steps // 10) if window is None else whole("window", window, 1)
     if window > steps:
@@ -111,7 +118,7 @@ def _index(field, series, starts, key, tolerance, window: int) -> EchoStateIndex
         return new
 
     def apart(states):
-        flat = jax.vmap(field.flat)(states)
+        flat = flattened(jax.vmap(field.circuit.visible)(states))
         return jnp.sqrt(jnp.mean((flat[:, None, :] - flat[None, :, :]) ** 2, axis=-1))
 
     def compare(carry, drive):
@@ -138,7 +145,7 @@ def _index(field, series, starts, key, tolerance, window: int) -> EchoStateIndex
     _, spread = jax.lax.scan(follow, starts, drives)
     spread = jnp.concatenate([mean(first)[None], spread])
     # below this rounding, not the circuit, decides about distances
-    largest = jnp.max(jnp.abs(field.flat(ends)))
+    largest = jnp.max(jnp.abs(flattened(jax.vmap(field.circuit.visible)(ends))))
     floor = 1e3 * jnp.finfo(spread.dtype).eps * jnp.maximum(largest, spread[0])
     falling = jnp.cumprod((spread > floor).astype(spread.dtype))
     rate = -_slope(jnp.log(jnp.where(falling > 0, spread, 1.0)), falling) / field.dt

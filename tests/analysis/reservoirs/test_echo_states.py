@@ -108,6 +108,27 @@ def test_conditional_exponents_of_a_linear_circuit_and_without_drive():
     np.testing.assert_allclose(driven, alone, rtol=1e-9)
 
 
+def test_a_liquid_has_one_response_to_starts_that_are_the_same():
+    """Places of the inbox that nothing reads differ between copies."""
+    u = jax.random.uniform(jax.random.key(0), (60, 1))
+    liquid = nj.circuits.Liquid((3, 3, 3), inputs=1, density=0.5)
+    rest = liquid.on_grid(1.0).init_state()
+    twice = jax.tree.map(lambda x: jnp.stack([x, x]), rest)
+    same = echo_state_index(liquid, u, twice, dt=1.0)
+    assert int(same.index) == 1
+    np.testing.assert_array_equal(same.spread, np.zeros(61))
+    starts = jax.tree.map(lambda x: jnp.stack([x] * 3), rest)
+    for cells in starts["network"]["populations"].values():
+        cells["V_m"] -= np.broadcast_to(np.array([[0.0], [2.0], [5.0]]), cells["V_m"].shape)
+    silent = echo_state_index(liquid, jnp.zeros((300, 1)), starts, dt=1.0)
+    assert int(silent.index) == 1 and np.all(np.isfinite(silent.spread))
+    cell = liquid.network.populations["E"]
+    tau_m = float(cell.C_m / cell.g_L)
+    assert float(silent.rate) == pytest.approx(1.0 / tau_m, rel=1e-6)
+    with pytest.raises(ValueError, match=r"take the state from circuit.on_grid\(1\)"):
+        conditional_lyapunov(liquid, liquid.init_state(), u, dt=1.0)
+
+
 def test_bad_input_is_named():
     line, u = Line(jnp.array(0.5)), np.zeros((20, 1))
     one = jax.tree.map(lambda x: x[0], SPREAD)
@@ -116,6 +137,8 @@ def test_bad_input_is_named():
     refused = [
         (lambda: echo_state_index(line, u, starts(1.0), dt=1.0), "at least two states"),
         (lambda: echo_state_index(line, u, SPREAD, dt=1.0, window=21), "window=21"),
+        (lambda: echo_state_index(line, u, SPREAD, dt=1.0, tolerance=-1.0), "tolerance must"),
+        (lambda: echo_state_index(line, u, SPREAD, dt=1.0, tolerance=np.nan), "tolerance must"),
         (lambda: echo_state_index(line, {"u": u, "v": u[:3]}, SPREAD, dt=1.0), "same first axis"),
         (lambda: echo_state_index(line, u, {"x": SPREAD["x"]}, dt=1.0), "a state of Line"),
         (lambda: conditional_lyapunov(line, one, u, dt=1.0, count=2), "count must be"),
