@@ -47,6 +47,7 @@ class AbstractNeuron(ContinuousDynamics):
                 f"solver of {type(self).__name__} must be one of nj.solvers, such as "
                 f"nj.solvers.Heun(), got {self.solver!r}"
             )
+        self.solver.check(self)
         check_shapes(self, self.n)
         for model in (self, *self.receptors.values()):
             check_no_nan(model)

@@ -110,7 +110,7 @@ class Upswing(AbstractStepper):
     gives these parameters.
 
     Raises:
-        TypeError: for a model without this method.
+        ValueError: for a model without this method.
 
     Example:
         >>> import neurojax as nj
@@ -121,13 +121,18 @@ class Upswing(AbstractStepper):
 
     order: ClassVar[int] = 2
 
+    def check(self, dynamics) -> None:
+        """See `AbstractStepper.check`."""
+        if not hasattr(dynamics, "runaway"):
+            kind = type(dynamics).__name__
+            raise ValueError(
+                f"Upswing solves the exponential upswing of EIF and AdEx, and {kind} has none (no "
+                "method runaway): use another solver, such as nj.solvers.Heun()"
+            )
+
     def advance(self, f, t, dt, y, args):
         """See `AbstractStepper.advance`."""
-        if not hasattr(f.dynamics, "runaway"):
-            raise TypeError(
-                f"Upswing solves exponential upswings, such as those of EIF and AdEx; "
-                f"{type(f.dynamics).__name__} has none (no method runaway): use nj.solvers.Heun()"
-            )
+        self.check(f.dynamics)
         cell, V, k0 = f.dynamics.runaway(eqx.combine(y, f.rest)), y["V_m"], f(t, y, args)
         steep = jnp.exp(_above(cell, V))
         rest = k0["V_m"] - cell.gain * steep

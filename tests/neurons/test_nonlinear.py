@@ -151,8 +151,13 @@ def test_derivative_of_an_interval_in_large_steps():
 
 
 def test_upswing_is_for_upswings():
-    with pytest.raises(TypeError, match=r"QIF has none.*use nj.solvers.Heun"):
-        run(nj.neurons.QIF(solver=nj.neurons.Upswing()), 1.0, 0.0, 0.1)
+    refused = lambda kind: pytest.raises(ValueError, match=rf"^Upswing .* {kind} has none.*Heun")
+    for kind in ("QIF", "LIF"):
+        with refused(kind):
+            getattr(nj.neurons, kind)(solver=nj.neurons.Upswing())
+    block = nj.Block({"a": nj.neurons.EIF()}, solver=nj.neurons.Upswing())
+    with refused("Block"):
+        nj.simulate(block, duration=1.0, dt=0.1)
 
 
 def test_adex_is_second_order_between_spikes():

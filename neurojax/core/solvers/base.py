@@ -33,6 +33,9 @@ class AbstractStepper(eqx.Module):
             args: passed to `f`; in a simulation the inputs.
         """
 
+    def check(self, dynamics) -> None:
+        """Refuse a model that this solver cannot advance; by default none."""
+
     def prepare(self, f, t, dt, y, args) -> "AbstractStepper":
         """What can be computed once per run, outside the loop over time; by default nothing."""
         return self
