@@ -139,9 +139,10 @@ def _spike_record(sim: Simulation | Records, spikes: Any):
 def _neurons(given, shown: list[int], columns: int, n: int, name: str) -> list[int]:
     """Which of the `n` neurons each trace is that is shown."""
     if given is None and columns != n:
+        first = [c % columns for c in shown]
         raise ValueError(
             f"record {name!r} holds {columns} traces, the record of spikes {n} neurons: say with "
-            f"neurons= which neuron each drawn trace is (neurons={shown} if it holds the first)"
+            f"neurons= which neuron each drawn trace is (neurons={first} if it holds the first)"
         )
     who = checked_columns("neurons", shown if given is None else given, n, "neuron")
     if len(who) != len(shown):

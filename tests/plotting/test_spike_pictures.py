@@ -208,6 +208,8 @@ def test_voltages_bear_the_spikes_of_their_own_neurons():
     message = r"'v' holds 2 traces, the record of spikes 3 neurons: .* \(neurons=\[0, 1\] if"
     with pytest.raises(ValueError, match=message):
         nj.plotting.voltage(part)
+    with pytest.raises(ValueError, match=r"\(neurons=\[1\] if it holds the first\)"):
+        nj.plotting.voltage(part, [-1])
     ax = nj.plotting.voltage(part, neurons=[1, 2])
     assert [len(line.get_xdata()) // 3 for line in ax.lines[1:4:2]] == [0, 2]
     for peak in (-70.0, -50.0):
