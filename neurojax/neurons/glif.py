@@ -65,7 +65,7 @@ class GLIF(AbstractRefractory):
         receptors: receptors by name of the port.
         initial: values or distributions of initial leaves (`V_m`, `theta_s`, `I_1`, ...).
         surrogate: the derivative of a spike; its argument is the distance to the present
-            threshold, divided by V_th - E_L.
+            threshold, divided by |V_th - E_L|.
         solver: default `Propagator` with current-based receptors, else `Heun`.
 
     Input: `I_e`, pA, and impulses at the ports.
@@ -167,7 +167,7 @@ class GLIF(AbstractRefractory):
 
     def scale(self) -> Array:
         """From rest to threshold."""
-        return self.V_th - self.E_L
+        return jnp.abs(self.V_th - self.E_L)  # a resting potential may lie above the threshold
 
     def armed(self, state) -> Array:
         """The reset may leave a neuron above threshold, so refractory ones are told apart."""

@@ -47,7 +47,8 @@ class LIFAdaptation(AbstractLeaky):
     Input: `I_e`, pA, and impulses at the ports.
 
     Raises:
-        ValueError: as `LIF`, and for an unknown kind of adaptation.
+        ValueError: as `LIF`, and for an unknown kind of adaptation, tau_sfa that is not positive,
+            or a conductance with a negative q_sfa.
 
     Source: Treves (1993), Network: Computation in Neural Systems 4:259; default conductance of
     Muller et al. (2007), Neural Computation 19:2958.
@@ -81,6 +82,8 @@ class LIFAdaptation(AbstractLeaky):
     def __check_init__(self):
         check_choice(self, "adaptation", ("conductance", "current"))
         check_positive(self, "tau_sfa")
+        if self.adaptation == "conductance":
+            check_positive(self, "q_sfa", zero=True)
 
     @property
     def has_linear_membrane(self) -> bool:

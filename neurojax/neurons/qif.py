@@ -31,7 +31,7 @@ class QIF(AbstractRefractory):
         V_th: unstable fixed point, mV.
         V_peak: where a spike is noted, mV.
         V_reset: reset potential, mV.
-        t_ref: refractory time, ms, rounded to whole steps.
+        t_ref: refractory time, ms, rounded to whole steps (half a step up).
         n: number of neurons; parameters are scalars or arrays (n,).
         receptors: receptors by name of the port.
         initial: values or distributions of initial leaves.

@@ -45,7 +45,7 @@ class SpikeResponse(AbstractRefractory):
         receptors: receptors by name of the port, current-based ones only.
         initial: values or distributions of initial leaves.
         surrogate: the derivative of a spike; its argument is the distance to the threshold (or to
-            the level that was drawn), divided by V_th - E_L.
+            the level that was drawn), divided by |V_th - E_L|.
         solver: default `Propagator`.
 
     Input: `I_e`, pA, and impulses at the ports.
@@ -133,7 +133,7 @@ class SpikeResponse(AbstractRefractory):
 
     def scale(self) -> Array:
         """From rest to threshold."""
-        return self.V_th - self.E_L
+        return jnp.abs(self.V_th - self.E_L)  # a resting potential may lie above the threshold
 
     def armed(self, state) -> Array:
         """A refractory neuron may lie above threshold."""

@@ -90,7 +90,7 @@ class SpikeTimes(AbstractSource):
             dt: length of a step of the array, ms.
 
         Raises:
-            ValueError: if the array is not a matrix.
+            ValueError: if the array is not a matrix, or has NaN in it.
 
         Example:
             >>> import numpy as np, neurojax as nj
@@ -101,6 +101,8 @@ class SpikeTimes(AbstractSource):
         spikes = np.asarray(spikes)
         if spikes.ndim != 2:
             raise ValueError(f"spikes must be an array (step, neuron), got shape {spikes.shape}")
+        if np.isnan(spikes).any():
+            raise ValueError("spikes has NaN in it: put 0 where there is no spike")
         step, neuron = np.nonzero(spikes)
         return cls((step + 1) * float(dt), neuron, spikes.shape[1])
 

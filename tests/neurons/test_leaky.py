@@ -267,6 +267,24 @@ def test_gradient_passes_a_spike():
     assert float(spike(V)) == 1.0
 
 
+@pytest.mark.parametrize("kind", ["GLIF", "SpikeResponse"])
+@pytest.mark.parametrize("rest", [-70.0, -40.0])
+def test_gradient_has_its_sign_where_the_resting_potential_is_above_threshold(kind, rest):
+    options = {"level": 1} if kind == "GLIF" else {}
+    cell = getattr(nj.neurons, kind)(
+        E_L=rest, V_th=-55.0, surrogate=nj.surrogate.Sigmoid(beta=2.0), **options
+    )
+
+    def spike(V):
+        state = cell.init_state() | {"V_m": jnp.broadcast_to(V, (1,))}
+        return cell.emit(state, nj.Clock()).spikes.values()[0]
+
+    s = 1 / (1 + np.exp(-2.0 * 1.0 / 15.0))  # 1 mV above threshold, 15 mV to rest
+    np.testing.assert_allclose(
+        jax.grad(spike)(jnp.asarray(-54.0)), 2.0 * s * (1 - s) / 15.0, rtol=1e-12
+    )
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
@@ -279,6 +297,7 @@ def test_gradient_passes_a_spike():
         (lambda: nj.neurons.LIF(V_reset=-50.0), "V_reset of LIF must lie below V_th"),
         (lambda: nj.neurons.ALIF(b=(1.0, 2.0)), "as many components"),
         (lambda: nj.neurons.LIFAdaptation(adaptation="x"), "unknown adaptation"),
+        (lambda: nj.neurons.LIFAdaptation(q_sfa=-1.0), "q_sfa of LIFAdaptation must not be neg"),
         (lambda: nj.neurons.EscapeLIF(reset="none"), "unknown reset of EscapeLIF"),
         (lambda: nj.neurons.GLIF(level=6), "unknown level of GLIF: 6"),
         (lambda: nj.neurons.SpikeResponse(receptors={"g": nj.synapses.ExpConductance()}),
@@ -291,6 +310,7 @@ def test_refusals(build, message):
 
 
 def test_parameters_may_be_wrapped_and_traced():
+    assert nj.neurons.LIFAdaptation(adaptation="current", q_sfa=-5.0).q_sfa == -5.0
     assert nj.unwrap(nj.neurons.LIF(C_m=nj.positive(200.0))).C_m == pytest.approx(200.0)
     batch = eqx.filter_vmap(lambda th: nj.neurons.LIF(V_th=th))(jnp.array([-55.0, -50.0]))
     assert batch.V_th.shape == (2,)

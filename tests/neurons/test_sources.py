@@ -198,6 +198,7 @@ def test_replay_of_nothing():
         (lambda: nj.neurons.SpikeTimes([1.0], [3], n=2), "between 0 and 1"),
         (lambda: nj.neurons.SpikeTimes([1.0], [0.5]), "whole numbers"),
         (lambda: run(nj.neurons.SpikeTimes([[0.01]]), 1.0, 0.1), "nearest to time 0"),
+        (lambda: nj.neurons.SpikeTimes.from_raster([[0.0, np.nan]], 0.1), "spikes has NaN"),
         (lambda: nj.neurons.Poisson(rate=-1.0), "rate of Poisson must not be negative"),
         (lambda: nj.neurons.GammaRenewal(shape=0.0), "shape of GammaRenewal must be positive"),
     ],
