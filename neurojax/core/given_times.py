@@ -51,12 +51,19 @@ class GivenTimes:
         """Rows of low and high neighbours among the kept samples."""
         return np.searchsorted(self.kept, self.low), np.searchsorted(self.kept, self.high)
 
-    def interpolate(self, samples, rows):
+    def until(self, steps: int, samples):
+        """Values at the given times up to a step, from the samples kept until then; the times."""
+        reached = self.high <= steps
+        rows = tuple(row[reached] for row in self.kept_rows())
+        return self.interpolate(samples, rows, self.weight[reached]), self.times[reached]
+
+    def interpolate(self, samples, rows, weight=None):
         """Values at the given times."""
         low, high = rows
+        weight = self.weight if weight is None else weight
 
         def between(x):
-            w = self.weight.reshape(-1, *(1,) * (x.ndim - 1)).astype(x.dtype)
+            w = weight.reshape(-1, *(1,) * (x.ndim - 1)).astype(x.dtype)
             return x[low] * (1 - w) + x[high] * w
 
         return jax.tree.map(between, samples)

@@ -26,7 +26,7 @@ class Records(eqx.Module):
         sample_times: times of the samples in ms by name of record.
         dt: step length in ms.
         t0: the time in ms at which the run began.
-        steps: number of steps of the run.
+        steps: number of steps of the run, or of its part that was written.
     """
 
     records: dict[str, Any]
@@ -51,7 +51,8 @@ def open_records(folder: str | os.PathLike) -> Records:
     folder is executed.
 
     Arguments:
-        folder: the folder that was given as `stream_to=`.
+        folder: the folder that was given as `stream_to=`, or the one beside it,
+            `folder.partial-...`, of a run that failed, was stopped or was killed.
 
     Returns:
         The records as the simulation had them: `[name]`, `times(name)`, `dt`, `t0`, the time at
@@ -73,7 +74,7 @@ def open_records(folder: str | os.PathLike) -> Records:
         >>> records["V"].shape, records.times("V").tolist()
         ((2, 279), [25.0, 50.0])
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(
             f"there is no folder {str(folder)!r}; give the one that was stream_to= of nj.simulate"
@@ -83,7 +84,8 @@ def open_records(folder: str | os.PathLike) -> Records:
         entries = {name: _read_entry(about) for name, about in index["files"].items()}
     except Exception as error:  # whatever damaged bytes lead to
         raise ValueError(_damaged(folder / INDEX, error)) from error
-    arrays = {name: _read_array(folder, name, entry) for name, entry in entries.items()}
+    growing = "planned_steps" in index
+    arrays = {name: _read_array(folder, name, entry, growing) for name, entry in entries.items()}
     try:
         return _assembled(index, arrays)
     except Exception as error:
@@ -103,12 +105,12 @@ def _read_entry(about) -> Entry:
     return Entry(file, dtype, shape)
 
 
-def _read_array(folder: Path, name: str, entry: Entry) -> np.ndarray:
+def _read_array(folder: Path, name: str, entry: Entry, growing: bool) -> np.ndarray:
     path = folder / entry.file
     if not path.is_file():
         raise FileNotFoundError(f"{str(path)!r} is missing: it holds {name!r} of the run")
     try:
-        return mapped(folder, entry)
+        return mapped(folder, entry, growing)
     except Exception as error:  # numpy raises many kinds for damaged bytes
         raise ValueError(_damaged(path, error)) from error
 
@@ -139,8 +141,9 @@ def _read_index(path: Path) -> dict[str, Any]:
 def _assembled(index: dict[str, Any], arrays: dict[str, np.ndarray]) -> Records:
     """The records from their arrays; whatever does not fit is an exception of some kind."""
     dt, first, steps = float(index["dt"]), int(index["first_step"]), int(index["steps"])
-    if not (math.isfinite(dt) and dt > 0 and steps > 0):
-        raise ValueError(f"dt={dt}, steps={steps}")
+    planned = int(index.get("planned_steps", steps))
+    if not (math.isfinite(dt) and dt > 0 and 0 < steps <= planned):
+        raise ValueError(f"dt={dt}, steps={steps} of {planned}")
     records, times = {}, {}
     for name, about in dict(index["records"]).items():
         if "neurons" in about:
@@ -156,11 +159,10 @@ def _assembled(index: dict[str, Any], arrays: dict[str, np.ndarray]) -> Records:
             raise ValueError(f"arrays of {name!r} have the lengths {sorted(lengths)}")
         rows = lengths.pop()
         if "at" in about:
-            wanted = GivenTimes(name, Trace("", at=about["at"]), first, steps, dt)
-            if rows != len(wanted.kept):
+            wanted = GivenTimes(name, Trace("", at=about["at"]), first, planned, dt)
+            if rows != np.sum(wanted.kept <= steps):
                 raise ValueError(f"{name!r} has {rows} samples, its times {len(wanted.kept)}")
-            records[name] = wanted.interpolate(tree, wanted.kept_rows())
-            times[name] = wanted.times
+            records[name], times[name] = wanted.until(steps, tree)
             continue
         every = int(about["every"])
         if every < 1 or rows > steps // every + 1:

@@ -175,20 +175,22 @@ class FixedStepRun:
                 for name, count in result.spikes.items():
                     spikes[name] = spikes.get(name, 0) + int(count)
                 state, waiting, done = result.state, result.noise, done + steps
+                store.checkpoint(done)
                 if bar is not None:
                     bar.advance(steps)
                 if trouble[0] >= 0:
                     break
-        except BaseException:
-            store.discard()
+        except BaseException as error:
+            store.abandon(error)
             raise
         finally:
             if bar is not None:
                 bar.close()
         names = leaf_names(state)
         if trouble[0] >= 0 and throw:
-            store.discard()
-            raise NonFiniteError(self._advice(trouble, names))
+            error = NonFiniteError(self._advice(trouble, names))
+            store.abandon(error)
+            raise error
         records, times = self._finish(store, start_state)
         step = int(self.step0) + done
         final = SimState(state, np.asarray(step), np.asarray(self.dt), waiting)

@@ -75,7 +75,8 @@ def simulate(
         noise: `"threefry"` or the faster, approximate `"counter"`, see `Clock.normal`.
         stream_to: a new folder; records are written there while the run goes on and come back
             as memory-mapped arrays. Read them in another process with `nj.open_records(folder)`.
-            Outside jit only.
+            If the run fails or is stopped, what was written stays in a folder beside it, which
+            the error names. Outside jit only.
         progress: show a progress bar. Outside jit only.
         throw: raise if the state becomes NaN or infinite. Inside jit look at `stats` instead.
 

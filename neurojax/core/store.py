@@ -47,13 +47,14 @@ class Entry(NamedTuple):
 class Store:
     """Collects samples by name; with a folder they are written as .npy files while the run goes on.
 
-    The files are written beside the folder and moved into place at the end, so a folder that is
-    there is complete.
+    The files are written into a folder beside it, `folder.partial-...`, which is moved into place at
+    the end: a folder that is there is complete. What `checkpoint` has seen can be read there
+    also if the run ends before, in whatever way.
     """
 
     def __init__(self, stream: Stream | None):
         self.stream = stream
-        self.folder = None if stream is None else Path(stream.folder)
+        self.folder = None if stream is None else Path(stream.folder).expanduser()
         self.chunks: dict[str, list[np.ndarray]] = {}
         self.kept: dict[str, Any] = {}
         self.trees: dict[str, Any] = {}
@@ -65,8 +66,9 @@ class Store:
                 )
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             self.partial = Path(
-                tempfile.mkdtemp(prefix=f".{self.folder.name}.", dir=self.folder.parent)
+                tempfile.mkdtemp(prefix=f"{self.folder.name}.partial-", dir=self.folder.parent)
             )
+            self.steps = 0  # that `checkpoint` has seen
 
     def append(self, name: str, rows: np.ndarray) -> None:
         """Add rows to an array."""
@@ -91,30 +93,52 @@ class Store:
         """A record that came in one piece, left as it is."""
         self.kept[name] = tree
 
-    def close(self) -> None:
-        """Write headers and move the folder into place."""
+    def checkpoint(self, steps: int) -> None:
+        """Make what was recorded of the first steps readable."""
         if self.folder is None or self.stream is None:
             return
         for file in self.files.values():
+            file.flush()
+        self._write_index({"steps": steps, "planned_steps": self.stream.run["steps"]})
+        self.steps = steps
+
+    def close(self) -> None:
+        """Write headers and move the folder into place."""
+        if self.folder is None:
+            return
+        for file in self.files.values():
             file.close()
+        self._write_index({})
+        os.replace(self.partial, self.folder)
+
+    def _write_index(self, so_far: dict[str, int]) -> None:
+        stream: Any = self.stream
         records = {
             name: about | ({"tree": _written(name, self.trees[name])} if name in self.trees else {})
-            for name, about in self.stream.records.items()
+            for name, about in stream.records.items()
         }
         index = {
-            "format": FORMAT, "version": VERSION, **self.stream.run,
+            "format": FORMAT, "version": VERSION, **stream.run, **so_far,
             "files": {name: file.entry().as_json() for name, file in self.files.items()},
             "records": records,
         }  # fmt: skip
-        (self.partial / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
-        os.replace(self.partial, self.folder)
+        new = self.partial / f"{INDEX}.new"
+        new.write_text(json.dumps(index, indent=1), encoding="utf-8")
+        os.replace(new, self.partial / INDEX)
 
-    def discard(self) -> None:
-        """Remove what was written of a run that failed."""
-        if self.folder is not None:
-            for file in self.files.values():
-                file.close()
+    def abandon(self, error: BaseException) -> None:
+        """Keep what a run that failed has recorded, and say where."""
+        if self.folder is None:
+            return
+        for file in self.files.values():
+            file.close()
+        if self.steps == 0:
             shutil.rmtree(self.partial, ignore_errors=True)
+            return
+        error.add_note(
+            f"What was recorded of the first {self.steps} steps is in {str(self.partial)!r}; "
+            "nj.open_records reads it."
+        )
 
     def get(self, name: str) -> np.ndarray:
         """An array by name, memory-mapped if it was streamed."""
@@ -157,8 +181,11 @@ def _as_json(node) -> Any:
     raise TypeError(f"{type(node).__name__} is no node for JSON")
 
 
-def mapped(folder: Path, entry: Entry) -> np.ndarray:
-    """An array of a folder, read-only; its file must be what the index says."""
+def mapped(folder: Path, entry: Entry, growing: bool = False) -> np.ndarray:
+    """An array of a folder, read-only; its file must be what the index says.
+
+    Where it is `growing`, a run that was killed may have written more than the index knows.
+    """
     file, dtype, shape = entry
     path = folder / file
     with path.open("rb") as handle:
@@ -168,10 +195,13 @@ def mapped(folder: Path, entry: Entry) -> np.ndarray:
         start = handle.tell()
     # numpy writes types that it does not know, such as bfloat16, as raw bytes
     same = found == dtype or (found.kind == "V" and found.itemsize == dtype.itemsize)
-    if fortran or not same or found_shape != shape:
+    fits = found_shape == shape
+    if growing:
+        fits = found_shape[1:] == shape[1:] and found_shape[0] >= shape[0]
+    if fortran or not same or not fits:
         raise ValueError(f"it holds {found} {found_shape}, the index says {dtype} {shape}")
     wanted, size = start + math.prod(shape) * dtype.itemsize, path.stat().st_size
-    if size != wanted:
+    if size < wanted or (size > wanted and not growing):
         raise ValueError(f"it has {size} bytes instead of {wanted}")
     if 0 in shape:
         return np.zeros(shape, dtype)  # nothing that could be mapped
@@ -199,6 +229,11 @@ class _GrowingFile:
     def append(self, rows: np.ndarray) -> None:
         self.handle.write(np.ascontiguousarray(rows).tobytes())
         self.rows += len(rows)
+
+    def flush(self) -> None:
+        self._header()
+        self.handle.seek(0, os.SEEK_END)
+        self.handle.flush()
 
     def entry(self) -> Entry:
         return Entry(self.path.name, self.dtype, (self.rows, *self.shape))

@@ -322,23 +322,27 @@ def test_streaming_into_a_folder_that_exists_is_refused(tmp_path):
         simulate(record=ALL, stream_to=tmp_path)
 
 
-def test_a_failed_run_leaves_nothing_on_disk(tmp_path):
+def test_a_failed_run_leaves_what_it_recorded(tmp_path):
     model = models.Oscillator(solver=nj.solvers.Euler())
-    with pytest.raises(nj.NonFiniteError):
-        simulate(model, duration=1000.0, dt=10.0, record=ALL, stream_to=tmp_path / "run")
-    assert list(tmp_path.iterdir()) == []
+    arguments = {"model": model, "duration": 1000.0, "dt": 10.0, "record": ALL}
+    with pytest.raises(nj.NonFiniteError) as error:
+        simulate(**arguments, stream_to=tmp_path / "run")
+    (partial,) = tmp_path.iterdir()
+    assert error.value.__notes__ == [
+        f"What was recorded of the first 100 steps is in {str(partial)!r}; nj.open_records reads it."
+    ]
+    found, whole = nj.open_records(partial), simulate(**arguments, throw=False)
+    assert found.steps == 100
+    for name in ALL:
+        for a, b in zip(jax.tree.leaves(found[name]), jax.tree.leaves(whole[name]), strict=True):
+            np.testing.assert_array_equal(a, b[: len(a)])
 
 
-def test_an_interrupted_run_leaves_nothing_on_disk(tmp_path, monkeypatch):
-    run_steps, calls = run_module.run_steps, []
+def test_a_run_that_fails_before_its_first_record_leaves_nothing(tmp_path, monkeypatch):
+    def broken(*arguments):
+        raise KeyboardInterrupt
 
-    def interrupted(*arguments):
-        calls.append(1)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return run_steps(*arguments)
-
-    monkeypatch.setattr(run_module, "run_steps", interrupted)
+    monkeypatch.setattr(run_module, "run_steps", broken)
     with pytest.raises(KeyboardInterrupt):
         simulate(record={"V": "V"}, stream_to=tmp_path / "run")
     assert list(tmp_path.iterdir()) == []

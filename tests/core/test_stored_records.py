@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neurojax as nj
+from neurojax.core import run as run_module
 
 RECORD = {
     "V": "V",
@@ -55,6 +56,36 @@ def test_records_come_back(folder):
     assert isinstance(records["V"], np.memmap) and not records["V"].flags.writeable
     with pytest.raises(nj.UnknownNameError, match=r"no record 'W'.*Known: V, one"):
         _ = records["W"]
+
+
+def test_an_interrupted_run_leaves_what_it_recorded(tmp_path, monkeypatch):
+    """Two of four parts, then a stop; also where the process was killed while it wrote the next."""
+    run_steps, calls = run_module.run_steps, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return run_steps(*arguments)
+
+    monkeypatch.setattr(run_module, "run_steps", interrupted)
+    record = {name: RECORD[name] for name in ("V", "one", "tree")}
+    record["at"] = nj.Trace("V", at=[5.0, 8.33, 16.04, 17.63, 20.0])
+    with pytest.raises(KeyboardInterrupt) as stop:
+        run(stream_to=tmp_path / "run", duration=25.2, record=record)
+    (partial,) = tmp_path.iterdir()
+    assert partial.name.startswith("run.partial-") and str(partial) in stop.value.__notes__[0]
+    monkeypatch.undo()
+    for file in partial.glob("*.npy"):
+        with file.open("ab") as handle:
+            handle.write(bytes(1001))
+    records, plain = nj.open_records(partial), run(duration=25.2, record=record)
+    assert records.steps == 2 * 63
+    for name in record:
+        n = np.sum(plain.times(name) <= 5.0 + 12.6 + 1e-9)
+        assert 0 < n < len(plain.times(name))
+        np.testing.assert_array_equal(records.times(name), plain.times(name)[:n])
+        equal(records[name], jax.tree.map(lambda x, n=n: x[:n], plain[name]))
 
 
 def test_spikes_come_back(tmp_path):
