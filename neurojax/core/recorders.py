@@ -19,7 +19,8 @@ class Trace(eqx.Module):
     A sample bears the label of the end of its step, so a run of n steps gives n samples, at
     dt, 2 dt, ..., n dt. With `every=k` these are the samples whose step number is a multiple of
     k (counted from the start of the run where a transform hides the step of a state to go on
-    from; `times` says which ones they are). With `at=` these are the values at the given times, linearly interpolated between steps.
+    from; `times` says which ones they are). With `at=` these are the values at the given times,
+    linearly interpolated between steps.
 
     The path `"spikes"`, or `"E.spikes"` for a population of a network, gives spikes as 0 and 1
     with the derivative of the population's surrogate, for losses on spikes and rates; the counts

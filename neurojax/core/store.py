@@ -47,8 +47,8 @@ class Entry(NamedTuple):
 class Store:
     """Collects samples by name; with a folder they are written as .npy files while the run goes on.
 
-    The files are written into a folder beside it, `folder.partial-...`, which is moved into place at
-    the end: a folder that is there is complete. What `checkpoint` has seen can be read there
+    The files are written into a folder beside it, `folder.partial-...`, which is moved into place
+    at the end: a folder that is there is complete. What `checkpoint` has seen can be read there
     also if the run ends before, in whatever way.
     """
 
