@@ -17,6 +17,7 @@ from .rate_rnn import per_unit
 from .recurrent import (
     RecurrentCircuit,
     as_array,
+    check_real,
     check_shape,
     check_sizes,
     current,
@@ -195,6 +196,7 @@ def _gated(gates: int, n, inputs, outputs, recurrent, input, output, key) -> tup
             )
         recurrent = jnp.concatenate(draws)
     recurrent = as_array(recurrent)
+    check_real("recurrent", recurrent)
     check_shape("recurrent", recurrent, (gates * n, n))
     input = drawn(input, keys[1], (gates * n, inputs), 1.0, "input")
     output = drawn(output, keys[2], (outputs, n), 1.0, "output")

@@ -6,6 +6,7 @@ from typing import Any, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from neurojax.core import Parameter, frozen, parameter, unwrap
 from neurojax.core.errors import suggestion
@@ -109,6 +110,11 @@ def as_nonlinearity(value) -> Callable:
         return Named(value)
     if isinstance(value, eqx.Module) and callable(value):
         return value
+    if isinstance(value, np.ufunc):
+        raise TypeError(
+            f"nonlinearity must be a function of JAX arrays, got that of NumPy, {value!r}: give "
+            f"jax.numpy.{value.__name__} or the like"
+        )
     if not callable(value):
         raise TypeError(
             f"nonlinearity must be one of {sorted(_NAMED)} or a function of an array, got {value!r}"

@@ -17,6 +17,7 @@ from .initial_weights import Gaussian
 from .nonlinearities import as_nonlinearity, kept
 from .recurrent import (
     RecurrentCircuit,
+    check_real,
     check_sizes,
     drawn,
     drawn_feedback,
@@ -157,7 +158,9 @@ class RateRNN(RecurrentCircuit, ContinuousDynamics):
 
 def per_unit(value, n: int, name: str, spread: bool = True) -> Any:
     """A scalar as one value per unit; what is wrapped or has the shape already stays."""
-    value = as_parameter(jnp.asarray(value) if isinstance(value, list | tuple) else value)
+    value = jnp.asarray(value) if isinstance(value, list | tuple) else value
+    check_real(name, value)
+    value = as_parameter(value)
     if value is None:
         return None
     check_drawn(name, unwrap(value))

@@ -87,17 +87,20 @@ def received(circuit, rates, inputs) -> Array:
     return total + inputs["I_e"] if "I_e" in inputs else total
 
 
-def drawn_recurrent(weights, key, n: int) -> Any:
+def drawn_recurrent(weights, key, n: int, name: str = "recurrent") -> Any:
     """Weights given as an array, a wrapper or a way to draw them."""
     if isinstance(weights, AbstractWeights):
         return weights.draw(key, n)
     if isinstance(weights, str | type):
         raise TypeError(
-            "recurrent must be an array, or a way to draw one such as nj.circuits.Orthogonal(), "
+            f"{name} must be an array, or a way to draw one such as nj.circuits.Orthogonal(), "
             f"got {weights!r}"
         )
-    weights = weights if isinstance(weights, _FACTORED) else as_parameter(as_array(weights))
-    check_shape("recurrent", weights, (n, n))
+    if not isinstance(weights, _FACTORED):
+        weights = as_array(weights)
+        check_real(name, weights)
+        weights = as_parameter(weights)
+    check_shape(name, weights, (n, n))
     return weights
 
 
@@ -109,7 +112,9 @@ def drawn(weights, key, shape: tuple[int, int], scale: float, name: str) -> Any:
         return None
     if weights is None:
         return scale / np.sqrt(shape[1]) * jax.random.normal(key, shape)
-    weights = as_parameter(as_array(weights))
+    weights = as_array(weights)
+    check_real(name, weights)
+    weights = as_parameter(weights)
     check_shape(name, weights, shape)
     check_finite(name, weights)
     return weights
@@ -124,7 +129,7 @@ def as_array(weights) -> Any:
 
 def drawn_feedback(feedback, key, shape: tuple[int, int]) -> Any:
     """Feedback weights as given, uniform in (-1, 1) for `True`, or `None`."""
-    if feedback is None:
+    if feedback is None or feedback is False:
         return None
     if shape[1] == 0:
         raise ValueError("feedback needs a circuit with outputs: give their number, outputs=")
@@ -149,11 +154,17 @@ def check_circuit(circuit) -> None:
 
 
 def check_inputs(circuit, inputs) -> None:
-    """The circuit has the input channels that are given."""
+    """The circuit has the input channels that are given, and they count what it takes."""
     if inputs.shape[-1] != channels(circuit):
         raise ValueError(
             f"the circuit has {channels(circuit)} input channels, the inputs have "
             f"{inputs.shape[-1]}"
+        )
+    spikes = getattr(circuit, "drive", None) == "spikes"
+    if spikes and known(inputs) and np.any(np.asarray(inputs) < 0):
+        raise ValueError(
+            "inputs are numbers of spikes and must not be negative: drive='current' takes amounts "
+            "of any sign"
         )
 
 
@@ -172,8 +183,17 @@ def check_shape(name: str, weights, shape) -> None:
         raise ValueError(f"{name} must have shape {shape} ([to, from]), got {found}")
 
 
+def check_real(name: str, value) -> None:
+    """A parameter has no imaginary part, which would be lost."""
+    for number in jax.tree.leaves(value):
+        kind = getattr(number, "dtype", type(number))
+        if jnp.issubdtype(kind, np.complexfloating):
+            raise TypeError(f"{name} must be real numbers, got {np.dtype(kind)}")
+
+
 def check_finite(name: str, value) -> None:
     """Everything that is known of a parameter is a finite number."""
+    check_real(name, unwrap(value))
     for number in jax.tree.leaves(unwrap(value)):
         if not known(number):
             continue

@@ -14,7 +14,14 @@ from neurojax.core.parameter_checks import check_positive, check_probability
 from neurojax.core.random import host_generator
 from neurojax.core.tracing import known
 
-from ..recurrent import RecurrentCircuit, check_shape, check_sizes, current, drawn
+from ..recurrent import (
+    RecurrentCircuit,
+    check_finite,
+    check_shape,
+    check_sizes,
+    current,
+    drawn,
+)
 from .liquid_grid import LiquidGrid, input_synapses
 
 _NEVER = 1e30  # ms since the last spike of a neuron without any: exp(-1e30 / tau) is 0
@@ -65,7 +72,7 @@ class AstrocyteLiquid(RecurrentCircuit):
         recurrent: weights (n, n) [to, from] instead; those that are 0 are no synapses.
         input: weights (n, inputs) likewise.
         output: $W_{out}$ (outputs, n), default 0.
-        tau_m: ms.
+        tau_m: ms, above 0.5.
         tau_syn: the few values that $\tau_i$ has, ms; each neuron draws one.
         which_tau_syn: index into `tau_syn` for each neuron (n,) instead.
         V_th: threshold.
@@ -76,7 +83,7 @@ class AstrocyteLiquid(RecurrentCircuit):
         w_max: bound of the weights.
         b: depression without a difference of activity.
         w_a: weight of spikes in the astrocyte, 0.015 for a thousand neurons.
-        tau_a: of the astrocyte, ms.
+        tau_a: of the astrocyte, ms, above 0.5.
         decay: of the learning rates per ms; 1 keeps them.
         plasticity: whether weights change.
         tau_trace: of the spikes that a read-out sees, ms.
@@ -162,8 +169,11 @@ class AstrocyteLiquid(RecurrentCircuit):
         check_sizes(grid.n, inputs, outputs)
         if inputs < 1:
             raise ValueError(f"inputs must be one channel at least, got {inputs}")
-        if t_ref != round(t_ref) or t_ref < 0:
-            raise ValueError(f"t_ref must be a whole number of ms, got {t_ref}")
+        number = isinstance(t_ref, int | float | np.number)
+        if not (number and t_ref >= 0 and t_ref % 1 == 0):  # neither NaN nor infinite
+            raise ValueError(f"t_ref must be a whole number of ms, got {t_ref!r}")
+        if not isinstance(plasticity, bool | np.bool_):
+            raise TypeError(f"plasticity must be True or False, got {plasticity!r}")
         self.inputs, self.t_ref, self.plasticity = int(inputs), int(t_ref), bool(plasticity)
         if recurrent is None:
             each = np.where(np.arange(grid.n) < grid.n_E, excitatory_weight, inhibitory_weight)
@@ -195,6 +205,7 @@ class AstrocyteLiquid(RecurrentCircuit):
         if which.min() < 0 or which.max() >= kinds[0]:
             raise ValueError(f"which_tau_syn must lie between 0 and {kinds[0] - 1}")
         self.which_tau_syn = jnp.asarray(which, jnp.int32)
+        check_finite("input_current", input_current)
         self.input_current, self.A_plus = as_parameter(input_current), as_parameter(A_plus)
         self.tau_x, self.w_max, self.b = map(as_parameter, (tau_x, w_max, b))
         self.w_a, self.tau_a, self.decay = map(as_parameter, (w_a, tau_a, decay))
@@ -205,6 +216,13 @@ class AstrocyteLiquid(RecurrentCircuit):
         check_positive(self, "tau_m", "tau_syn", "V_th", "tau_x", "w_max", "tau_a", "tau_trace")
         check_positive(self, "A_plus", "b", "w_a", zero=True)
         check_probability(self, "decay")
+        for name in ("tau_m", "tau_a"):
+            tau = unwrap(getattr(self, name))
+            if known(tau) and not np.all(np.asarray(tau) > 0.5):
+                raise ValueError(
+                    f"{name} of AstrocyteLiquid must be above 0.5 ms, got {tau}: its steps of 1 ms "
+                    "are unstable below"
+                )
 
     def _check_weights(self):
         weights = self._weights()

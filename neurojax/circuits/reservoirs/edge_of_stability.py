@@ -115,7 +115,7 @@ class EdgeOfStability(RecurrentCircuit):
         self.proximity = kept(proximity)
         _check_proximity(self.proximity)
         orthogonal = Orthogonal() if orthogonal is None else orthogonal
-        self.orthogonal = fixed(drawn_recurrent(orthogonal, keys[3], n))
+        self.orthogonal = fixed(drawn_recurrent(orthogonal, keys[3], n, "orthogonal"))
         _check_orthogonal(unwrap(self.orthogonal))
         self.recurrent = fixed_recurrent(recurrent, density, keys[0], n)
         self.radius, self.unit = radius_and_unit(radius, self.recurrent, n)

@@ -18,7 +18,9 @@ from ..nonlinearities import kept
 from ..rate_rnn import per_unit
 from ..recurrent import (
     RecurrentCircuit,
+    as_array,
     check_finite,
+    check_real,
     check_shape,
     check_sizes,
     current,
@@ -57,7 +59,7 @@ class EIReservoir(RecurrentCircuit):
         threshold: $\theta$, scalar or (n,).
         leak: $a$ in (0, 1], scalar or (n,); default 1, no memory of a neuron's own. Kept in
             training unless `nj.bounded(...)`.
-        input_scaling: width of the law of the input weights.
+        input_scaling: width of the law of the input weights, scalar or one per input channel.
         input_share: share of the neurons that receive the input.
         spread: $s$, the standard deviation of the weights as a part of $\mu_E$.
         excitation: $A^E$ (n, n_exc) [to, from] to use in place of a draw.
@@ -135,6 +137,11 @@ class EIReservoir(RecurrentCircuit):
             raise ValueError(f"indegree must lie between 0 and n={n}, got {indegree}")
         check_share("input_share of EIReservoir", input_share)
         check_finite("input_scaling of EIReservoir", input_scaling)
+        if np.shape(input_scaling) not in ((), (inputs,)):
+            raise ValueError(
+                "input_scaling of EIReservoir must be a number or have shape "
+                f"({inputs},), one per input channel, got {np.shape(input_scaling)}"
+            )
         _check("spread", spread, lambda s: np.isfinite(s) & (s >= 0), "not be negative")
         keys = jax.random.split(own_or_first(key), 5)
         mean_exc = n / (indegree * self.n_exc)
@@ -237,13 +244,15 @@ def _sparse_weights(key, shape: tuple[int, int], density: float, mean: float, sd
 
 def _input_weights(key, shape: tuple[int, int], width, share: float) -> Array:
     sizes, places = jax.random.split(key)
+    width = jnp.broadcast_to(jnp.asarray(width, float), shape)
     drawn = width * jax.random.uniform(sizes, shape, minval=-0.5, maxval=0.5)
     # a neuron that receives the input receives all of its channels
     return jnp.where(jax.random.bernoulli(places, share, (shape[0], 1)), drawn, 0.0)
 
 
 def _weights(value, shape: tuple[int, int], name: str) -> Any:
-    value = as_parameter(value)
+    check_real(name, value)
+    value = as_parameter(as_array(value))
     check_shape(name, value, shape)
     _check(name, value, lambda w: w >= 0, "not be negative: its sign is in the equation")
     return kept(value)

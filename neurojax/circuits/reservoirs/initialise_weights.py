@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from neurojax.core import Clock, unwrap
 
+from ..recurrent import check_finite
 from .astrocyte_liquid import AstrocyteLiquid
 
 
@@ -23,7 +24,8 @@ def initialise_weights(liquid: AstrocyteLiquid, inputs: Any) -> AstrocyteLiquid:
         inputs: `u` at each step of 1 ms, (sample, step, channel); 20 ms a sample in the paper.
 
     Raises:
-        ValueError: if the liquid is static, or for inputs of another shape.
+        ValueError: if the liquid is static, or for inputs of another shape or that are not finite.
+        TypeError: for another circuit than an `AstrocyteLiquid`.
 
     Source: Ivanov and Michmizos (2021), NeurIPS.
 
@@ -34,6 +36,11 @@ def initialise_weights(liquid: AstrocyteLiquid, inputs: Any) -> AstrocyteLiquid:
         >>> bool((learnt.input != liquid.input).any())
         True
     """
+    if not isinstance(liquid, AstrocyteLiquid):
+        raise TypeError(
+            f"liquid must be an nj.circuits.AstrocyteLiquid, got {type(liquid).__name__}: only its "
+            "synapses learn"
+        )
     if not liquid.plasticity:
         raise ValueError("this liquid is static (plasticity=False): its weights do not change")
     inputs = jnp.asarray(inputs, jnp.result_type(float))
@@ -41,6 +48,7 @@ def initialise_weights(liquid: AstrocyteLiquid, inputs: Any) -> AstrocyteLiquid:
         raise ValueError(
             f"inputs must have shape (sample, step, {liquid.inputs}), got {inputs.shape}"
         )
+    check_finite("inputs", inputs)
     weights = _learnt(liquid, inputs)
     where = lambda model: (model.recurrent, model.input)
     return eqx.tree_at(where, unwrap(liquid), (weights[:, : liquid.n], weights[:, liquid.n :]))

@@ -38,7 +38,7 @@ class GaussianRates(AbstractRateTarget):
       + \frac{y}{\sigma^2}(2\sigma^2 + 1 - y^2 + \mu y)\Big)$$
 
     Arguments:
-        mean: $\mu$, scalar or one per unit.
+        mean: $\mu$ in (-1, 1), scalar or one per unit.
         sd: $\sigma$, scalar or one per unit.
 
     Source: Schrauwen, Wardermann, Verstraeten, Steil and Stroobandt (2008), Neurocomputing 71:1159.
@@ -54,6 +54,7 @@ class GaussianRates(AbstractRateTarget):
 
     def __check_init__(self):
         check_positive(self, "sd")
+        _check_mean(self, -1.0)
 
     def pull(self, y) -> Array:
         """See `AbstractRateTarget`."""
@@ -67,7 +68,7 @@ class ExponentialRates(AbstractRateTarget):
     $$\Delta c = \eta\,\big(1 - (2 + 1/\mu)\,y + y^2/\mu\big)$$
 
     Arguments:
-        mean: $\mu$, scalar or one per unit.
+        mean: $\mu$ in (0, 1), scalar or one per unit.
 
     Source: Triesch (2005), ICANN, LNCS 3696:65.
 
@@ -80,11 +81,23 @@ class ExponentialRates(AbstractRateTarget):
     mean: Parameter = parameter(0.2)
 
     def __check_init__(self):
-        check_positive(self, "mean")
+        _check_mean(self, 0.0)
 
     def pull(self, y) -> Array:
         """See `AbstractRateTarget`."""
         return 1.0 - 2.0 * y - y * (1.0 - y) / self.mean
+
+
+def _check_mean(target: Any, least: float) -> None:
+    """The mean is one that rates of the units can have."""
+    mean = unwrap(target.mean)
+    if known(*jax.tree.leaves(mean)) and not np.all(
+        (np.asarray(mean) > least) & (np.asarray(mean) < 1.0)
+    ):
+        raise ValueError(
+            f"mean of {type(target).__name__} must lie in ({least:g}, 1), as the rates of "
+            f"{target.nonlinearity} units do, got {mean}"
+        )
 
 
 class IntrinsicAdaptation(eqx.Module):

@@ -5,6 +5,7 @@ from typing import Any, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from neurojax.core import Clock, Output, Parameter, as_parameter, frozen, unwrap
@@ -14,7 +15,16 @@ from neurojax.core.tracing import known
 from neurojax.neurons import IzhikevichPublished
 
 from ..rate_rnn import per_unit
-from ..recurrent import RecurrentCircuit, check_finite, check_shape, check_sizes, current, drawn
+from ..recurrent import (
+    RecurrentCircuit,
+    as_array,
+    check_finite,
+    check_real,
+    check_shape,
+    check_sizes,
+    current,
+    drawn,
+)
 
 
 @final
@@ -120,6 +130,12 @@ class IzhikevichReservoir(RecurrentCircuit):
                 raise ValueError(f"{name} must lie between 0 and 1, got {value}")
         weight = 4.0 / max(density * n, 1.0) if weight is None else weight
         for name, value in (("weight", weight), ("inhibition", inhibition)):
+            check_finite(name, value)
+            if np.ndim(value) != 0:
+                raise ValueError(
+                    f"{name} must be one number, got {value!r}: weights of each synapse are "
+                    "recurrent="
+                )
             if known(value) and not float(value) >= 0:
                 raise ValueError(f"{name} must not be negative, got {value}")
         check_finite("input_scaling", input_scaling)
@@ -129,16 +145,17 @@ class IzhikevichReservoir(RecurrentCircuit):
         self.cells = _cells(keys[0], sends)
         if recurrent is None:
             recurrent = _synapses(keys[1], sends, density, weight, inhibition)
-        self.recurrent = frozen(_signed(as_parameter(recurrent), sends))
+        check_real("recurrent", recurrent)
+        self.recurrent = frozen(_signed(as_parameter(as_array(recurrent)), sends))
         self.input = None
         if inputs and input is None:
-            self.input = frozen(input_scaling * _afferents(keys[2], sends, inputs))
+            self.input = frozen(jnp.asarray(input_scaling) * _afferents(keys[2], sends, inputs))
         elif inputs or input is not None:
             self.input = frozen(drawn(input, keys[2], (n, inputs), 1.0, "input"))
         output = jnp.zeros((outputs, n)) if output is None and outputs else output
         self.output = drawn(output, keys[3], (outputs, n), 1.0, "output")
         self.feedback = None
-        if feedback is not None:
+        if feedback is not None and feedback is not False:
             if not outputs:
                 raise ValueError("feedback needs a circuit with outputs: their number is 0")
             if jnp.ndim(unwrap(feedback)) == 0:

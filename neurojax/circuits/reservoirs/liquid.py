@@ -18,7 +18,7 @@ from neurojax.core.tracing import known
 from neurojax.networks import Network, Projection
 from neurojax.neurons import Izhikevich
 
-from ..recurrent import RecurrentCircuit, check_sizes, current, drawn
+from ..recurrent import RecurrentCircuit, check_finite, check_sizes, current, drawn
 from .liquid_cells import liquid_cells
 from .liquid_grid import PAIRS, LiquidGrid, check_pair, input_synapses
 
@@ -60,7 +60,7 @@ class Liquid(RecurrentCircuit):
         release: short-term dynamics by pair, such as `{"EE": nj.synapses.TsodyksMarkram()}`.
         density: fraction of pairs of channel and neuron that are joined, by a fixed number of
             pairs.
-        input_weight: size of input weights; each has a random sign.
+        input_weight: size of input weights, scalar or one per channel; each has a random sign.
         input: B (n, inputs) [to, from] instead of that.
         drive: `"spikes"`: `u` counts the spikes of each channel in the step; weights above zero
             end on `exc`, the others on `inh`. `"current"`: B u is a current.
@@ -141,8 +141,14 @@ class Liquid(RecurrentCircuit):
         self.network = Network(populations, projections, key=keys[2])
         if input is None and inputs:
             size = usual_input if input_weight is None else input_weight
+            check_finite("input_weight", size)
+            if np.shape(size) not in ((), (inputs,)):
+                raise ValueError(
+                    f"input_weight must be a number or have shape ({inputs},), one per channel, "
+                    f"got {np.shape(size)}"
+                )
             reached, signs = input_synapses(n, inputs, density, host_generator(keys[3]))
-            input = size * jnp.asarray(reached * signs)
+            input = jnp.broadcast_to(jnp.asarray(size, float), reached.shape) * (reached * signs)
         self.input = drawn(input, keys[3], (n, inputs), 1.0, "input")
         output = jnp.zeros((outputs, n)) if output is None and outputs else output
         self.output = drawn(output, keys[3], (outputs, n), 1.0, "output")
@@ -231,6 +237,8 @@ def _by_pair(name: str, given, usual) -> dict[str, Any]:
     given = given if isinstance(given, dict) else dict.fromkeys(PAIRS, given)
     for pair, size in given.items():
         check_pair(pair)
+        if isinstance(size, str):
+            raise TypeError(f"{name}[{pair!r}] must be a number or a law of weights, got {size!r}")
         number = isinstance(size, int | float | np.number | np.ndarray | jax.Array) and known(size)
         if number and not np.all(np.asarray(size) >= 0):
             raise ValueError(

@@ -75,7 +75,7 @@ class LiquidGrid:
                 f"excitatory={self.excitatory} of {n} neurons leaves only one kind; a liquid needs "
                 "both"
             )
-        if not 0 < self.length < np.inf:
+        if not (isinstance(self.length, int | float | np.number) and 0 < self.length < np.inf):
             raise ValueError(f"length must be positive (steps of the grid), got {self.length!r}")
         rng = host_generator(own_or_first(self.key))
         places = np.stack(np.unravel_index(rng.permutation(n), shape), axis=1).astype(float)
@@ -130,6 +130,10 @@ class LiquidGrid:
 
 def _probabilities(given) -> dict[str, float]:
     probability = {"EE": 0.2, "EI": 0.1, "IE": 0.3, "II": 0.05}
+    if not (given is None or isinstance(given, Mapping)):
+        raise TypeError(
+            f"probability must be a dictionary by pair, such as {{'EE': 0.2}}, got {given!r}"
+        )
     for pair, value in dict(given or {}).items():
         check_pair(pair)
         _check_fraction(f"probability[{pair!r}]", value)

@@ -13,7 +13,7 @@ from neurojax.core.tracing import known
 from ..initial_weights import AbstractWeights
 from ..nonlinearities import kept
 from ..rate_rnn import per_unit
-from ..recurrent import check_finite, current, drawn, drawn_recurrent
+from ..recurrent import check_finite, check_real, current, drawn, drawn_recurrent
 from ..sparse_weights import SparseWeights
 from ..spectra import spectral_radius
 from .fixed_in_degree import FixedInDegree, in_best_form
@@ -32,6 +32,7 @@ def fixed_recurrent(recurrent, density: float | None, key, n: int) -> Any:
     if recurrent is None:
         recurrent = FixedInDegree(0.1 if density is None else density)
     if hasattr(recurrent, "tocsr"):  # a matrix of scipy.sparse
+        check_real("recurrent", recurrent)
         recurrent = in_best_form(recurrent)
     weights = drawn_recurrent(recurrent, key, n)
     check_finite("recurrent", weights)

@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from neurojax.core.keys import check_key
+from neurojax.core.parameter_checks import check_size
 from neurojax.core.tracing import known
 
 
@@ -22,7 +24,8 @@ def beta_targets(
         high: what lies above is moved to it.
 
     Raises:
-        ValueError: unless a and b are positive and 0 < low < high < 1.
+        ValueError: unless a and b are positive, 0 < low < high < 1 and n is a whole number.
+        TypeError: for a key that is none.
 
     Source: Srinivasan, Plenz and Girvan (2025), Nature Communications,
     doi:10.1038/s41467-025-64978-8.
@@ -33,6 +36,8 @@ def beta_targets(
         >>> targets.shape, bool(abs(targets.mean() - 0.5) < 0.03)
         ((1000,), True)
     """
+    check_key(key)
+    check_size(n)
     if not 0 < low < high < 1:
         raise ValueError(f"beta_targets needs 0 < low < high < 1, got low={low} and high={high}")
     if known(a, b) and not (np.all(np.asarray(a) > 0) and np.all(np.asarray(b) > 0)):

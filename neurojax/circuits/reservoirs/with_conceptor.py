@@ -169,6 +169,7 @@ def load_patterns(
     Raises:
         ValueError: for a reservoir of another kind, patterns that do not fit, or penalties that
             are not positive.
+        TypeError: for a reservoir that is no `EchoState`.
 
     Source: Jaeger (2017), Journal of Machine Learning Research 18(13):1.
 
@@ -179,6 +180,10 @@ def load_patterns(
         >>> loaded.circuit.input is None
         True
     """
+    if not isinstance(reservoir, EchoState):
+        raise TypeError(
+            f"reservoir must be an nj.circuits.EchoState, got {type(reservoir).__name__}"
+        )
     if reservoir.form != "internal" or reservoir.feedback is not None or not channels(reservoir):
         raise ValueError(
             "load_patterns needs a reservoir with form='internal', inputs and no feedback"

@@ -193,6 +193,15 @@ def test_bad_input():
         liquid(which_tau_syn=np.full(12, 2))
     with pytest.raises(ValueError, match="inputs must be one"):
         AstrocyteLiquid(GRID, inputs=0)
+    with pytest.raises(ValueError, match="input_current must be finite, got nan"):
+        liquid(input_current=np.nan)
+    with pytest.raises(ValueError, match="t_ref must be a whole number of ms, got nan"):
+        liquid(t_ref=np.nan)
+    for name in ("tau_m", "tau_a"):
+        with pytest.raises(ValueError, match=f"{name} of AstrocyteLiquid must be above 0.5 ms"):
+            liquid(**{name: 0.5})
+    with pytest.raises(ValueError, match="inputs must be finite, got 20 times nan"):
+        initialise_weights(liquid(), np.full((1, 2, CHANNELS), np.nan))
 
 
 @pytest.mark.parametrize("tau_syn", [2, 2.0, np.array(2.0), np.float32(2.0), [2], (2.0,)])

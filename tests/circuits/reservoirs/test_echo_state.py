@@ -177,6 +177,26 @@ def test_bad_input_is_refused_at_the_door(arguments, message):
         EchoState(10, **arguments)
 
 
+@pytest.mark.parametrize("arguments", [
+    {"recurrent": 1j * np.eye(10)}, {"recurrent": scipy.sparse.csr_array(1j * np.eye(10))},
+    {"recurrent": nj.frozen(1j * np.eye(10))}, {"input": 1j * np.ones((10, 1))}, {"bias": 1j},
+    {"radius": 1j},
+])  # fmt: skip
+def test_imaginary_parts_are_not_lost(arguments):
+    with pytest.raises(TypeError, match=f"{next(iter(arguments))} must be real numbers, got compl"):
+        EchoState(10, inputs=1, **arguments)
+
+
+def test_functions_of_numpy_are_refused():
+    with pytest.raises(TypeError, match=r"that of NumPy, .*: give jax\.numpy\.tanh"):
+        EchoState(10, nonlinearity=np.tanh)
+
+
+@pytest.mark.parametrize("outputs", [0, 1])
+def test_feedback_may_be_false(outputs):
+    assert EchoState(10, outputs=outputs, feedback=False).feedback is None
+
+
 def test_sources_out_of_range_are_refused():
     with pytest.raises(ValueError, match="sources must be units"):
         SparseWeights(np.ones((3, 1)), np.full((3, 1), 3))

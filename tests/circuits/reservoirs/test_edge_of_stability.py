@@ -82,6 +82,7 @@ def test_it_remembers_more_than_the_leaky_network():
     [
         ({"proximity": 0.0}, "proximity must be"),
         ({"orthogonal": 2 * np.eye(5)}, "orthogonal is not"),
+        ({"orthogonal": np.eye(4)}, r"orthogonal must have shape \(5, 5\)"),
         ({"recurrent": np.triu(np.ones((5, 5)), 1)}, "spectral radius 0"),
         ({"recurrent": np.eye(5), "density": 0.1}, "leave it out"),
         ({"input_scaling": np.ones(3), "inputs": 2}, "one per input channel"),

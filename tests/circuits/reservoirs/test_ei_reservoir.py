@@ -145,12 +145,18 @@ def test_given_weights_are_used():
         ({"threshold": np.zeros(3)}, r"threshold must be a scalar or have shape \(20,\)"),
         ({"inhibition": np.zeros((20, 3))}, r"inhibition must have shape \(20, 4\)"),
         ({"excitation": -np.ones((20, 16))}, "excitation .* not be negative"),
+        ({"inputs": 2, "input_scaling": [1, 2, 3]}, r"input_scaling .* shape \(2,\), one per"),
         ({"inputs": 0, "input": np.ones((20, 1))}, "input weights need a circuit with inputs"),
     ],
 )
 def test_refused_parameters(options, message):
     with pytest.raises(ValueError, match=message):
         small(**options)
+
+
+def test_a_scaling_for_each_input():
+    one, both = (small(inputs=2, input_scaling=s).input for s in (1.0, [3, 5]))
+    np.testing.assert_allclose(nj.unwrap(both), nj.unwrap(one) * np.array([[3.0, 5.0]]), rtol=1e-12)
 
 
 def test_refused_series():

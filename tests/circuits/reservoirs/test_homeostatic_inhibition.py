@@ -163,6 +163,14 @@ def test_different_targets_have_the_law_of_beta():
         beta_targets(jax.random.key(0), 3, low=0.5, high=0.4)
     with pytest.raises(ValueError, match="positive a and b"):
         beta_targets(jax.random.key(0), 3, a=-1.0)
+    with pytest.raises(TypeError, match="key must be one key"):
+        beta_targets(0, 3)
+
+
+def test_rates_that_are_too_high_are_named():
+    u = jax.random.uniform(jax.random.key(1), (300, 1), minval=-1.0)
+    with pytest.warns(UserWarning, match=r"lower learning rates than rate=\[10\.0\]"):
+        adapt_inhibition(EIReservoir(50, indegree=20.0), u, rate=10.0)
 
 
 def test_targets_that_are_missed_are_reported():

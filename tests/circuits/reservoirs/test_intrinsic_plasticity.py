@@ -153,6 +153,10 @@ def test_bad_input_is_refused_at_the_door():
         adapt_intrinsic(tanh, u, target=ExponentialRates())
     with pytest.raises(ValueError, match="sd of GaussianRates must be positive"):
         GaussianRates(sd=0.0)
+    with pytest.raises(ValueError, match=r"mean of GaussianRates must lie in \(-1, 1\)"):
+        GaussianRates(mean=5.0)
+    with pytest.raises(ValueError, match=r"mean of ExponentialRates must lie in \(0, 1\)"):
+        ExponentialRates(mean=2.0)
     with pytest.raises(ValueError, match="mean of GaussianRates must be a scalar"):
         adapt_intrinsic(tanh, u, target=GaussianRates(mean=np.zeros(3)))
     with pytest.raises(ValueError, match="feedback=None"):

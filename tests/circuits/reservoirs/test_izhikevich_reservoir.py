@@ -107,6 +107,7 @@ def test_jitter_is_drawn_with_a_key_alone():
         ({"n": 5, "density": 1.5}, "density"),
         ({"n": 5, "excitatory": -0.1}, "excitatory"),
         ({"n": 5, "weight": -1.0}, "weight"),
+        ({"n": 5, "weight": [1, 2]}, r"weight must be one number, got \[1, 2\]"),
         ({"n": 5, "tau_trace": 0.0}, "tau_trace"),
         ({"n": 5, "jitter": -1.0}, "jitter"),
         ({"n": 5, "recurrent": jnp.ones((5, 5))}, "one sign"),

@@ -221,6 +221,24 @@ def test_bad_input():
         Liquid((3, 3, 3), inputs=2, input=np.zeros((27, 3)))
     with pytest.raises(ValueError, match="density must lie between 0 and 1"):
         Liquid((3, 3, 3), inputs=2, density=1.5)
+    with pytest.raises(TypeError, match=r"weight\['EE'\] must be a number .* got 'big'"):
+        Liquid((3, 3, 3), weight="big")
+    with pytest.raises(TypeError, match="input_weight must be a number"):
+        Liquid((3, 3, 3), inputs=2, input_weight="a")
+    with pytest.raises(ValueError, match=r"input_weight must be a number or have shape \(2,\)"):
+        Liquid((3, 3, 3), inputs=2, input_weight=[1.0, 2.0, 3.0])
+    u = -np.ones((5, 2))
+    for run in (nj.fitting.drive, responses):
+        with pytest.raises(ValueError, match="numbers of spikes and must not be negative"):
+            run(Liquid((3, 3, 3), inputs=2), u, dt=1.0)
+        run(Liquid((3, 3, 3), inputs=2, drive="current"), u, dt=1.0)
+
+
+def test_a_size_of_input_weights_for_each_channel():
+    one, both = (
+        Liquid((3, 3, 3), inputs=2, input_weight=w).input for w in (1.0, [3.0, 5.0])
+    )  # fmt: skip
+    np.testing.assert_array_equal(both, one * np.array([[3.0, 5.0]]))
 
 
 def test_conductances_inhibit_with_positive_weights():
