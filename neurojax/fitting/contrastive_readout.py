@@ -114,7 +114,7 @@ def contrastive_readout(
         second: features of the second one, (samples, n), of the same samples in the same order.
         dimension: of the common space.
         steps: updates.
-        batch: pairs in each of them.
+        batch: pairs in each of them, two at least.
         optimizer: from optax; default AdamW with rate 1e-2 and weight decay 1e-2.
         temperature: at the start.
         key: of the projections at the start and of the batches; default key 0.
@@ -123,7 +123,8 @@ def contrastive_readout(
         The read-out, and the loss of each batch.
 
     Raises:
-        ValueError: for shapes that do not fit, or a number that is not positive.
+        ValueError: for shapes that do not fit, a number that is not positive, or batches of one
+            pair.
 
     Source: the loss as in Radford et al. (2021), arXiv:2103.00020, on random recurrent circuits.
 
@@ -146,6 +147,8 @@ def contrastive_readout(
     check_finite("second", second)
     for name, value in (("dimension", dimension), ("steps", steps), ("batch", batch)):
         check_count(name, value)
+    if batch < 2:
+        raise ValueError(f"batch must be two pairs at least, got {batch}: one pair has no contrast")
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
     if first.shape[0] < 2:

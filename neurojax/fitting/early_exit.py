@@ -35,7 +35,13 @@ class Exits(eqx.Module):
 
     def accuracy(self, labels: Any) -> Array:
         """Share of trials whose prediction is right."""
-        return jnp.mean((self.predictions == _numbers(labels)).astype(float))
+        labels = _numbers(labels)
+        if labels.shape != self.predictions.shape:
+            raise ValueError(
+                f"labels must have shape {self.predictions.shape}, one per trial, got "
+                f"{labels.shape}"
+            )
+        return jnp.mean((self.predictions == labels).astype(float))
 
 
 @final
@@ -72,6 +78,7 @@ class EarlyExit(eqx.Module):
 
     def __call__(self, outputs: Any) -> Exits:
         """The decisions for outputs of each step, shape (..., time, classes)."""
+        check_finite("outputs", outputs)
         sums = _summed(outputs)
         if sums.shape[-2] != self.temperature.shape[0]:
             raise ValueError(
@@ -157,8 +164,8 @@ def fit_early_exit(
             remains possible, 1.
 
     Raises:
-        ValueError: for shapes that do not fit, outputs that are not finite, a label that
-            is no class, or a loss outside 0 to 1.
+        ValueError: for shapes that do not fit, outputs or thresholds that are not finite, a label
+            that is no class, or a loss outside 0 to 1.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -173,7 +180,7 @@ def fit_early_exit(
     if not 0 <= loss <= 1:
         raise ValueError(f"loss must lie between 0 and 1 (a share of trials), got {loss}")
     outputs, labels = checked(outputs, labels)
-    tried = np.linspace(0.0, 1.0, 501) if thresholds is None else np.asarray(thresholds, float)
+    tried = np.linspace(0.0, 1.0, 501) if thresholds is None else _thresholds(thresholds)
     temperature = calibrated_temperature(outputs, labels)
     steps, accuracy, final = (
         np.asarray(x) for x in _trade(outputs, labels, temperature, jnp.asarray(tried))
@@ -190,6 +197,13 @@ def fit_early_exit(
         )
     points = np.stack([tried[front], steps[front], accuracy[front]], axis=1)
     return EarlyExit(temperature, jnp.asarray(tried[good[0]]), jnp.asarray(points))
+
+
+def _thresholds(given) -> np.ndarray:
+    check_finite("thresholds", np.asarray(given))
+    if np.ndim(given) != 1 or np.size(given) == 0:
+        raise ValueError(f"thresholds must be a list of numbers to choose among, got {given!r}")
+    return np.asarray(given, float)
 
 
 def oracle_exits(outputs: Any, labels: Any) -> Exits:

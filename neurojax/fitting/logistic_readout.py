@@ -8,6 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from neurojax.circuits.recurrent import check_finite
+from neurojax.core.parameter_checks import check_count
+from neurojax.core.tracing import known
+
 
 @final
 class LogisticReadout(eqx.Module):
@@ -37,6 +41,7 @@ class LogisticReadout(eqx.Module):
             raise ValueError(
                 f"features must have shape (..., {self.output.shape[1]}), got {features.shape}"
             )
+        check_finite("features", features)
         scores = features @ self.output.T
         return scores + jnp.broadcast_to(self.output_bias, scores.shape)
 
@@ -72,7 +77,7 @@ def logistic_readout(
 
     Raises:
         ValueError: for shapes that do not fit, values that are not finite, fewer than two
-            classes, a negative penalty, or if L-BFGS does not converge.
+            classes, a negative penalty or tolerance, if L-BFGS does not converge, or inside jit.
 
     Example:
         >>> import numpy as np
@@ -85,6 +90,10 @@ def logistic_readout(
     from scipy.optimize import minimize
     from scipy.special import log_softmax
 
+    if not known(*jax.tree.leaves((features, labels, penalty))):
+        raise ValueError(
+            "logistic_readout works on the host only, not inside jit, vmap or grad: call it outside"
+        )
     X, labels = np.asarray(features, np.float64), np.asarray(labels)
     if X.ndim != 2 or labels.shape != X.shape[:1]:
         raise ValueError(
@@ -93,8 +102,11 @@ def logistic_readout(
         )
     if not np.all(np.isfinite(X)):
         raise ValueError("features must be finite: some are NaN or infinite")
-    if not penalty >= 0:
-        raise ValueError(f"penalty must not be negative, got {penalty}")
+    for name, value in (("penalty", penalty), ("tolerance", tolerance)):
+        check_finite(name, value)
+        if np.ndim(value) != 0 or not value >= 0:
+            raise ValueError(f"{name} must be one number and not negative, got {value}")
+    check_count("iterations", iterations)
     if np.issubdtype(labels.dtype, np.floating) and not np.all(np.isfinite(labels)):
         raise ValueError("labels must be finite numbers or names: some are NaN or infinite")
     classes, number = np.unique(labels, return_inverse=True)

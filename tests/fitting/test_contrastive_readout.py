@@ -66,6 +66,8 @@ def test_bad_arguments_are_named():
     for name in ("dimension", "steps", "batch"):
         with pytest.raises(ValueError, match=name):
             contrastive_readout(a, b, **{name: 0})
+    with pytest.raises(ValueError, match="batch must be two pairs at least, got 1"):
+        contrastive_readout(a, b, batch=1)
     with pytest.raises(ValueError, match="temperature"):
         contrastive_readout(a, b, temperature=0.0)
     with pytest.raises(ValueError, match="two samples"):

@@ -179,3 +179,13 @@ def test_bad_arguments_are_named():
         fit_early_exit(np.where(outputs == outputs[0, 0, 0], np.nan, outputs), labels)
     with pytest.raises(ValueError, match="thresholds"):
         fit_early_exit(*sampled(200), loss=0.0, thresholds=[0.0])
+    with pytest.raises(ValueError, match="thresholds must be finite, got 1 times nan"):
+        fit_early_exit(outputs, labels, thresholds=[0.5, np.nan])
+    for thresholds in (0.5, []):
+        with pytest.raises(ValueError, match="thresholds must be a list of numbers"):
+            fit_early_exit(outputs, labels, thresholds=thresholds)
+    rule = EarlyExit(jnp.ones(16), jnp.array(0.9))
+    with pytest.raises(ValueError, match="outputs must be finite"):
+        rule(np.nan * outputs)
+    with pytest.raises(ValueError, match=r"labels must have shape \(12,\), .* got \(1,\)"):
+        rule(outputs).accuracy(labels[:1])

@@ -1,5 +1,6 @@
 """The logistic read-out against scikit-learn and its own first-order condition."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -73,6 +74,15 @@ def test_bad_arguments_are_named():
         logistic_readout(X, np.zeros(150, int))
     with pytest.raises(ValueError, match="did not converge"):
         logistic_readout(X, y, iterations=2)
+    for name, value in (("penalty", np.inf), ("tolerance", np.nan)):
+        with pytest.raises(ValueError, match=f"{name} must be finite"):
+            logistic_readout(X, y, **{name: value})
+    with pytest.raises(ValueError, match="iterations must be a positive whole number, got 0"):
+        logistic_readout(X, y, iterations=0)
+    with pytest.raises(ValueError, match="on the host only"):
+        jax.jit(lambda X: logistic_readout(X, y).output)(X)
+    with pytest.raises(ValueError, match="features must be finite"):
+        logistic_readout(X, y).predict(np.nan * X)
 
 
 def test_labels_without_a_number():
