@@ -289,7 +289,7 @@ def present_weights(rules: Rules, state: dict[str, Any]) -> Array:
     """The table of weights, up to date."""
     w = state["weights"]
     for rule, own in zip(rules, state["rules"], strict=True):
-        w = rule.present({"w": w} | own["synapse"], own["shared"])
+        w = rule.present({"w": w} | own["synapse"], own["shared"])["w"]
     return w
 
 
@@ -320,11 +320,12 @@ class PlasticStep:
         # rows without synapses have traces, which move, but no events
         self.listed = self.due if plan.used is None else self.due & plan.used
 
-    def _moving(self) -> Moving:
-        return Moving(self.rules, self.w, self.synapses, self.pre, self.post, self.shared)
+    def _moving(self, acting: int | None = None) -> Moving:
+        return Moving(self.rules, self.w, self.synapses, self.pre, self.post, self.shared, acting)
 
     def _at(self, side: str, words: Array) -> None:
-        if acts(self.rules, side):
+        # a presynaptic spike transmits what is up to date
+        if acts(self.rules, side) or (side == "at_pre" and acts(self.rules, "present")):
             self.w, self.synapses = at_events(side, self._moving(), words, self.plan.where)
 
     def arrive(self, inbox: Array, targets: Array, turn) -> Array:
@@ -382,13 +383,8 @@ class PlasticStep:
         for i, rule in enumerate(self.rules):
             if acts((rule,), "while_active"):
                 words = packed_rows(rule.active(self.post[i]) & has_synapses)
-                one = lambda parts, i=i: (parts[i],)
-                moving = Moving(
-                    (rule,), self.w, one(self.synapses), one(self.pre), one(self.post),
-                    one(self.shared),
-                )  # fmt: skip
-                self.w, (own,) = at_events("while_active", moving, words, self.plan.where)
-                self.synapses = (*self.synapses[:i], own, *self.synapses[i + 1 :])
+                moved = at_events("while_active", self._moving(i), words, self.plan.where)
+                self.w, self.synapses = moved
 
     def _remember(self, i: int, post):
         """The traces of a rule with those that hold what others were."""
@@ -435,7 +431,7 @@ class PlasticStep:
                 continue
             every = jnp.maximum(jnp.round(interval / self.clock.dt), 1.0).astype(jnp.int32)
             due = (self.clock.step + 1) % every == 0
-            self.w, self.synapses = settled(self._moving(), i, due, self.plan.where)
+            self.w, self.synapses = settled(self._moving(i), due, self.plan.where)
             after = rule.settle_shared(self.shared[i])
             own = {n: jnp.where(due, after[n], x) for n, x in self.shared[i].items()}
             self.shared = (*self.shared[:i], own, *self.shared[i + 1 :])

@@ -8,6 +8,7 @@ Derivatives are exact: they are those of the same change written for all synapse
 as much.
 """
 
+import dataclasses
 from functools import partial
 
 import equinox as eqx
@@ -48,6 +49,7 @@ class Moving(eqx.Module):
         pre: traces by name, [row + 1].
         post: traces by name, [row of target + 1].
         shared: scalars by name.
+        acting: index of the one rule that acts; `None`: all of them.
     """
 
     rules: Rules
@@ -56,6 +58,7 @@ class Moving(eqx.Module):
     pre: tuple[dict[str, Array], ...]
     post: tuple[dict[str, Array], ...]
     shared: tuple[dict[str, Array], ...]
+    acting: int | None = eqx.field(static=True, default=None)
 
     @property
     def tables(self):
@@ -111,12 +114,11 @@ def at_events(side: str, moving: Moving, words: Array, where: Where):
     return run(floats, words, where)
 
 
-def settled(moving: Moving, which: int, due, where: Where):
-    """The tables after one rule has changed all synapses, where that is `due`.
+def settled(moving: Moving, due, where: Where):
+    """The tables after the acting rule has changed all synapses, where that is `due`.
 
     Arguments:
         moving: tables, traces and rules.
-        which: index of the rule.
         due: boolean.
         where: the synapses.
     """
@@ -125,15 +127,11 @@ def settled(moving: Moving, which: int, due, where: Where):
 
     def change(floats, tables, where):
         moving = eqx.combine(floats, static)
-        w, synapses = tables
-        old = {"w": w} | synapses[which]
-        pre = {name: x[:, None] for name, x in moving.pre[which].items()}
-        post = {name: x[where.posts] for name, x in moving.post[which].items()}
-        new = moving.rules[which].settle(old, pre, post, moving.shared[which])
+        pre = jax.tree.map(lambda x: x[:, None], moving.pre)
+        post = jax.tree.map(lambda x: x[where.posts], moving.post)
+        old = _of_synapses(moving, tables, pre, post)
         inside = where.posts < _targets(where)
-        new = {name: jnp.where(inside, new[name], x).astype(x.dtype) for name, x in old.items()}
-        w = new.pop("w")
-        return w, (*synapses[:which], new, *synapses[which + 1 :])
+        return jax.tree.map(lambda a, b: jnp.where(inside, a, b), _change("settle", old), tables)
 
     @jax.custom_jvp
     def run(floats, due, where):
@@ -169,7 +167,7 @@ def _dense(side: str, moving: Moving, words, where: Where):
     active = jnp.broadcast_to(fired[:, None], shape) if side == "at_pre" else fired[where.posts]
     pre = jax.tree.map(lambda x: jnp.broadcast_to(x[:, None], shape), moving.pre)
     post = jax.tree.map(lambda x: x[where.posts], moving.post)
-    changed = _change(side, moving.rules, moving.tables, pre, post, moving.shared)
+    changed = _change(side, _of_synapses(moving, moving.tables, pre, post))
     return jax.tree.map(lambda a, b: jnp.where(active & inside, a, b), changed, moving.tables)
 
 
@@ -177,13 +175,32 @@ def _targets(where: Where) -> int:
     return where.incoming.shape[-2] - 1
 
 
-def _change(side: str, rules: Rules, tables, pre, post, shared):
-    """What all rules do to some synapses, one rule after the other."""
+def _of_synapses(moving: Moving, tables, pre, post) -> Moving:
+    """The rules with some synapses and the traces of their ends."""
+    w, synapses = tables
+    return dataclasses.replace(moving, w=w, synapses=synapses, pre=pre, post=post)
+
+
+def _change(side: str, moving: Moving):
+    """The tables after all rules have brought synapses up to date, and then acted in turn."""
+    rules, shared = moving.rules, moving.shared
+    now = _in_turn(lambda i, synapse: rules[i].present(synapse, shared[i]), moving.tables)
+
+    def act(i, synapse):
+        if moving.acting not in (None, i):
+            return synapse
+        return getattr(rules[i], side)(synapse, moving.pre[i], moving.post[i], shared[i])
+
+    return _in_turn(act, now)
+
+
+def _in_turn(change, tables):
+    """The tables after `change(index of a rule, synapse)` of each rule."""
     w, synapses = tables
     kept = []
-    for rule, own, a, b, c in zip(rules, synapses, pre, post, shared, strict=True):
-        after = dict(getattr(rule, side)({"w": w} | own, a, b, c))
-        w = after.pop("w").astype(w.dtype)
+    for i, own in enumerate(synapses):
+        after = change(i, {"w": w} | own)
+        w = after["w"].astype(w.dtype)
         kept.append({name: after[name].astype(x.dtype) for name, x in own.items()})
     return w, tuple(kept)
 
@@ -255,7 +272,8 @@ class _List:
 
         def one(floats, tables, pre, post):
             rules, shared = eqx.combine(floats, static)
-            return _change(side, rules, tables, pre, post, shared)
+            own = dataclasses.replace(self.moving, rules=rules, shared=shared)
+            return _change(side, _of_synapses(own, tables, pre, post))
 
         return jax.vmap(one, in_axes=(0 if several else None, 0, 0, 0))(own, tables, pre, post)
 

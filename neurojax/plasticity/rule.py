@@ -165,9 +165,15 @@ class AbstractRule(eqx.Module):
         """What is shared after `settle`."""
         return shared
 
-    def present(self, synapse: Values, shared: Values) -> Array:
-        """The weight now, for rules that bring it up to date at events only."""
-        return synapse["w"]
+    # -- what waits --------------------------------------------------------------------------
+
+    def present(self, synapse: Values, shared: Values) -> Values:
+        """The synapse as of now, for rules of which a change waits until it is needed.
+
+        It is asked before any rule acts on the synapse, so `"w"` has what was waiting, and what the
+        synapse keeps says that nothing waits any more.
+        """
+        return synapse
 
 
 def decayed(traces: Values, h, **tau) -> Values:

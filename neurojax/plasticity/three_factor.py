@@ -23,8 +23,8 @@ class ThreeFactorSTDP(AbstractRule):
 
     Between events $e$ decays for all synapses alike, so weights are brought up to date only at
     their events, exactly (for M constant within a step), and all of them once every `tau_e`. Bounds
-    are applied then. `net.weights` and recorders see the weights up to date. Three numbers per
-    synapse are kept.
+    are applied then. `net.weights`, recorders and other rules of the same projection see the
+    weights up to date. Three numbers per synapse are kept.
 
     NEST's `stdp_dopamine_synapse` is `delay="dendritic"`, tau_e = tau_c, and M = n - b, where n
     rises by 1/tau_n at a dopamine spike and decays with tau_n. M is constant within a step here:
@@ -116,32 +116,26 @@ class ThreeFactorSTDP(AbstractRule):
         return {"y": raised(post["y"], fired, False)}
 
     def present(self, synapse, shared):
-        """The weight with the modulator's effect so far."""
-        return self.bounded(synapse["w"] + synapse["e"] * (shared["effect"] - synapse["seen"]))
-
-    def _eligible(self, synapse, shared, change):
-        return synapse | {
-            "w": self.present(synapse, shared),
-            "e": synapse["e"] + change / shared["left"],
-            "seen": jnp.broadcast_to(shared["effect"], synapse["seen"].shape),
-        }
+        """The modulator's effect so far, which then is seen."""
+        change = synapse["e"] * (shared["effect"] - synapse["seen"])
+        seen = jnp.broadcast_to(shared["effect"], synapse["seen"].shape)
+        return synapse | {"w": self.bounded(synapse["w"] + change), "seen": seen}
 
     def at_pre(self, synapse, pre, post, shared):
         """Pairs with the postsynaptic spikes before."""
-        return self._eligible(synapse, shared, -self.A_minus * post["y"])
+        return synapse | {"e": synapse["e"] - self.A_minus * post["y"] / shared["left"]}
 
     def at_post(self, synapse, pre, post, shared):
         """Pairs with the presynaptic spikes before."""
-        return self._eligible(synapse, shared, self.A_plus * pre["x"])
+        return synapse | {"e": synapse["e"] + self.A_plus * pre["x"] / shared["left"]}
 
     def interval(self):
         """The time constant of the eligibility."""
         return self.tau_e
 
     def settle(self, synapse, pre, post, shared):
-        """All weights up to date, eligibility in its own units."""
-        return {
-            "w": self.present(synapse, shared),
+        """Eligibility in its own units; all weights are up to date."""
+        return synapse | {
             "e": synapse["e"] * shared["left"],
             "seen": jnp.zeros_like(synapse["seen"]),
         }

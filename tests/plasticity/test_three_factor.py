@@ -1,5 +1,8 @@
 """Eligibility and a modulator."""
 
+from typing import final
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 from trains import network, random_trains
 
 import neurojax as nj
+from neurojax.core import Parameter, parameter
 
 P = nj.plasticity
 
@@ -58,6 +62,133 @@ def test_random_trains_against_all_synapses_at_every_step():
         x, y = x + arrived[:, k], y + fired[:, k]
     np.testing.assert_allclose(found[0], w.ravel(), rtol=1e-9, atol=1e-10)
     np.testing.assert_allclose(found[1], 2.0 - w.ravel(), rtol=1e-9, atol=1e-10)
+
+
+LISTS = ("tf sc", "sc tf", "pair tf", "tf pair")
+TAUS = {"tau_plus": 12.0, "tau_minus": 18.0}
+
+
+def rules_in(names, where, A_plus):
+    free = {"w_min": -jnp.inf, "w_max": jnp.inf, "delay": where}
+    made = {
+        "tf": P.ThreeFactorSTDP(A_plus=A_plus, A_minus=0.06, tau_e=9.0, **TAUS, **free),
+        "sc": P.SynapticScaling(
+            rho0=20.0, tau_w=200.0, tau_r=80.0, every=0.7, r_start=30.0, **free
+        ),
+        "pair": P.PairSTDP(
+            A_plus=0.15, A_minus=0.2, dependence="multiplicative", w_min=-9.0, w_max=9.0,
+            delay=where, **TAUS,
+        ),
+    }  # fmt: skip
+    return [made[name] for name in names.split()]
+
+
+def at_every_step(names, where, A_plus, w, arrived, signal):
+    """The weights of all synapses, moved in every step; `arrived` by side, [step, synapse]."""
+    h, tau_e, x, y, e = 0.1, 9.0, 0.0, 0.0, 0.0
+    r, names = 30.0, names.split()
+    order = ("pre", "post") if where == "axonal" else ("post", "pre")
+    found = []
+    for k, M in enumerate(signal):
+        x, y, r = x * np.exp(-h / 12.0), y * np.exp(-h / 18.0), r * np.exp(-h / 80.0)
+        if "tf" in names:
+            w = w + M * e * tau_e * -np.expm1(-h / tau_e)
+            e = e * np.exp(-h / tau_e)
+        for side in order:
+            for name in names:
+                if name == "pair":
+                    change = -0.2 * y * (w + 9) / 18 if side == "pre" else 0.15 * x * (9 - w) / 18
+                    w = w + arrived[side][k] * change
+                elif name == "tf":
+                    e = e + arrived[side][k] * (-0.06 * y if side == "pre" else A_plus * x)
+        x, y = x + arrived["pre"][k], y + arrived["post"][k]
+        r = r + arrived["post"][k] * 1e3 / 80.0
+        if "sc" in names and (k + 1) % 7 == 0:
+            w = w * (1 + 0.7 / 200.0 * (1 - r / 20.0))
+        found.append(w)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("where", ["axonal", "dendritic"])
+def test_other_rules_of_a_list_see_the_weights_of_now(where):
+    steps, A_plus, rng = 400, 0.5, np.random.default_rng(4)
+    pre, post = random_trains(4, 38.0, 80.0, seed=5), random_trains(3, 38.0, 80.0, seed=6)
+    edges = nj.connectivity.from_matrix(rng.random((4, 3)) < 0.8).build(4, 3, rng)
+    start, delays = rng.uniform(0.5, 1.5, len(edges)), rng.choice([1, 4, 19], len(edges))
+    signal = rng.normal(0.0, 0.2, steps)
+    inputs = {n: {"modulator": nj.inputs.Sampled(signal, 0.1)} for n in LISTS}
+    record = {n: nj.Trace(f"projections.{n}.weights") for n in LISTS}
+
+    def run(A):
+        rules = {n: rules_in(n, where, A) for n in LISTS}
+        net = network(pre, post, rules, start, 0.1 * delays, edges)
+        sim = nj.simulate(net, duration=steps * 0.1, dt=0.1, inputs=inputs, record=record)
+        return {n: sim[n] for n in LISTS}
+
+    def raster(trains, which, shift):
+        label = np.arange(1, steps + 1)[:, None] - shift
+        spikes = [np.rint(np.asarray(trains[i]) / 0.1) for i in which]
+        return np.stack([np.isin(label[:, s], own) for s, own in enumerate(spikes)], 1)
+
+    arrived = {
+        "pre": raster(pre, edges.pre, delays * (where == "axonal")),
+        "post": raster(post, edges.post, delays * (where == "dendritic")),
+    }
+    found, slope = jax.jvp(run, (A_plus,), (1.0,))
+    for name in LISTS:
+        expected = [
+            at_every_step(name, where, A, start, arrived, signal)
+            for A in (A_plus, A_plus + 1e-4, A_plus - 1e-4)
+        ]
+        np.testing.assert_allclose(found[name], expected[0], rtol=1e-9, err_msg=name)
+        numeric = (expected[1] - expected[2])[-1] / 2e-4
+        np.testing.assert_allclose(slope[name][-1], numeric, rtol=1e-6, atol=1e-9, err_msg=name)
+
+
+@final
+class Decline(P.AbstractRule):
+    """A tenth of the weights is lost in each step that the membrane is high."""
+
+    w_min: Parameter = parameter(0.0)
+    w_max: Parameter = parameter(jnp.inf)
+    delay: str = eqx.field(static=True, default="axonal")
+
+    def init_post(self):
+        return {"u": 0.0}
+
+    def sense(self, post, V_m, fired, h):
+        return {"u": V_m}
+
+    def active(self, post):
+        return post["u"] > -57.0
+
+    def while_active(self, synapse, pre, post, shared):
+        return synapse | {"w": 0.9 * synapse["w"]}
+
+
+def test_rules_of_the_membrane_see_the_weights_of_now():
+    cell = nj.neurons.LIF(receptors={"in": nj.synapses.ExpCurrent(tau=2.0)})
+    rules = [P.ThreeFactorSTDP(A_plus=1.0, A_minus=0.0, tau_e=50.0), Decline()]
+    one = nj.connectivity.one_to_one()
+    synapse = nj.Projection("pre", "post", "in", one, weight=1.0, plasticity=rules, name="s")
+    net = nj.Network({"pre": nj.neurons.SpikeTimes([[20.0]]), "post": cell}, [synapse])
+    inputs = {"s": {"modulator": 0.1}, "post": {"I_e": 700.0}}
+    record = {
+        "w": nj.Trace("projections.s.weights"), "s": nj.Spikes("post"), "V": nj.Trace("post.V_m"),
+    }  # fmt: skip
+    sim = nj.simulate(net, duration=90.0, dt=0.1, inputs=inputs, record=record)
+    fired = np.isin(np.arange(1, 901), np.rint(sim["s"].times / 0.1))
+    # recorders see the membrane after the reset
+    high = (np.asarray(sim["V"][:, 0]) > -57.0) | fired
+    assert fired.sum() > 4 and (high & ~fired).sum() > 20
+    w, e, x, expected = 1.0, 0.0, 0.0, []
+    for k, spike in enumerate(fired):
+        x *= np.exp(-0.1 / 20.0)
+        w, e = w + 0.1 * e * 50.0 * -np.expm1(-0.1 / 50.0), e * np.exp(-0.1 / 50.0)
+        e, w = e + spike * x, w * (0.9 if high[k] else 1.0)
+        x += k + 1 == 201
+        expected.append(w)
+    np.testing.assert_allclose(sim["w"][:, 0], expected, rtol=1e-9)
 
 
 def test_the_modulator_is_asked_for():
