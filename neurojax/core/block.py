@@ -11,7 +11,7 @@ from .clock import Clock
 from .dynamics import ContinuousDynamics, Output
 from .errors import UnknownNameError, suggestion
 from .part_inputs import inputs_of
-from .solvers import AbstractStepper, Heun
+from .solvers import AbstractStepper, Heun, PartByPart
 from .vector_field import is_float
 
 
@@ -45,7 +45,8 @@ class Block(ContinuousDynamics):
     Arguments:
         parts: `ContinuousDynamics` by name; the state is a dictionary with the same names.
         couplings: graded synapses and gap junctions between the parts.
-        solver: advances the whole block (default `Heun`).
+        solver: advances the whole block (default `Heun`; `PartByPart` where the spikes of a part
+            have a time within the step).
 
     Raises:
         ValueError: if a coupling names a part that is not there.
@@ -81,7 +82,7 @@ class Block(ContinuousDynamics):
             check_coupling_port(coupling, parts[coupling.target])
         self.parts = dict(parts)
         self.couplings = tuple(couplings)
-        self.solver = Heun() if solver is None else solver
+        self.solver = joint_solver(parts.values()) if solver is None else solver
 
     def init_state(self, *, key=None):
         """The initial states of the parts by name, each with a key of its own."""
@@ -151,6 +152,13 @@ class Block(ContinuousDynamics):
             total = port[c.port] + current if c.port in port else current
             driven[c.target] = port | {c.port: total}
         return driven
+
+
+def joint_solver(parts) -> AbstractStepper:
+    """The default for parts that are joined."""
+    noisy = any(type(part).diffusion is not ContinuousDynamics.diffusion for part in parts)
+    within = any(hasattr(part, "runaway") for part in parts)
+    return PartByPart() if within and not noisy else Heun()
 
 
 def check_coupling_port(coupling: AbstractCoupling, part) -> None:

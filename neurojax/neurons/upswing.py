@@ -37,8 +37,8 @@ class AbstractUpswing(AbstractRefractory):
     With `Upswing` as solver the time of the peak is known within the step, and the share of it that
     was left is in the state (`left`): where the refractory time is below half a step, the membrane
     moves from `V_reset` over that too, together with the next step, so that derivatives follow the
-    time of the peak. With other solvers, also where couplings join populations in one, it begins at
-    the next step.
+    time of the peak. With other solvers it begins at the next step. Where couplings join
+    populations, `nj.solvers.PartByPart` leaves each its own solver.
     """
 
     C_m: eqx.AbstractVar[Parameter]

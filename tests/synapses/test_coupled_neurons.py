@@ -207,3 +207,72 @@ def test_a_held_membrane_does_not_move_for_others():
         exact = -70.0 + (V[0] + 70.0) * np.exp(-t * (g_L + g) / C_m)  # a is held at -70 mV
         errors.append(np.abs(V - exact).max())
     assert errors[0] < 2e-5 and errors[0] / errors[1] > 3.5
+
+
+def coupled_adex(G, drive, duration, p):
+    """Spike times of two cells by an adaptive solver with events."""
+
+    def rate(t, y):
+        V, w = np.minimum(y[:2], p["V_peak"] + 0.5), y[2:]
+        upswing = p["Delta_T"] * np.exp((V - p["V_th"]) / p["Delta_T"])
+        own = p["g_L"] * (p["E_L"] - V + upswing) - w + drive
+        gap = (G * (V[None, :] - V[:, None])).sum(axis=1)
+        return np.append((own + gap) / p["C_m"], (p["a"] * (V - p["E_L"]) - w) / p["tau_w"])
+
+    events = [lambda t, y, i=i: y[i] - p["V_peak"] for i in range(2)]
+    for event in events:
+        event.terminal, event.direction = True, 1
+    t, y, found = 0.0, np.array([p["E_L"], p["E_L"], 0.0, 0.0]), ([], [])
+    while True:
+        part = solve_ivp(
+            rate, (t, duration), y, method="LSODA", rtol=1e-10, atol=1e-10, events=events
+        )
+        t, y = part.t[-1], part.y[:, -1].copy()
+        if part.status != 1:
+            return found
+        i = 0 if len(part.t_events[0]) else 1
+        found[i].append(t)
+        y[i], y[2 + i] = p["V_reset"], y[2 + i] + p["b"]
+
+
+@pytest.mark.parametrize("split", [False, True], ids=["one population", "two populations"])
+@pytest.mark.parametrize(("g", "drive"), [(2.0, [450.0, 300.0]), (1.0, [600.0, 500.0])])
+def test_coupled_upswings_spike_within_a_step(g, drive, split):
+    """After some 20 to 40 spikes a label is at most one step off that of the step with the peak."""
+    p = {"C_m": 100.0, "g_L": 10.0, "E_L": -70.0, "V_th": -50.0, "Delta_T": 2.0, "a": 2.0,
+         "b": 30.0, "tau_w": 50.0, "V_reset": -60.0, "V_peak": 0.0}  # fmt: skip
+    drive = np.array(drive)
+    expected = coupled_adex(np.array([[0.0, g], [g, 0.0]]), drive, 150.0, p)
+    if split:
+        parts = {"a": nj.neurons.AdEx(**p), "b": nj.neurons.AdEx(**p)}
+        junctions = [S.GapJunctions(*way, np.array([[g]])) for way in (("a", "b"), ("b", "a"))]
+        inputs = {"a": {"I_e": drive[0]}, "b": {"I_e": drive[1]}}
+    else:
+        parts = {"a": nj.neurons.AdEx(n=2, **p)}
+        junctions = [S.GapJunctions("a", "a", np.array([[0.0, g], [g, 0.0]]))]
+        inputs = {"a": {"I_e": drive}}
+    record = {name: nj.Spikes(name) for name in parts}
+    for dt in (0.1, 0.02):
+        net = nj.Network(parts, couplings=junctions)
+        sim = nj.simulate(net, duration=150.0, dt=dt, inputs=inputs, record=record)
+        trains = [sim["a"].train(0), sim["b"].train(0) if split else sim["a"].train(1)]
+        for train, times in zip(trains, expected, strict=True):
+            late = np.asarray(train) - np.array(times)  # also says that none is missing
+            assert -dt < late.min() and late.max() < 2 * dt
+
+
+def test_the_time_of_a_coupled_spike_has_a_derivative():
+    """Through three spikes of the source, against differences in double precision."""
+    net = nj.Network(
+        {"a": nj.neurons.AdEx(), "b": nj.neurons.LIF()},
+        couplings=[S.GapJunctions("a", "b", np.array([[5.0]]))],
+    )
+
+    def end(drive):
+        sim = nj.simulate(net, duration=50.0, dt=0.1, inputs={"a": {"I_e": drive}})
+        return sim.final_state.state["populations"]["b"]["V_m"][0]
+
+    h = 1e-4
+    difference = (end(1000.0 + h) - end(1000.0 - h)) / (2 * h)
+    assert abs(difference) > 1e-4
+    np.testing.assert_allclose(jax.grad(end)(1000.0), difference, rtol=1e-5)

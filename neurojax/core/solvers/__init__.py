@@ -7,6 +7,7 @@ from .euler_maruyama import EulerMaruyama
 from .exponential_euler import ExponentialEuler
 from .heun import Heun
 from .midpoint import Midpoint
+from .part_by_part import PartByPart
 from .propagator import Propagator
 from .ralston import Ralston
 from .runge_kutta4 import RungeKutta4
@@ -19,6 +20,7 @@ __all__ = [
     "ExponentialEuler",
     "Heun",
     "Midpoint",
+    "PartByPart",
     "Propagator",
     "Ralston",
     "RungeKutta4",
