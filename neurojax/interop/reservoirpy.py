@@ -6,7 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from neurojax.circuits import EchoState, RecurrentCircuit, SparseWeights
+from neurojax.circuits import EchoState, RecurrentCircuit, SparseWeights, Stacked
+from neurojax.circuits.recurrent import check_finite
 from neurojax.circuits.reservoirs.edge_of_stability import EdgeOfStability
 from neurojax.circuits.reservoirs.fixed_in_degree import worth_it
 from neurojax.circuits.reservoirs.intrinsic_plasticity import with_gains
@@ -39,6 +40,7 @@ def from_reservoirpy(model: Any, *, nonlinearity: Any = None) -> RecurrentCircui
     | `Reservoir >> Ridge`, `ESN` | `nodes`, `edges`; a node with `Wout` | the circuit with `output` and `output_bias` |
     | ... `<<` feedback | an edge with delay 1, or `Wfb` | `feedback` |
     | ... with the input to the read-out | | `WithInputs` |
+    | `Reservoir >> Reservoir >> Ridge`, without feedback | several reservoirs in a chain | `Stacked`; layers that the read-out does not see have weights of 0 |
 
     States are where they were: `{"h": node.state["out"]}`, or `{"x": ...}` of the external form (of
     an `IPReservoir` a x + b). Without a state a circuit begins at zero as reservoirpy does; what
@@ -56,8 +58,9 @@ def from_reservoirpy(model: Any, *, nonlinearity: Any = None) -> RecurrentCircui
 
     Raises:
         ValueError: for what has no equal here, which the message names: other nodes, several
-            reservoirs, noise, feedback through a nonlinearity or with other delays.
-        TypeError: for an object that is no node and no model.
+            reservoirs that are no chain, noise, feedback through a nonlinearity or with other
+            delays; for matrices that do not fit together or are not finite.
+        TypeError: for an object that is no node and no model, and what are no real numbers.
 
     Source: Trouvain, Pedrelli, Dinh and Hinaut (2020), ICANN, LNCS 12397:494.
 
@@ -82,7 +85,12 @@ def from_reservoirpy(model: Any, *, nonlinearity: Any = None) -> RecurrentCircui
         if getattr(model, "has_feedback", False):
             raise ValueError("the reservoir has feedback: give the model with its read-out as well")
         return _circuit(model, nonlinearity)
-    reservoir, readout, edges = _graph(list(nodes), list(model.edges))
+    if getattr(model, "edges", None) is None:
+        raise TypeError(f"the model has nodes, but no edges among them: {type(model).__name__}")
+    nodes, edges = list(nodes), list(model.edges)
+    if sum(map(_is_reservoir, nodes)) > 1:
+        return _stacked(nodes, edges, nonlinearity)
+    reservoir, readout = _graph(nodes, edges)
     if readout is None:
         return _circuit(reservoir, nonlinearity)
     output, bias = _weights_out(readout)
@@ -104,16 +112,24 @@ def _circuit(node, nonlinearity, output=None, bias=None, back: int = 0) -> Any:
         if callable(getattr(node, name)) or getattr(node, name) is None:
             raise ValueError(f"{name} of the reservoir is not drawn yet: run it once, then import")
     for name in _NOISE:
-        if np.any(np.asarray(getattr(node, name, 0.0)) != 0):
+        if _has(node, name) and np.any(_numbers(node, name) != 0):
             raise ValueError(f"the reservoir has {name}={getattr(node, name)}, which has no equal")
     learnt = hasattr(node, "synapse_normalization") and not hasattr(node, "_forward")
-    if learnt and np.any(_dense(node.lr) != 1):  # in version 0.4; 0.3 has the external form
+    if learnt and np.any(_numbers(node, "lr") != 1):  # in version 0.4; 0.3 has the external form
         raise ValueError("the leak of a LocalPlasticityReservoir has no equal: only lr=1 has")
-    dense, Win = _dense(node.W), _dense(node.Win)
+    dense = _matrix(node, "W")
     n = len(dense)
+    if dense.shape != (n, n) or n == 0:
+        raise ValueError(f"W of the reservoir must be square, got shape {dense.shape}")
+    Win = _matrix(node, "Win", n)
     feedback = None
     if back:
-        feedback = _dense(node.Wfb) if _has(node, "Wfb") else Win[:, -back:]
+        if not _has(node, "Wfb") and Win.shape[1] < back:
+            raise ValueError(
+                f"Win of the reservoir has {Win.shape[1]} columns, fewer than the {back} outputs "
+                "that are fed back"
+            )
+        feedback = _matrix(node, "Wfb", n) if _has(node, "Wfb") else Win[:, -back:]
         Win = Win if _has(node, "Wfb") else Win[:, :-back]
     weights = dense
     if worth_it(n, float(np.max(np.sum(dense != 0, axis=1))) / n):
@@ -121,47 +137,95 @@ def _circuit(node, nonlinearity, output=None, bias=None, back: int = 0) -> Any:
     named = {
         "inputs": Win.shape[1], "outputs": 0 if output is None else len(output),
         "recurrent": weights, "radius": None, "input": Win if Win.shape[1] else None,
-        "bias": _per_unit(node.bias), "bias_scaling": 1.0, "output": output,
+        "bias": _per_unit(node, "bias", n), "bias_scaling": 1.0, "output": output,
         "nonlinearity": _activation(node) if nonlinearity is None else nonlinearity,
     }  # fmt: skip
     if _has(node, "O"):
         if back:
             raise ValueError("an ES2N with feedback has no equal")
-        proximity = _per_unit(node.proximity)
-        circuit = EdgeOfStability(n, proximity=proximity, orthogonal=_dense(node.O), **named)
+        circuit = EdgeOfStability(
+            n, proximity=_per_unit(node, "proximity", n), orthogonal=_matrix(node, "O", n), **named
+        )
         return _with_bias(circuit, bias)
-    circuit = EchoState(n, leak=_per_unit(node.lr), form=_form(node), feedback=feedback, **named)
+    leak = _per_unit(node, "lr", n)
+    circuit = EchoState(n, leak=leak, form=_form(node), feedback=feedback, **named)
     if _has(node, "a") and _has(node, "b"):
-        circuit = with_gains(circuit, _per_unit(node.a), _per_unit(node.b))
+        circuit = with_gains(circuit, _per_unit(node, "a", n), _per_unit(node, "b", n))
     return _with_bias(circuit, bias)
 
 
-def _graph(nodes: list, edges: list) -> tuple[Any, Any, list]:
-    """The reservoir, the read-out (or `None`) and the edges among nodes that do something."""
+def _stacked(nodes: list, edges: list, nonlinearity) -> Any:
+    """Reservoirs in a chain as layers, with the read-out of one or some of them, or without."""
+    reservoirs, readout = _kinds(nodes)
+    for edge in edges:
+        _check_delay(edge, 0)
+    # nodes are told apart by what they are: some compare their arrays
+    below = {id(node): [edge[0] for edge in edges if edge[-1] is node] for node in nodes}
+    drives = lambda node: _is_reservoir(node) or _is_readout(node)
+    only = lambda node, one: [other is one for other in below[id(node)]] == [True]
+    first = [node for node in reservoirs if not any(map(drives, below[id(node)]))]
+    chain = list(first)
+    while len(first) == 1 and len(chain) < len(reservoirs):
+        above = [node for node in reservoirs if only(node, chain[-1])]
+        if len(above) != 1:
+            break
+        chain += above
+    seen = [] if readout is None else below[id(readout)]
+    fits = all(map(_is_reservoir, seen)) and (seen or readout is None)
+    if len(first) != 1 or len(chain) != len(reservoirs) or not fits:
+        raise ValueError(
+            f"the model has {len(reservoirs)} reservoirs, which are not layers in a chain with a "
+            "read-out of their own: import one at a time, and join them by nj.circuits.Stacked or "
+            "Grouped"
+        )
+    layers = [_circuit(node, nonlinearity) for node in chain]
+    if readout is None:
+        return Stacked(layers)
+    output, bias = _weights_out(readout)
+    sizes = {id(node): layer.n for node, layer in zip(chain, layers, strict=True)}
+    blocks = np.split(output, np.cumsum([sizes[id(node)] for node in seen])[:-1], axis=1)
+    of_layer = {id(node): block for node, block in zip(seen, blocks, strict=True)}
+    for name, n in sizes.items():  # a layer that the read-out does not see has weights of 0
+        of_layer.setdefault(name, np.zeros((len(output), n)))
+    output = np.concatenate([of_layer[name] for name in sizes], axis=1)
+    return _with_bias(Stacked(layers, outputs=len(output), output=output), bias)
+
+
+def _graph(nodes: list, edges: list) -> tuple[Any, Any]:
+    """The reservoir and the read-out, or `None`."""
+    reservoirs, readout = _kinds(nodes)
+    if not reservoirs:
+        raise ValueError("the model has no reservoir")
+    (reservoir,) = reservoirs
+    for edge in edges:
+        back = edge[0] is readout and edge[-1] is reservoir
+        _check_delay(edge, 1 if back else 0)
+    direct = [edge for edge in edges if edge[0] is reservoir and edge[-1] is readout]
+    if readout is not None and len(direct) != 1:
+        raise ValueError("the read-out of the model does not see the reservoir itself")
+    return reservoir, readout
+
+
+def _kinds(nodes: list) -> tuple[list, Any]:
+    """The reservoirs and the read-out (or `None`) of a model."""
     reservoirs = [node for node in nodes if _is_reservoir(node)]
     readouts = [node for node in nodes if _is_readout(node)]
     for node in nodes:
         kind = type(node).__name__
         if not (_is_reservoir(node) or _is_readout(node)) and kind not in ("Input", "Output"):
             raise ValueError(f"the model has a node of the kind {kind}, which has no equal")
-    if len(reservoirs) != 1 or len(readouts) > 1:
+    if len(readouts) > 1:
+        raise ValueError(f"the model has {len(readouts)} read-outs: import one at a time")
+    return reservoirs, (readouts or [None])[0]
+
+
+def _check_delay(edge, wanted: int) -> None:
+    delay = edge[1] if len(edge) == 3 else 0
+    if delay != wanted:
         raise ValueError(
-            f"the model has {len(reservoirs)} reservoirs and {len(readouts)} read-outs; import one "
-            "reservoir at a time, and join them by nj.circuits.Stacked or Grouped"
+            f"the model has an edge from {type(edge[0]).__name__} to {type(edge[-1]).__name__} "
+            f"with delay {delay}, which has no equal"
         )
-    (reservoir,), readout = reservoirs, (readouts or [None])[0]
-    for edge in edges:
-        delay = edge[1] if len(edge) == 3 else 0
-        back = edge[0] is readout and edge[-1] is reservoir
-        if delay != (1 if back else 0):
-            raise ValueError(
-                f"the model has an edge from {type(edge[0]).__name__} to {type(edge[-1]).__name__} "
-                f"with delay {delay}, which has no equal"
-            )
-    direct = [edge for edge in edges if edge[0] is reservoir and edge[-1] is readout]
-    if readout is not None and len(direct) != 1:
-        raise ValueError("the read-out of the model does not see the reservoir itself")
-    return reservoir, readout, edges
 
 
 def _feedback(reservoir, readout, edges, outputs: int) -> int:
@@ -173,7 +237,7 @@ def _feedback(reservoir, readout, edges, outputs: int) -> int:
     through = getattr(getattr(reservoir, "fb_activation", None), "__name__", "identity")
     if through != "identity":
         raise ValueError(f"feedback goes through fb_activation={through}, which has no equal")
-    if not _has(reservoir, "Wfb") or _dense(reservoir.Wfb).shape[1] != outputs:
+    if not _has(reservoir, "Wfb") or _matrix(reservoir, "Wfb").shape[1] != outputs:
         raise ValueError("the reservoir has feedback, but Wfb does not fit the read-out")
     return outputs
 
@@ -182,9 +246,9 @@ def _weights_out(readout) -> tuple[np.ndarray, np.ndarray]:
     """Wout (outputs, features) and the bias of a read-out."""
     if readout.Wout is None or callable(readout.Wout):
         raise ValueError("the read-out is not fitted: fit the model, or import the reservoir alone")
-    output = _dense(readout.Wout).T
-    bias = 0.0 if getattr(readout, "bias", None) is None else _dense(readout.bias)
-    return output, np.broadcast_to(np.ravel(bias), (len(output),))
+    output = _matrix(readout, "Wout").T
+    bias = _per_unit(readout, "bias", len(output)) if _has(readout, "bias") else 0.0
+    return output, np.broadcast_to(bias, (len(output),))
 
 
 def _with_bias(circuit, bias) -> Any:
@@ -235,14 +299,35 @@ def _has(node, name: str) -> bool:
     return getattr(node, name, None) is not None
 
 
-def _dense(matrix) -> np.ndarray:
-    for name in ("toarray", "todense"):  # of scipy and of JAX
-        if hasattr(matrix, name):
-            return np.asarray(getattr(matrix, name)(), float)
-    return np.asarray(matrix, float)
+def _numbers(node, name: str) -> np.ndarray:
+    """What a node has under a name, as real and finite numbers."""
+    value = getattr(node, name)
+    for dense in ("toarray", "todense"):  # of scipy and of JAX
+        if hasattr(value, dense):
+            value = getattr(value, dense)()
+            break
+    value = np.asarray(value)
+    check_finite(f"{name} of the {_kind(node)}", value)
+    return value.astype(float)
 
 
-def _per_unit(value) -> np.ndarray:
-    """A scalar, or one value per unit, however they lie in a row or a column."""
-    value = _dense(value)
-    return value if value.ndim == 0 else value.ravel()
+def _matrix(node, name: str, rows: int | None = None) -> np.ndarray:
+    """A matrix, with a row for each unit where their number is known."""
+    value = _numbers(node, name)
+    if value.ndim != 2 or rows not in (None, len(value)):
+        wanted = "two axes" if rows is None else f"two axes and {rows} rows, one per unit"
+        raise ValueError(f"{name} of the {_kind(node)} must have {wanted}, got shape {value.shape}")
+    return value
+
+
+def _per_unit(node, name: str, n: int) -> np.ndarray:
+    """A scalar, or one value for each of n, however they lie in a row or a column."""
+    value = _numbers(node, name)
+    value = value if value.ndim == 0 else value.ravel()
+    if value.shape not in ((), (1,), (n,)):
+        raise ValueError(f"{name} of the {_kind(node)} must be one number or {n}, got {value.size}")
+    return value[0] if value.shape == (1,) else value
+
+
+def _kind(node) -> str:
+    return "read-out" if _is_readout(node) else "reservoir"

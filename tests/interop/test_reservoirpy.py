@@ -139,6 +139,85 @@ def test_read_out_feedback_and_inputs_to_the_read_out():
         np.testing.assert_allclose(run(circuit)[1], features @ wide.Wout + wide.bias, rtol=1e-9)
 
 
+def layer(inputs):
+    return reservoir(Win=matrix(N, inputs))
+
+
+@pytest.mark.parametrize("seen", [[1], [0, 1], [1, 0], []])
+def test_reservoirs_in_a_chain_are_layers(seen):
+    source, layers = Input(), [layer(INPUTS), layer(N), layer(N)]
+    rates, states, u = [], [np.zeros(N)] * 3, None
+    for u in U:
+        for i, node in enumerate(layers):
+            total = node.W.toarray() @ states[i] + node.Win @ u + node.bias
+            states[i] = u = (1 - node.lr) * states[i] + node.lr * np.tanh(total)
+        rates.append(list(states))
+    rates = np.array(rates)  # (time, layer, unit)
+    nodes, edges = [source, layers[2], *layers[:2]], [(source, 0, layers[0])]
+    edges += [(layers[1], 0, layers[2]), (layers[0], 0, layers[1])]
+    if seen:
+        out = readout(len(seen) * N)
+        edges += [(layers[i], 0, out) for i in seen]
+        nodes.append(out)
+    circuit = from_reservoirpy(Like(nodes=nodes, edges=edges))
+    found = run(circuit)
+    np.testing.assert_allclose(found[0], rates.reshape(STEPS, -1), rtol=1e-9)
+    if seen:
+        expected = rates[:, seen].reshape(STEPS, -1) @ out.Wout + out.bias
+        np.testing.assert_allclose(found[1], expected, rtol=1e-9)
+
+
+def test_other_graphs_of_reservoirs_are_refused():
+    source, a, b, c, out = Input(), layer(INPUTS), layer(N), layer(N), readout()
+    for edges in (
+        [(a, 0, b), (a, 0, c), (c, 0, out)],  # a tree
+        [(a, 0, b), (c, 0, out)],
+        [(a, 0, b), (b, 0, a), (b, 0, c), (c, 0, out)],
+        [(a, 0, b), (b, 0, c)],  # nothing is read out
+        [(a, 0, b), (b, 0, c), (c, 0, out), (source, 0, out)],
+        [(source, 0, a), (a, 0, b), (source, 0, b), (b, 0, c), (c, 0, out)],
+    ):
+        with pytest.raises(ValueError, match="3 reservoirs, which are not layers in a chain"):
+            from_reservoirpy(Like(nodes=[source, a, b, c, out], edges=edges))
+    with pytest.raises(ValueError, match="with delay 1"):
+        edges = [(a, 0, b), (b, 0, out), (out, 1, a)]
+        from_reservoirpy(Like(nodes=[a, b, out], edges=edges))
+
+
+@pytest.mark.parametrize(("name", "value", "message"), [
+    ("W", np.ones(N), r"W of the reservoir must have two axes, got shape \(20,\)"),
+    ("W", np.ones((N, 3)), r"W of the reservoir must be square, got shape \(20, 3\)"),
+    ("W", np.zeros((0, 0)), "W of the reservoir must be square"),
+    ("W", np.full((N, N), np.nan), "W of the reservoir must be finite, got 400 times nan"),
+    ("Win", np.ones(N), "Win of the reservoir must have two axes and 20 rows"),
+    ("Win", np.ones((3, 1)), "Win of the reservoir must have two axes and 20 rows"),
+    ("bias", np.ones(3), "bias of the reservoir must be one number or 20, got 3"),
+    ("lr", np.ones(3), "lr of the reservoir must be one number or 20, got 3"),
+    ("a", np.full(N, np.nan), "a of the reservoir must be finite"),
+    ("b", np.ones(3), "b of the reservoir must be one number or 20, got 3"),
+])  # fmt: skip
+def test_arrays_of_a_reservoir_are_checked(name, value, message):
+    node = reservoir(**({"a": np.ones(N), "b": np.zeros(N)} | {name: value}))
+    with pytest.raises(ValueError, match=message):
+        from_reservoirpy(node)
+
+
+@pytest.mark.parametrize(("name", "value"), [("W", "abc"), ("W", 1j * np.eye(N)), ("lr", None)])
+def test_what_is_no_real_number_is_named(name, value):
+    with pytest.raises(TypeError, match=f"^{name} of the reservoir must be"):
+        from_reservoirpy(reservoir(**{name: value}))
+
+
+def test_arrays_of_a_read_out_are_checked():
+    node = reservoir()
+    for bias, message in ((np.full(3, np.nan), "must be finite"), (np.ones(2), "one number or 3")):
+        out = Like(Wout=matrix(N, 3), bias=bias)
+        with pytest.raises(ValueError, match=f"bias of the read-out {message}|{message}"):
+            from_reservoirpy(Like(nodes=[node, out], edges=[(node, 0, out)]))
+    with pytest.raises(TypeError, match="no edges among them"):
+        from_reservoirpy(Like(nodes=[node], edges=None))
+
+
 def test_what_has_no_equal_is_refused_by_name():
     node, out = reservoir(), readout()
 
@@ -150,7 +229,9 @@ def test_what_has_no_equal_is_refused_by_name():
         (reservoir(noise_rc=0.1), "noise_rc=0.1"),
         (reservoir(synapse_normalization=True), "only lr=1 has"),
         (reservoir(activation=custom), "custom, is none of"),
-        (Like(nodes=[node, reservoir()], edges=[]), "2 reservoirs and 0 read-outs"),
+        (Like(nodes=[node, reservoir()], edges=[]), "2 reservoirs, which are not layers"),
+        (Like(nodes=[Input()], edges=[]), "no reservoir"),
+        (Like(nodes=[node, out, readout()], edges=[]), "2 read-outs"),
         (Like(nodes=[node, Delay()], edges=[]), "node of the kind Delay"),
         (Like(nodes=[node, out], edges=[(node, 2, out)]), "with delay 2"),
         (Like(nodes=[node, out], edges=[]), "does not see the reservoir"),
