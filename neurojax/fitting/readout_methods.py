@@ -120,8 +120,8 @@ class RidgeGCV(AbstractReadoutMethod):
 
     with the singular values s of the centred features, each sample times $\sqrt{w_t}$, for all
     penalties from one decomposition. T is the number of samples whose weight is not 0: weights are
-    inverse variances and not numbers of repetitions. Where features depend on each other, penalties
-    below what the precision can tell from 0 have an infinite score.
+    inverse variances and not numbers of repetitions. With as many features as samples or more that
+    depend on each other, penalties below what the precision can tell from 0 have an infinite score.
 
     Arguments:
         penalties: to choose among, default 1e-12 to 1e2 by factors of 10 of the half.
@@ -435,8 +435,10 @@ def _generalised(xp, s, z, outside, penalties, weights, shape):
     # the means take one of the samples, so that no more directions than this are there
     directions = xp.minimum(count - 1, shape[1])
     there = xp.arange(len(s)) < directions
-    noise = max(shape) * xp.finfo(s.dtype).eps * s[0]
-    hidden = xp.any(there & (s <= noise))
+    # that of singular values grows with the root of the smaller side, not with the samples
+    noise = 10.0 * min(shape) ** 0.5 * xp.finfo(s.dtype).eps * s[0]
+    # error and freedom are both rounding only where directions might take all samples
+    hidden = (directions == count - 1) & xp.any(there & (s <= noise))
     # all samples are met as the penalty goes to 0: what is left over is rounding
     met = (directions == count - 1) & ~hidden
     shrunk = xp.where(there[None], penalties[:, None] / (s[None] ** 2 + penalties[:, None]), 0.0)

@@ -156,6 +156,20 @@ def test_penalties_that_single_precision_does_not_resolve_are_not_chosen(float32
     np.testing.assert_allclose(only.penalty, penalties[2], rtol=1e-6)
 
 
+def test_penalties_in_single_precision_do_not_grow_with_samples(float32):
+    """A slow direction of 1e-4 of the largest carries the target: large penalties hide it."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(20_000, 4)).astype(np.float32) * np.array(
+        [1.0, 0.5, 0.3, 1e-4], np.float32
+    )
+    for features in (X, np.concatenate([X, X[:, :2]], 1)):  # also with one that depends
+        y = X[:, 3:] * 1e4 + 0.1 * rng.normal(size=(len(X), 1))
+        host, inside = (solved(nj.fitting.RidgeGCV(), features, y, graph=g) for g in (False, True))
+        assert float(inside.penalty) == pytest.approx(float(host.penalty), rel=100.0)
+        miss = features @ np.asarray(inside.weights).T + np.asarray(inside.bias) - y
+        assert float(np.sqrt(np.mean(miss**2))) == pytest.approx(0.1, rel=0.02)
+
+
 @pytest.mark.parametrize("graph", [False, True])
 def test_a_factor_on_all_weights_is_one_on_the_penalty(graph):
     rng = np.random.default_rng(0)

@@ -17,6 +17,7 @@ from neurojax.core.tracing import known
 
 from .._activity import centred, dot
 from ._series import past, rates_and_inputs, whole
+from .ranks import counted
 
 _MOST = 2_000_000  # terms; beyond it the list alone takes seconds
 _TOGETHER = 128  # terms whose series exist at the same time
@@ -27,7 +28,8 @@ class ProcessingCapacity(eqx.Module):
 
     Arguments:
         capacities: [term], from 0 to 1, without the bias; 0 where the measured one does not
-            pass the threshold; NaN for rates that are not finite.
+            pass the threshold; NaN for rates that are not finite, and inside transforms where
+            the steps are so few that none could pass.
         measured: [term], as measured.
         threshold: that a measured capacity must pass.
         rank: number of linearly independent units.
@@ -97,7 +99,8 @@ def information_processing_capacity(
     A target that has nothing to do with the rates has a capacity of about $\chi^2_r / T$ in T
     steps, with r the rank of the rates. What does not pass `safety` times its quantile of `p` is
     set to 0. What does is freed from the bias: $C = (C_T - r/(T-1)) / (1 - r/(T-1))$, which the
-    source leaves in.
+    source leaves in. So more than `safety` times the quantile of steps are needed at all, 567 for
+    200 units, and some ten times as many to find small capacities.
 
     Arguments:
         rates: [time, unit]. In single precision units that vary little count as dependent;
@@ -109,15 +112,15 @@ def information_processing_capacity(
         p: probability that a capacity of zero passes the quantile.
         safety: factor on the quantile, since rates are correlated in time.
         tolerance: singular values of the rates below this part of the largest one do not count;
-            default the larger side of the matrix times the spacing of numbers at 1.
+            default 10 times the root of the number of units, times the spacing of numbers at 1.
 
     Returns:
         The capacities, with their sums `total`, `linear`, `nonlinear` and `of_degree(d)`.
 
     Raises:
         ValueError: for shapes that do not fit, inputs outside the support, degrees or delays that
-            are no whole numbers, too many products, or a run so short that no capacity could
-            pass the threshold.
+            are no whole numbers, too many products, a `safety` that is not positive, a negative
+            tolerance, or a run so short that no capacity could pass the threshold (known rates).
 
     Source:
         Dambre, Verstraeten, Schrauwen and Massar (2012), Scientific Reports 2:514.
@@ -146,18 +149,21 @@ def information_processing_capacity(
         raise ValueError(
             f"a run of {rates.shape[0]} steps leaves none after a washout or delay of {first}"
         )
-    thresholds = safety * _quantiles(p, units) / steps
-    if thresholds[min(1, units)] >= 1.0 or units >= steps - 1:
-        raise ValueError(
-            f"{steps} steps are too few for {units} units: no capacity would pass the threshold"
-        )
+    if not 0.0 < safety < np.inf:
+        raise ValueError(f"safety must be a positive factor on the quantile, got {safety!r}")
+    needed = safety * _quantiles(p, units)
+    if needed[1] >= steps or units >= steps - 1:
+        raise _too_few(steps, units, "units", max(needed[1], units + 1))
     index, factors, degrees = _terms(longest, inputs.shape[1])
     scaled = (2.0 * inputs - (low + high)) / (high - low)
     powers = _reach(longest)
     measured, rank = _measured(rates, scaled, jnp.asarray(index), powers, first, tolerance)
-    threshold = jnp.asarray(thresholds, rates.dtype)[rank]
+    if known(rank) and needed[int(rank)] >= steps:
+        raise _too_few(steps, int(rank), "linearly independent units", needed[int(rank)])
+    threshold = jnp.asarray(needed / steps, rates.dtype)[rank]
     bias = rank.astype(rates.dtype) / (steps - 1)
     capacities = jnp.where(measured <= threshold, 0.0, (measured - bias) / (1.0 - bias))
+    capacities = jnp.where(threshold < 1.0, capacities, jnp.nan)
     return ProcessingCapacity(
         capacities, measured, threshold, rank, jnp.asarray(degrees), jnp.asarray(factors)
     )
@@ -169,9 +175,7 @@ def _measured(rates, inputs, index, powers, first: int, tolerance):
     rates = centred(rates[first:])
     Q, R = jnp.linalg.qr(rates)
     U, s, _ = jnp.linalg.svd(R, full_matrices=False)
-    if tolerance is None:
-        tolerance = max(rates.shape) * float(jnp.finfo(rates.dtype).eps)
-    counts = (s > tolerance * s[0]) & (s > 0)
+    counts = counted(s, tolerance)
     basis = dot(Q, U) * counts.astype(Q.dtype)[None, :]
     table = _table(inputs, powers, first)
 
@@ -228,6 +232,13 @@ def _terms(longest: dict[int, int], channels: int):
             factors.append(named + [(0, 0, 0)] * (width - len(named)))
             degrees.append(total)
     return np.array(rows), np.array(factors), np.array(degrees)
+
+
+def _too_few(steps: int, count: int, what: str, needed: float) -> ValueError:
+    return ValueError(
+        f"{steps} steps are too few for {count} {what}: no capacity would pass the threshold; "
+        f"more than {math.ceil(needed)} are needed, and some ten times as many to find small ones"
+    )
 
 
 def _longest(delays) -> dict[int, int]:

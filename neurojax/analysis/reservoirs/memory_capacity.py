@@ -68,7 +68,7 @@ def memory_capacity(
         `total` and `profile`.
 
     Raises:
-        ValueError: for shapes that do not fit, delays that are no whole numbers, a penalty that
+        ValueError: for shapes that do not fit, delays that are no whole numbers or repeat, a penalty that
             is not positive, a run that is too short, or a part that is not in [0, 1).
 
     Source:
@@ -129,4 +129,7 @@ def _lags(delays) -> tuple[int, ...]:
         return tuple(range(1, whole("delays", delays, 1) + 1))
     if not isinstance(delays, Iterable) or not (lags := list(delays)):
         raise ValueError(f"delays must be a whole number, or several of them, got {delays!r}")
-    return tuple(whole("each of the delays", k, 0) for k in lags)
+    lags = tuple(whole("each of the delays", k, 0) for k in lags)
+    if twice := sorted({k for k in lags if lags.count(k) > 1}):
+        raise ValueError(f"delays must differ, got more than once: {', '.join(map(str, twice))}")
+    return lags

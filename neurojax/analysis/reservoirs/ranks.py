@@ -3,7 +3,10 @@
 from typing import Any
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from neurojax.core.tracing import known
 
 from .._activity import activity
 
@@ -19,14 +22,15 @@ def kernel_quality(states: Any, *, tolerance: Any = None) -> Float[Array, ""]:
 
     Arguments:
         states: [input, unit], the state after each of the inputs.
-        tolerance: singular values below this part of the largest one do not count; default the
-            larger side of the matrix times the spacing of numbers at 1, as numpy has it.
+        tolerance: singular values below this part of the largest one do not count; default
+            10 times the root of the smaller side of the matrix, times the spacing of numbers at 1:
+            rounding reaches that, however many rows there are. Not negative.
 
     Returns:
         From 0 to the smaller of inputs and units; NaN for states that are not finite.
 
     Raises:
-        ValueError: the shape.
+        ValueError: the shape, or a negative tolerance.
 
     Source:
         Legenstein and Maass (2007), Neural Networks 20:323.
@@ -37,9 +41,7 @@ def kernel_quality(states: Any, *, tolerance: Any = None) -> Float[Array, ""]:
     """
     x = activity(states, "states", samples=1)
     s = jnp.linalg.svd(x, compute_uv=False)
-    if tolerance is None:
-        tolerance = max(x.shape) * jnp.finfo(x.dtype).eps
-    rank = jnp.sum((s > tolerance * s[0]) & (s > 0)).astype(x.dtype)
+    rank = jnp.sum(counted(s, tolerance)).astype(x.dtype)
     return jnp.where(jnp.all(jnp.isfinite(x)), rank, jnp.nan)
 
 
@@ -59,7 +61,7 @@ def generalisation_rank(states: Any, *, tolerance: Any = None) -> Float[Array, "
         states that are not finite.
 
     Raises:
-        ValueError: the shape.
+        ValueError: the shape, or a negative tolerance.
 
     Source:
         Legenstein and Maass (2007), Neural Networks 20:323.
@@ -69,3 +71,12 @@ def generalisation_rank(states: Any, *, tolerance: Any = None) -> Float[Array, "
         1.0
     """
     return kernel_quality(states, tolerance=tolerance)
+
+
+def counted(s: Array, tolerance: Any) -> Bool[Array, " value"]:
+    """Which singular values, in falling order, are above rounding or a part of the largest."""
+    if tolerance is None:
+        tolerance = 10.0 * len(s) ** 0.5 * float(jnp.finfo(s.dtype).eps)
+    elif known(tolerance) and not np.all(np.asarray(tolerance) >= 0):
+        raise ValueError(f"tolerance must not be negative, got {tolerance!r}")
+    return (s > tolerance * s[0]) & (s > 0)

@@ -172,6 +172,32 @@ def test_total_of_a_nonlinear_reservoir_reaches_its_size():
     assert float(found.nonlinear) > 0.5
 
 
+def test_single_precision_counts_the_units_of_double_however_long_the_run():
+    """Singular values down to 1e-4 of the largest; units that depend on each other are not more."""
+    steps, n = 20_000, 12
+    u = RNG.uniform(-1, 1, steps)
+    rates = delay_line(u, n) * np.logspace(0, -4, n) + 1.0
+    rates = np.concatenate([rates, rates], axis=1)
+    single = lambda x: jnp.asarray(x, jnp.float32)
+    found = information_processing_capacity(single(rates), single(u), {1: 14}, washout=n)
+    wide = information_processing_capacity(rates, u, {1: 14}, washout=n)
+    assert found.capacities.dtype == jnp.float32 and int(wide.rank) == int(found.rank) == n
+    np.testing.assert_allclose(found.capacities, wide.capacities, atol=1e-4)
+    assert float(wide.linear) == pytest.approx(n, abs=1e-6)
+
+
+def test_a_run_in_which_nothing_could_pass_has_no_capacity():
+    """The threshold depends on the rank: 1 of 150 passes at once, 150 only after 447 steps."""
+    u = RNG.uniform(-1, 1, 600)
+    rates = delay_line(u, 150)
+    short = lambda x: information_processing_capacity(x[:440], u[:440], {1: 2})
+    with pytest.raises(ValueError, match="too few for 150 linearly.*more than 447 are needed"):
+        short(rates)
+    assert np.isnan(jax.jit(lambda x: short(x).total)(rates))
+    assert float(short(np.tile(rates[:, :1], 150)).total) == pytest.approx(1.0, abs=0.05)
+    assert float(information_processing_capacity(rates, u, {1: 2}).total) > 1.9
+
+
 def test_bad_input_is_named():
     u, x = RNG.uniform(-1, 1, 100), RNG.normal(size=(100, 3))
     refused = [
@@ -188,6 +214,9 @@ def test_bad_input_is_named():
         (lambda: information_processing_capacity(x, u, {1: 3}, p=0.0), "p must be"),
         (lambda: information_processing_capacity(x, u, {8: 40}), "products, more than"),
         (lambda: information_processing_capacity(x, u, {1: 90}), "too few for 3 units"),
+        (lambda: information_processing_capacity(x, u, {1: 2}, safety=-5.0), "safety must be"),
+        (lambda: information_processing_capacity(x, u, {1: 2}, tolerance=-1.0), "tolerance must"),
+        (lambda: memory_capacity(x, u, [2, 1, 2]), "more than once: 2"),
     ]
     for make, message in refused:
         with pytest.raises(ValueError, match=message):

@@ -1,5 +1,7 @@
 """Echo index and conditional exponents of circuits whose responses are known."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -122,7 +124,7 @@ def test_a_liquid_has_one_response_to_starts_that_are_the_same():
         cells["V_m"] -= np.broadcast_to(np.array([[0.0], [2.0], [5.0]]), cells["V_m"].shape)
     silent = echo_state_index(liquid, jnp.zeros((300, 1)), starts, dt=1.0)
     assert int(silent.index) == 1 and np.all(np.isfinite(silent.spread))
-    cell = liquid.network.populations["E"]
+    cell: Any = liquid.network.populations["E"]
     tau_m = float(cell.C_m / cell.g_L)
     assert float(silent.rate) == pytest.approx(1.0 / tau_m, rel=1e-6)
     with pytest.raises(ValueError, match=r"take the state from circuit.on_grid\(1\)"):

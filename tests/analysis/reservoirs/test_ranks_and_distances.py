@@ -37,6 +37,15 @@ def test_states_that_are_not_finite_have_no_rank(wrong):
         assert np.isnan(rank(states))
 
 
+def test_rank_of_single_precision_does_not_fall_with_rows():
+    x = np.random.default_rng(2).normal(size=(20_000, 4)) * np.array([[1.0, 1.0, 1e-2, 2e-4]])
+    x = np.concatenate([x, x], axis=1)
+    assert kernel_quality(jnp.asarray(x, jnp.float32)) == kernel_quality(x) == 4
+    for wrong in (-1.0, np.nan):
+        with pytest.raises(ValueError, match="tolerance must not be negative"):
+            kernel_quality(x, tolerance=wrong)
+
+
 def test_separation_by_hand():
     classes = RNG.integers(0, 3, 40)
     states = RNG.normal(size=(40, 5)) + 3.0 * classes[:, None]
