@@ -157,7 +157,7 @@ class Block(ContinuousDynamics):
 def joint_solver(parts) -> AbstractStepper:
     """The default for parts that are joined."""
     noisy = any(type(part).diffusion is not ContinuousDynamics.diffusion for part in parts)
-    within = any(hasattr(part, "runaway") for part in parts)
+    within = any(part.solver.within_steps for part in parts)
     return PartByPart() if within and not noisy else Heun()
 
 

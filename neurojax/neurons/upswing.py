@@ -120,6 +120,7 @@ class Upswing(AbstractStepper):
     """
 
     order: ClassVar[int] = 2
+    within_steps: ClassVar[bool] = True
 
     def check(self, dynamics) -> None:
         """See `AbstractStepper.check`."""

@@ -21,6 +21,13 @@ def test_couplings_end_where_currents_are_read(kind):
         couple("I_E")
 
 
+@pytest.mark.parametrize("ends", [("noise", "B"), ("B", "noise")])
+def test_couplings_join_membranes(ends):
+    parts = {"noise": nj.neurons.Poisson(rate=10.0, n=2), "B": CELL}
+    with pytest.raises(ValueError, match=r"'noise' is a Poisson.*spikes arrive by an nj.Proj"):
+        nj.Network(parts, [], [S.GapJunctions(*ends, np.ones((2, 2)))])
+
+
 def test_delays_of_zero_in_an_array():
     make = lambda delay: nj.Network(
         {"B": CELL}, [nj.Projection("B", "B", "e", C.all_to_all(), delay=delay)]

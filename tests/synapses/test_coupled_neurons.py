@@ -276,3 +276,21 @@ def test_the_time_of_a_coupled_spike_has_a_derivative():
     difference = (end(1000.0 + h) - end(1000.0 - h)) / (2 * h)
     assert abs(difference) > 1e-4
     np.testing.assert_allclose(jax.grad(end)(1000.0), difference, rtol=1e-5)
+
+
+def test_which_solver_joined_parts_have():
+    """One that keeps times within a step where a cell has them; a wrapped cell counts like it."""
+    LIF, AdEx = nj.neurons.LIF(), nj.neurons.AdEx()
+    wrapped = nj.plasticity.HomeostaticThreshold(LIF)
+    gap = S.GapJunctions("a", "b", np.array([[1.0]]))
+    for cell, expected in (
+        (LIF, nj.solvers.Heun), (wrapped, nj.solvers.Heun), (AdEx, nj.solvers.PartByPart),
+        (nj.plasticity.HomeostaticThreshold(AdEx), nj.solvers.PartByPart),
+        (nj.neurons.AdEx(solver=nj.solvers.Heun()), nj.solvers.Heun),
+    ):  # fmt: skip
+        net = nj.Network({"a": cell, "b": LIF}, couplings=[gap])
+        assert isinstance(net.block_solvers["a+b"], expected)
+        sim = nj.simulate(net, duration=20.0, dt=0.1, inputs={"a": {"I_e": 1000.0}})
+        assert int(sim.stats.spikes["a"]) > 0 and int(sim.stats.spikes["b"]) == 0
+    with pytest.raises(ValueError, match="PartByPart steps the parts of a Block one by one"):
+        nj.neurons.LIF(solver=nj.solvers.PartByPart())

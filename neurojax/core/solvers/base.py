@@ -20,6 +20,7 @@ class AbstractStepper(eqx.Module):
     order: ClassVar[int]  # of the error at a fixed end time, for smooth dynamics without noise
     calculus: ClassVar[str | None] = None  # "ito" or "stratonovich"; None: refuses noise
     holds_inputs: ClassVar[bool] = False  # reads inputs as their mean over the step
+    within_steps: ClassVar[bool] = False  # knows the time of a spike within its step
 
     @abstractmethod
     def advance(self, f, t, dt, y, args):

@@ -24,8 +24,7 @@ class PartByPart(AbstractStepper):
     passes through a junction during a spike is of first order.
 
     Raises:
-        TypeError: for a model that is no `Block`.
-        ValueError: for noise in a part.
+        ValueError: for a model that is no `Block`, and for noise in a part.
 
     Example:
         >>> import numpy as np, neurojax as nj
@@ -37,14 +36,18 @@ class PartByPart(AbstractStepper):
 
     order: ClassVar[int] = 2
 
+    def check(self, dynamics) -> None:
+        """See `AbstractStepper.check`."""
+        if not hasattr(dynamics, "parts"):
+            raise ValueError(
+                f"PartByPart steps the parts of a Block one by one, and {type(dynamics).__name__} "
+                "is one part: use nj.solvers.Heun()"
+            )
+
     def advance(self, f, t, dt, y, args):
         """See `AbstractStepper.advance`."""
+        self.check(f.dynamics)
         block, start = f.dynamics, eqx.combine(y, f.rest)
-        if not hasattr(block, "couplings"):
-            raise TypeError(
-                f"PartByPart steps the parts of a Block; {type(block).__name__} is one part: use "
-                "nj.solvers.Heun()"
-            )
         seen, moved = start, y
         for _ in range(2):
             moved = {}
@@ -52,18 +55,14 @@ class PartByPart(AbstractStepper):
                 field = _PartField(
                     part, f.rest[name], f.clock.child(name), block.couplings, name, start, seen, dt
                 )
-                moved[name] = solver_of(part).advance(field, t, dt, y[name], inputs_of(args, name))
+                solver = part.solver if part.solver.within_steps else Heun()
+                moved[name] = solver.advance(field, t, dt, y[name], inputs_of(args, name))
             end = block.hold(start, eqx.combine(moved, f.rest))
             seen = {
-                name: part.visible(end[name]) if hasattr(part, "runaway") else end[name]
+                name: part.visible(end[name]) if part.solver.within_steps else end[name]
                 for name, part in block.parts.items()
             }
         return moved
-
-
-def solver_of(part) -> AbstractStepper:
-    """The solver of a part that runs away within a step, else Heun's method."""
-    return part.solver if hasattr(part, "runaway") else Heun()
 
 
 class _PartField(eqx.Module):
