@@ -96,5 +96,5 @@ def area_mask(key, sizes, between: float) -> Array:
 
 def check_share(name: str, value: float, zero: bool = False) -> None:
     """A share lies between 0 and 1."""
-    if not (0 <= value <= 1 and (zero or value > 0)):
-        raise ValueError(f"{name} must lie between 0 and 1, got {value}")
+    if isinstance(value, str) or not (0 <= value <= 1 and (zero or value > 0)):
+        raise ValueError(f"{name} must lie between 0 and 1, got {value!r}")

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from neurojax.circuits import EchoState
+from neurojax.core.parameter_checks import check_count
 from neurojax.fitting import Ridge, fit_readout
 
 try:
@@ -28,7 +29,9 @@ class ReservoirRegressor(RegressorMixin, BaseEstimator):
     A row of the prediction depends on the same row of X and on those before it. `fit` and
     `predict` both begin at the state zero, so X is one series from its start: rows cannot be
     shuffled or taken out. Split it by `sklearn.model_selection.TimeSeriesSplit`, and give the rows
-    before a part as well to predict that part.
+    before a part as well to predict that part. Several series, and weights of samples (there is no
+    `sample_weight`), are for `nj.fitting.fit_readout`, which takes lists of series and the mask of
+    `nj.tasks.Trials`.
 
     Arguments:
         units: number of units.
@@ -48,8 +51,8 @@ class ReservoirRegressor(RegressorMixin, BaseEstimator):
         feature_names_in_: their names, if X was a data frame.
 
     Raises:
-        ValueError: for X or y that are no finite numbers, of different lengths or empty;
-            parameters that an `EchoState` or `fit_readout` refuses.
+        ValueError: for X or y that are no finite numbers, of different lengths or empty, or lists
+            of series; parameters that an `EchoState` or `fit_readout` refuses.
 
     Example:
         >>> import numpy as np
@@ -101,6 +104,12 @@ class ReservoirRegressor(RegressorMixin, BaseEstimator):
         Returns:
             The estimator itself.
         """
+        check_count("units", self.units)
+        if isinstance(X, list | tuple) and len(X) and np.ndim(X[0]) > 1:
+            raise ValueError(
+                "X must be one series (time, features), got a list of series: they are for "
+                "nj.fitting.fit_readout(nj.circuits.EchoState(...), X, y)"
+            )
         X, y = validate_data(
             self, X, y, multi_output=True, y_numeric=True, dtype=np.float64, ensure_min_samples=2
         )

@@ -63,4 +63,9 @@ def test_bad_parameters_are_refused_when_it_is_fitted():
     ):
         with pytest.raises(ValueError, match=message):
             ReservoirRegressor(5, **parameters).fit(u, u)
+    for units in ("a", 10.0):
+        with pytest.raises(ValueError, match="units must be a positive whole number"):
+            ReservoirRegressor(units).fit(u, u)
+    with pytest.raises(ValueError, match=r"one series .* nj\.fitting\.fit_readout"):
+        ReservoirRegressor(5).fit([u, u[:5]], [u, u[:5]])
     assert jax.config.jax_enable_x64  # nothing here changes the precision of others

@@ -17,6 +17,7 @@ from ..nonlinearities import as_nonlinearity, kept
 from ..rate_rnn import per_unit
 from ..recurrent import (
     RecurrentCircuit,
+    check_finite,
     check_sizes,
     current,
     drawn_feedback,
@@ -138,6 +139,8 @@ class EchoState(RecurrentCircuit):
         self.input = fixed_input(input, keys[1], n, inputs)
         self.input_scaling = input_scales(input_scaling, inputs)
         self.bias = fixed_bias(bias, keys[2], n)
+        check_finite("leak", leak)
+        check_finite("noise", noise)
         self.bias_scaling, self.leak = bias_scales(bias_scaling, n), kept(leak)
         self.noise = None if noise is None else kept(noise)
         self.output, self.output_bias = readout(n, outputs, output)

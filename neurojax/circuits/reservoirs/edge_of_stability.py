@@ -14,7 +14,14 @@ from neurojax.core.tracing import known
 
 from ..initial_weights import Orthogonal
 from ..nonlinearities import as_nonlinearity, kept
-from ..recurrent import RecurrentCircuit, check_sizes, current, drawn_recurrent, readout
+from ..recurrent import (
+    RecurrentCircuit,
+    check_finite,
+    check_sizes,
+    current,
+    drawn_recurrent,
+    readout,
+)
 from .random_weights import (
     bias_scales,
     driven,
@@ -112,6 +119,7 @@ class EdgeOfStability(RecurrentCircuit):
         check_sizes(n, inputs, outputs)
         keys = jax.random.split(own_or_first(key), 4)
         self.n = int(n)
+        check_finite("proximity", proximity)
         self.proximity = kept(proximity)
         _check_proximity(self.proximity)
         orthogonal = Orthogonal() if orthogonal is None else orthogonal

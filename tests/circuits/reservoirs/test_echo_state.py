@@ -187,6 +187,12 @@ def test_imaginary_parts_are_not_lost(arguments):
         EchoState(10, inputs=1, **arguments)
 
 
+@pytest.mark.parametrize("name", ["leak", "noise"])
+def test_what_is_no_number_is_named(name):
+    with pytest.raises(TypeError, match=f"{name} must be a number or an array of numbers, got 'a'"):
+        EchoState(10, **{name: "a"})
+
+
 def test_functions_of_numpy_are_refused():
     with pytest.raises(TypeError, match=r"that of NumPy, .*: give jax\.numpy\.tanh"):
         EchoState(10, nonlinearity=np.tanh)
