@@ -40,24 +40,30 @@ class Sweep(eqx.Module):
     def best(self, score: str | None = None, *, largest: bool = False) -> dict[str, float]:
         """The settings with the smallest (or largest) median over the models of a score.
 
-        Settings with a score that is not finite in any model are passed over.
+        Settings whose score is not finite in one of the models are passed over.
 
         Raises:
             UnknownNameError: for a name that is not among the scores.
             ValueError: if no setting has finite scores.
         """
         values = self._score(score)
-        medians = np.median(values, axis=0)
-        if not np.any(np.isfinite(medians)):
+        finite = np.all(np.isfinite(values), axis=0)
+        if not np.any(finite):
             raise ValueError("no setting has finite scores in all models")
-        medians = np.where(np.isfinite(medians), medians, -np.inf if largest else np.inf)
+        median = np.median(np.where(finite[None], values, 0.0), axis=0)
+        medians = np.where(finite, median, -np.inf if largest else np.inf)
         place = np.argmax(medians) if largest else np.argmin(medians)
         index = np.unravel_index(place, medians.shape)
         found = zip(self.settings.items(), index, strict=True)
         return {name: values[i].item() for (name, values), i in found}
 
     def to_pandas(self) -> Any:
-        """A `pandas.DataFrame` with a row for each model and combination of settings."""
+        """A `pandas.DataFrame` with a row for each model and combination of settings.
+
+        Raises:
+            ValueError: if the column of an entry of an array, such as `v_0`, has the name of a
+                setting or of another score.
+        """
         import pandas as pd
 
         axes = [np.arange(self._models), *self.settings.values()]
@@ -67,17 +73,29 @@ class Sweep(eqx.Module):
         for name, values in self.scores.items():
             flat = values.reshape(grids[0].size, -1)
             for i in range(flat.shape[1]):
-                columns[name if flat.shape[1] == 1 else f"{name}_{i}"] = flat[:, i]
+                column = name if flat.shape[1] == 1 else f"{name}_{i}"
+                if column != name and column in {*names, *self.scores}:
+                    raise _taken(column, name)
+                columns[column] = flat[:, i]
         return pd.DataFrame(columns)
 
     def to_xarray(self) -> Any:
-        """An `xarray.Dataset` with the dimensions `model` and the settings."""
+        """An `xarray.Dataset` with the dimensions `model` and the settings.
+
+        Raises:
+            ValueError: if a further axis of a score, such as `v_0`, has the name of a setting or
+                of another score.
+        """
         import xarray as xr
 
         names = ["model", *self.settings]
-        more = lambda name, values: [f"{name}_{i}" for i in range(values.ndim - len(names))]
-        data = {name: ([*names, *more(name, values)], values)
-                for name, values in self.scores.items()}  # fmt: skip
+        data = {}
+        for name, values in self.scores.items():
+            more = [f"{name}_{i}" for i in range(values.ndim - len(names))]
+            for axis in more:
+                if axis in {*names, *self.scores}:
+                    raise _taken(axis, name)
+            data[name] = ([*names, *more], values)
         return xr.Dataset(data, coords={"model": np.arange(self._models), **self.settings})
 
     @property
@@ -118,7 +136,8 @@ def sweep(
         progress: show a progress bar.
 
     Raises:
-        ValueError: for settings without values, models of different structure.
+        ValueError: for settings without values, with values that are not real or beyond the
+            integers of JAX, models of different structure.
         TypeError: if the function gives something else.
 
     Example:
@@ -210,12 +229,28 @@ def _check_names(settings, scores) -> None:
         )
 
 
+def _taken(name: str, score: str) -> ValueError:
+    return ValueError(
+        f"an array of the score {score!r} takes the name {name!r} of a setting or another score: "
+        "rename that, or read scores"
+    )
+
+
 def _values(name, given) -> np.ndarray:
     values = np.atleast_1d(np.asarray(given))
     values = values.astype(int) if values.dtype == bool else values
-    if values.ndim != 1 or values.size == 0 or not np.issubdtype(values.dtype, np.number):
-        raise ValueError(f"setting {name!r} must be a list of numbers, got {given!r}")
-    return values if np.issubdtype(values.dtype, np.integer) else values.astype(float)
+    number = np.issubdtype(values.dtype, np.integer) or np.issubdtype(values.dtype, np.floating)
+    if values.ndim != 1 or values.size == 0 or not number:
+        raise ValueError(f"setting {name!r} must be a list of real numbers, got {given!r}")
+    if not np.issubdtype(values.dtype, np.integer):
+        return values.astype(float)
+    held = np.iinfo(jax.dtypes.canonicalize_dtype(values.dtype))
+    if values.min() < held.min or values.max() > held.max:
+        raise ValueError(
+            f"setting {name!r} must lie from {held.min} to {held.max}, got {given!r}: give "
+            "floating point, or set jax_enable_x64"
+        )
+    return values
 
 
 def _models(models) -> Sequence[Any]:
@@ -226,6 +261,11 @@ def _models(models) -> Sequence[Any]:
         return [models]
     if not models:
         raise ValueError("models must be a model or a list of models, got an empty list")
+    for i, model in enumerate(models):
+        if isinstance(model, str | int | float | complex | np.generic):
+            raise ValueError(
+                f"models[{i}] must be a model, got {model!r}: values that differ are settings"
+            )
     shapes = lambda m: jax.tree.map(lambda x: (x.shape, x.dtype), eqx.filter(m, eqx.is_array))
     for i, model in enumerate(models):
         if not eqx.tree_equal(eqx.filter(model, eqx.is_array, inverse=True),

@@ -64,6 +64,7 @@ def tune(
     Raises:
         ValueError: if the model has nothing to train, steps are not positive, or the loss is no
             single number.
+        TypeError: for an optimizer that needs more than gradients, such as `optax.lbfgs`.
         NonFiniteError: if the loss is not finite at the start.
 
     Example:
@@ -106,6 +107,15 @@ def tune(
         return now, eqx.apply_updates(free, change), state
 
     state, losses, best = optimizer.init(free), [], (np.inf, free)
+    try:
+        jax.eval_shape(optimizer.update, free, state, free)
+    except TypeError as error:
+        if "keyword-only" not in str(error):
+            raise
+        raise TypeError(
+            "optimizer must need nothing but gradients, such as optax.adam(0.05), got one that "
+            f"searches along a line or follows the loss: {error}"
+        ) from error
     bar = ProgressBar(steps, "tune") if progress else None
     for i in range(steps):
         with one_blas_thread():

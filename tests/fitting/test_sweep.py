@@ -72,12 +72,52 @@ def test_scores_that_are_not_finite_are_passed_over():
         table.best("scores")
 
 
+def test_settings_that_fail_in_one_model_of_many_are_passed_over():
+    score = lambda m, a: jnp.where((a == m["bad"]) & (m["seed"] == 0), m["value"], a)
+    for value, largest, best in (
+        (jnp.inf, True, 2.0),
+        (-jnp.inf, False, 2.0),
+        (jnp.nan, False, 2.0),
+    ):
+        models = [
+            {
+                "seed": jnp.array(s),
+                "bad": jnp.array(3.0 if largest else 1.0),
+                "value": jnp.array(value),
+            }
+            for s in range(3)
+        ]
+        assert sweep(score, {"a": [1.0, 2.0, 3.0]}, models=models).best(largest=largest) == {
+            "a": best
+        }
+
+
+def test_entries_of_arrays_keep_names_apart():
+    arrays = lambda a, v_0: {"v": jnp.stack([a, v_0])}
+    table = sweep(arrays, {"a": [1.0], "v_0": [2.0]})
+    for make in (table.to_pandas, table.to_xarray):
+        with pytest.raises(ValueError, match="takes the name 'v_0'"):
+            make()
+    scores = sweep(lambda a: {"v": jnp.stack([a, a]), "v_1": -a}, {"a": [1.0]})
+    with pytest.raises(ValueError, match="takes the name 'v_1'"):
+        scores.to_pandas()
+    assert dict(scores.to_xarray().sizes) == {"model": 1, "a": 1, "v_0": 2}
+
+
+def test_integers_beyond_those_of_jax_are_refused(float32):
+    with pytest.raises(ValueError, match="'a' must lie from -2147483648 to 2147483647"):
+        sweep(lambda a: a, {"a": [3_000_000_000]})
+    assert sweep(lambda a: a, {"a": [2**31 - 1]}).scores["score"].item() == 2**31 - 1
+
+
 @pytest.mark.parametrize(
     ("settings", "models", "message"),
     [
         ({}, None, "needs settings"),
-        ({"a": []}, None, "list of numbers"),
-        ({"a": ["x"]}, None, "list of numbers"),
+        ({"a": []}, None, "list of real numbers"),
+        ({"a": ["x"]}, None, "list of real numbers"),
+        ({"a": [1j]}, None, "list of real numbers"),
+        ({"a": [1.0]}, [1.0, 2.0], r"models\[0\] must be a model, got 1.0"),
         ({"a": [1.0]}, [], "empty list"),
         ({"a": [1.0]}, [np.zeros(2), np.zeros(3)], r"models\[1\] differs"),
     ],
@@ -126,6 +166,11 @@ def test_an_optimizer_is_one_of_optax():
     check_optimizer(optax.adam(0.1))
     with pytest.raises(TypeError, match=r"optimizer must come from optax, .* got 'adam'"):
         check_optimizer("adam")
+
+
+def test_tuning_refuses_an_optimizer_that_needs_more_than_gradients():
+    with pytest.raises(TypeError, match="nothing but gradients"):
+        nj.fitting.tune(lambda x: x**2, jnp.array(1.0), optimizer=optax.lbfgs())
 
 
 def test_tuning_refuses_what_cannot_be_tuned():

@@ -68,8 +68,8 @@ def memory_capacity(
         `total` and `profile`.
 
     Raises:
-        ValueError: for shapes that do not fit, delays that are no whole numbers or repeat, a penalty that
-            is not positive, a run that is too short, or a part that is not in [0, 1).
+        ValueError: for shapes that do not fit, delays that are no whole numbers or repeat, a
+            penalty that is not positive, a run that is too short, or a part that is not in [0, 1).
 
     Source:
         Jaeger (2001), GMD report 152.

@@ -191,7 +191,7 @@ def test_a_run_in_which_nothing_could_pass_has_no_capacity():
     u = RNG.uniform(-1, 1, 600)
     rates = delay_line(u, 150)
     short = lambda x: information_processing_capacity(x[:440], u[:440], {1: 2})
-    with pytest.raises(ValueError, match="too few for 150 linearly.*more than 447 are needed"):
+    with pytest.raises(ValueError, match=r"too few for 150 linearly.*more than 447 are needed"):
         short(rates)
     assert np.isnan(jax.jit(lambda x: short(x).total)(rates))
     assert float(short(np.tile(rates[:, :1], 150)).total) == pytest.approx(1.0, abs=0.05)
