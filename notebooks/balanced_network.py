@@ -94,8 +94,7 @@ nj.plotting.raster(sim, histogram=True).figure
 # neuron that is reset has none in its voltage.
 
 # %%
-E = sim["spikes"]["E"]
-nj.plotting.voltage(sim, range(5), record="V", spikes=E, neurons=range(5)).figure
+nj.plotting.voltage(sim, range(5), record="V", spikes=sim["spikes"]["E"]).figure
 
 # %% [markdown]
 # ## Balance
@@ -132,6 +131,7 @@ for current, name in ((I_e, "excitatory"), (I_i, "inhibitory"), (I_e + I_i, "sum
 
 # %%
 window = {"t_start": 200.0, "t_stop": duration}
+E = sim["spikes"]["E"]
 rates, cv = spikes.rates(E, **window), spikes.cv(E, **window)
 often = rates > 5.0  # a CV needs some intervals
 print(f"mean CV of {often.sum()} neurons: {np.nanmean(cv[often]):.2f}")

@@ -129,6 +129,17 @@ def check_index(name: str, recorder: Trace, value) -> None:
             )
 
 
+def indices_of(recorders: dict[str, Any]) -> dict[str, Any]:
+    """What traces of a part of the elements were asked for, by name."""
+    traces = {name: r for name, r in recorders.items() if isinstance(r, Trace)}
+    return {name: trace.index for name, trace in traces.items() if trace.index is not None}
+
+
+def chosen(index, n: int) -> np.ndarray:
+    """The numbers of the elements, of `n`, that an index of a trace names."""
+    return np.atleast_1d(np.arange(n)[index.as_slice() if isinstance(index, _Slice) else index])
+
+
 class _Slice(eqx.Module):
     start: int | None = eqx.field(static=True)
     stop: int | None = eqx.field(static=True)

@@ -17,7 +17,7 @@ from .levels import levels, seat
 from .parameters import unwrap
 from .paths import get, leaf_names
 from .progress import ProgressBar
-from .recorders import Spikes, Trace, check_index, readout
+from .recorders import Spikes, Trace, check_index, indices_of, readout
 from .simulation import SimState, Simulation, Stats
 from .spikes import SpikeRecord
 from .store import Store
@@ -94,7 +94,7 @@ class FixedStepRun:
             jnp.asarray(self.steps), result.spikes, step, leaf, jnp.asarray(False),
             leaf_names(result.state), result.neurons, jnp.asarray(self.dt),
         )  # fmt: skip
-        return Simulation(records, final, stats, times)
+        return Simulation(records, final, stats, times, indices_of(self.recorders))
 
     def _labels(self, every: int, done: int, steps: int) -> np.ndarray:
         """End labels, relative to the start of the run, of the samples taken in a stretch."""
@@ -199,7 +199,7 @@ class FixedStepRun:
             np.asarray(trouble[0]), np.asarray(trouble[1]), np.asarray(False), names,
             {n: np.asarray(size) for n, size in result.neurons.items()}, np.asarray(self.dt),
         )  # fmt: skip
-        return Simulation(records, final, stats, times)
+        return Simulation(records, final, stats, times, indices_of(self.recorders))
 
     def _advice(self, trouble, names) -> str:
         step, leaf = trouble

@@ -132,6 +132,7 @@ class Simulation(eqx.Module):
         final_state: pass it back as `state=` to go on.
         stats: counters and troubles.
         sample_times: times of the samples in ms by name of record.
+        indices: by name of record the `index=` of its `Trace`, where it had one.
 
     Example:
         >>> import neurojax as nj
@@ -145,6 +146,7 @@ class Simulation(eqx.Module):
     final_state: SimState
     stats: Stats
     sample_times: dict[str, Array | np.ndarray]
+    indices: dict[str, Any] = eqx.field(default_factory=dict)
 
     def __getitem__(self, name: str):
         """A record by name."""

@@ -22,7 +22,7 @@ from neurojax.core import (
 )
 from neurojax.core.fixed_step import Setup, run_steps
 from neurojax.core.paths import get, leaf_names, unknown
-from neurojax.core.recorders import readout, readouts
+from neurojax.core.recorders import indices_of, readout, readouts
 from neurojax.core.spikes import SpikeRecord
 
 from . import _division
@@ -293,7 +293,7 @@ class ShardedRun:
             self._joined(arrays), np.asarray(first + done), np.asarray(self.dt),
             jax.tree_util.tree_map_with_path(whole, values),
         )  # fmt: skip
-        return Simulation(records, final, stats, times)
+        return Simulation(records, final, stats, times, indices_of(self.recorders))
 
     def _sample(self, name: str, sample, first: int):
         """What one chunk recorded, in the order of the neurons."""

@@ -8,6 +8,7 @@ import numpy as np
 from neurojax.core import Simulation
 from neurojax.core.errors import UnknownNameError, suggestion
 from neurojax.core.open_records import Records
+from neurojax.core.recorders import chosen
 
 from ._axes import BLUE, DARK, new_axes, open_frame
 from ._columns import checked_columns
@@ -41,8 +42,8 @@ def voltage(
         columns: which columns of the record of voltages; by default the first 8.
         record: name of the record of voltages; not needed if only one is an array.
         spikes: name of the record of spikes, or a `SpikeRecord`; not needed if there is only one.
-        neurons: which neuron each *drawn* trace is in the record of spikes; by default the number
-            of its column. Needed if the voltages are those of a part of the neurons.
+        neurons: which neuron each *drawn* trace is in the record of spikes. A simulation knows
+            where its `Trace` had an `index=`; it is needed for a part of the neurons otherwise.
         peak: mV up to which spikes reach, above all voltages drawn; by default as far above the
             highest voltage as that is above the lowest.
         ax: where to draw; by default a new figure.
@@ -77,6 +78,9 @@ def voltage(
     if not shown:
         raise ValueError("there is no trace to draw")
     found = _spike_record(sim, spikes)
+    index = sim.indices.get(name) if isinstance(sim, Simulation) else None
+    if neurons is None and index is not None:
+        neurons = chosen(index, found.n)[shown]
     who = _neurons(neurons, shown, n, found.n, name)
     values = values[:, shown]
     low, high = np.nanmin(values), np.nanmax(values)

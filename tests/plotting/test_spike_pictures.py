@@ -273,6 +273,25 @@ def test_colours_of_connectivity_are_named_where_a_weight_is_negative():
     assert legend([[1.0, 2.0]]) is None
 
 
+@pytest.mark.parametrize(
+    "index", [slice(2, None, 2), np.array([4, 2]), 4, slice(-1, 0, -1)], ids=str
+)
+def test_voltages_of_a_part_have_the_spikes_of_their_neurons(index):
+    """A simulation knows which neurons were recorded."""
+    cell = nj.neurons.LIF(n=6)
+    drive = np.array([0.0, 0.0, 500.0, 0.0, 900.0, 0.0])
+    run = lambda: nj.simulate(
+        cell, duration=50.0, dt=0.1, inputs={"I_e": drive},
+        record={"V": nj.Trace("V_m", index), "s": nj.Spikes()},
+    )  # fmt: skip
+    for sim in (run(), jax.jit(run)()):
+        for column, neuron in enumerate(np.atleast_1d(np.arange(6)[index])[:3]):
+            lines = nj.plotting.voltage(sim, [column], record="V", spikes="s").lines
+            drawn = sorted({x for line in lines if "spikes" in str(line.get_label())
+                            for x in np.round(line.get_xdata(), 4) if np.isfinite(x)})  # fmt: skip
+            np.testing.assert_allclose(drawn, sim["s"].train(int(neuron)), atol=1e-3)
+
+
 def test_connectivity_says_where_a_projection_ends():
     cell = nj.neurons.LIF(receptors={"exc": nj.synapses.ExpCurrent()})
     part = nj.Projection("E", ("E", slice(5, 10)), "exc", nj.connectivity.all_to_all())
