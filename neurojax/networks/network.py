@@ -25,12 +25,12 @@ from neurojax.core import (
     unwrap,
 )
 from neurojax.core._asked import Asked
-from neurojax.core.block import check_coupling_port
+from neurojax.core.block import check_coupling_port, joint_solver
 from neurojax.core.errors import MissingInputError, UnknownNameError, suggestion
 from neurojax.core.inputs import resolve
 from neurojax.core.part_inputs import inputs_of
 from neurojax.core.random import host_generator
-from neurojax.core.solvers import AbstractStepper, Heun
+from neurojax.core.solvers import AbstractStepper
 from neurojax.core.tracing import is_traced, known
 
 from . import _inbox
@@ -42,6 +42,7 @@ from .plastic import (
     check,
     check_membrane,
     init,
+    learnt_in,
     membrane,
     places_under_way,
     present_weights,
@@ -133,9 +134,19 @@ class Network(Dynamics):
                         f"a coupling names the population {role!r}, which is not there."
                         + suggestion(role, self.populations)
                     )
+                if not isinstance(self.populations[role], ContinuousDynamics):
+                    raise ValueError(
+                        f"{type(coupling).__name__} from {coupling.source!r} to "
+                        f"{coupling.target!r} needs a membrane at both ends, and the population "
+                        f"{role!r} is a {type(self.populations[role]).__name__}, which has none; "
+                        "spikes arrive by an nj.Projection"
+                    )
             check_coupling_port(coupling, self.populations[coupling.target])
         self.couplings = tuple(couplings)
-        self.block_solvers = {"+".join(names): Heun() for names in self._joined()}
+        self.block_solvers = {
+            "+".join(names): joint_solver([self.populations[n] for n in names])
+            for names in self._joined()
+        }
         self.tables = None
         grid = common_grid(self.projections) if dt is None else float(dt)
         for field, value in compile_network(self.projections, sizes, grid).items():
@@ -378,8 +389,13 @@ class Network(Dynamics):
             state: of the network, such as `sim.final_state`.
             projection: its name; where it does not learn, its weights are what they always were.
 
+        Returns:
+            Shape (edges,); of the states of several runs (`jax.vmap`) one row for each.
+
         Raises:
             UnknownNameError: if there is no such projection.
+            TypeError: if `state` is no state of a network in which this projection learns.
+            ValueError: if there it has other synapses or rules.
         """
         if projection not in self.projections:
             raise UnknownNameError(
@@ -391,8 +407,12 @@ class Network(Dynamics):
             return paramax.unwrap(synapses).weights()
         state = state.state if isinstance(state, SimState) else state
         plan = next(plan for plan in self.plans if plan.owner == projection)
-        table = present_weights(paramax.unwrap(rules), state["plasticity"][projection])
-        return table.reshape(-1)[plan.places[projection][0]]
+        learnt = learnt_in(state, projection, rules, plan.targets.shape)
+        places = plan.places[projection][0]
+        one = lambda learnt: present_weights(paramax.unwrap(rules), learnt).reshape(-1)[places]
+        for _ in range(learnt["weights"].ndim - plan.targets.ndim):
+            one = jax.vmap(one)
+        return one(learnt)
 
     def prepare(self) -> "Network":
         """Prepare every population; put the weights in the order of the tables."""

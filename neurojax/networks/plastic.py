@@ -285,6 +285,38 @@ def _past(rule: AbstractRule, dt: float) -> dict[str, tuple[str, int]]:
     return {name: (other, round(ms / dt)) for name, (other, ms) in rule.remembered().items()}
 
 
+def learnt_in(state, name: str, rules: Rules, shape: tuple[int, ...]) -> dict[str, Any]:
+    """The state of a plastic projection in that of its network, of one run or of several.
+
+    Arguments:
+        state: of the network.
+        name: of the projection.
+        rules: its rules.
+        shape: of its table of weights.
+
+    Raises:
+        TypeError: if the state has no such projection that learns.
+        ValueError: if it has other synapses or rules.
+    """
+    learnt = state.get("plasticity", {}) if isinstance(state, dict) else {}
+    if name not in learnt:
+        raise TypeError(
+            f"state must be one of a network in which projection {name!r} learns, such as "
+            f"sim.final_state, got {type(state).__name__}"
+        )
+    own = learnt[name]
+    parts = {"pre": "init_pre", "post": "init_post", "synapse": "init_synapse",
+             "shared": "init_shared"}  # fmt: skip
+    names = [[sorted(getattr(rule, init)()) for init in parts.values()] for rule in rules]
+    found = [[sorted(kept[part]) for part in parts] for kept in own["rules"]]
+    if found != names or own["weights"].shape[-2:] != shape:
+        raise ValueError(
+            f"the state is that of another network: its projection {name!r} has other "
+            f"{'rules' if found != names else 'synapses'}"
+        )
+    return own
+
+
 def present_weights(rules: Rules, state: dict[str, Any]) -> Array:
     """The table of weights, up to date."""
     w = state["weights"]

@@ -9,6 +9,7 @@ import paramax
 
 from neurojax.connectivity.edges import Edges
 from neurojax.core import SimState, as_parameter
+from neurojax.plasticity._checks import check_one_run
 
 from .plan import compile_network
 from .plastic import rules_of
@@ -35,7 +36,9 @@ def rewired(network, state, projection: str, edges: Edges, origin: np.ndarray, w
     bare = state.state if isinstance(state, SimState) else state
     kept = jnp.asarray(origin >= 0)
     from_old = jnp.asarray(np.maximum(origin, 0))
-    present = jnp.where(kept, network.weights(bare, projection)[from_old], weight)
+    present = network.weights(bare, projection)
+    check_one_run(present)
+    present = jnp.where(kept, present[from_old], weight)
     synapses = dataclasses.replace(
         old, edges=edges, weight=as_parameter(present), fixed_delay=_delays(old, origin)
     )
@@ -52,15 +55,18 @@ def rewired(network, state, projection: str, edges: Edges, origin: np.ndarray, w
         flat = jnp.full(after.targets.size, padding, table.dtype)
         return flat.at[where_new].set(values.astype(table.dtype)).reshape(after.targets.shape)
 
+    where = next(plan for plan in new.plastic if plan.name == projection).where
+    pre, post = where_new // after.targets.shape[1], where.posts.reshape(-1)[where_new]
+
+    def carried(rule, own):
+        ends = (own["pre"], pre), (own["post"], post)
+        first = rule.new_synapse(*({n: x[row] for n, x in side.items()} for side, row in ends))
+        padding = rule.init_synapse()
+        return {n: moved(x, first[n], padding[n]) for n, x in own["synapse"].items()}
+
     learnt["weights"] = moved(learnt["weights"], weight, 0.0)
     learnt["rules"] = [
-        own
-        | {
-            "synapse": {
-                name: moved(own["synapse"][name], first, first)
-                for name, first in paramax.unwrap(rule).init_synapse().items()
-            }
-        }
+        own | {"synapse": carried(paramax.unwrap(rule), own)}
         for rule, own in zip(rules, learnt["rules"], strict=True)
     ]
     bare = bare | {"plasticity": bare["plasticity"] | {projection: learnt}}

@@ -39,6 +39,15 @@ def check_scalars(rule) -> None:
             raise ValueError(f"{name} of {kind} must be positive (ms), got {float(value):g}")
 
 
+def check_one_run(weights) -> None:
+    """The weights are those of one run, as other synapses are another network."""
+    if weights.ndim > 1:
+        raise ValueError(
+            f"the state is that of {weights.shape[0]} runs, which get other synapses each: take "
+            "them one by one, as in jax.tree.map(lambda x: x[0], state)"
+        )
+
+
 def check_bounds(rule) -> None:
     """The lower bound lies below the upper one."""
     low, high = (paramax.unwrap(x) for x in (rule.w_min, rule.w_max))

@@ -124,6 +124,14 @@ class PairSTDP(AbstractRule):
         """For presynaptic-centred pairs: x at the last postsynaptic spike, which used it up."""
         return {"used": 0.0} if self.interaction == "presynaptic_centred" else {}
 
+    def new_synapse(self, pre, post):
+        """For presynaptic-centred pairs: x is used up, if there was a postsynaptic spike."""
+        if self.interaction != "presynaptic_centred":
+            return self.init_synapse()
+        left = post["forgotten"]
+        recent = left > 1e-12  # of a spike before that nothing is left that it could have used
+        return {"used": jnp.where(recent, pre["x"] / jnp.where(recent, left, 1.0), 0.0)}
+
     def decay_pre(self, pre, h):
         """Exponential decay."""
         return _older(decayed(pre, h, x=self.tau_plus), h)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import numpy as np
 
 from neurojax.connectivity.edges import Edges
@@ -9,25 +10,30 @@ from neurojax.connectivity.pairs import Pairs
 from neurojax.core import UnknownNameError, unwrap
 from neurojax.core.errors import suggestion
 from neurojax.core.random import host_generator
+from neurojax.core.tracing import known
+
+from ._checks import check_one_run
 
 
 def rewire(
-    network, state, projection: str, *, threshold: float, weight: float, key,
+    network, state, projection: str, *, threshold: Any, weight: Any, key,
     self_edges: bool = False, multi_edges: bool = False,
 ) -> tuple[Any, Any]:  # fmt: skip
     """Prune the weak synapses of a plastic projection and grow as many new ones elsewhere.
 
     Synapses with |w| below `threshold` are removed, and the same number is drawn uniformly among
     the free pairs, those just freed included. So the number of synapses stays. Those that stay keep
-    their weights and traces; neurons keep theirs; what is under way arrives. Call it between two
+    their weights and traces; neurons keep theirs; what is under way arrives. New ones pair with the
+    spikes before, from the traces of their neurons; only with `interaction="presynaptic_centred"`
+    all presynaptic spikes before count as used up, if their target has fired. Call it between two
     runs. The next run compiles anew, as the graph is part of the structure.
 
     Arguments:
         network: a `Network`.
         state: its state, such as `sim.final_state`.
         projection: name of a projection with `plasticity=`.
-        threshold: in the unit of the weights.
-        weight: of the new synapses.
+        threshold: a number in the unit of the weights.
+        weight: of the new synapses, a number.
         key: `jax.random.key` from which they are drawn.
         self_edges: whether a neuron may be joined to itself.
         multi_edges: whether two neurons may be joined more than once.
@@ -37,8 +43,10 @@ def rewire(
 
     Raises:
         UnknownNameError: if there is no such projection.
-        ValueError: if the projection does not learn, `weight` lies outside the bounds of its rules,
-            or there are fewer free pairs than synapses to be drawn.
+        TypeError: if `threshold` or `weight` is no number, or `state` no state of the network.
+        ValueError: if the projection does not learn, `threshold` is negative, `weight` lies outside
+            the bounds of its rules, the state is that of several runs or of another network, or
+            there are fewer free pairs than synapses to be drawn; inside jit, vmap or grad.
 
     Source: the scheme of Deger et al. (2012), PLoS Comput. Biol. 8:e1002689, and Bellec et al.
     (2018), ICLR, in its simplest form: deletion below a threshold at a fixed number of synapses.
@@ -63,6 +71,18 @@ def rewire(
         raise UnknownNameError(
             f"there is no projection {projection!r}.{suggestion(projection, network.projections)}"
         )
+    if not known(*jax.tree.leaves((network, state, threshold, weight, key))):
+        raise ValueError(
+            "rewire makes another network on the host: call it between two runs, outside jit, vmap "
+            "and grad"
+        )
+    for name, value in (("threshold", threshold), ("weight", weight)):
+        if np.ndim(value) or np.asarray(value).dtype.kind not in "iuf":
+            raise TypeError(f"{name} of rewire must be one number, got {value!r}")
+    if not threshold >= 0:
+        raise ValueError(f"threshold of rewire must not be negative, got {float(threshold):g}")
+    if not np.isfinite(weight):
+        raise ValueError(f"weight of rewire must be finite, got {float(weight):g}")
     rules = unwrap(network.projections[projection].plasticity)
     for rule in rules if isinstance(rules, list | tuple) else [] if rules is None else [rules]:
         if not float(rule.w_min) <= weight <= float(rule.w_max):
@@ -71,7 +91,9 @@ def rewire(
                 f"w_min={float(rule.w_min):g}, w_max={float(rule.w_max):g}"
             )
     old = network.projections[projection].edges
-    keep = np.flatnonzero(np.abs(np.asarray(network.weights(state, projection))) >= threshold)
+    present = network.weights(state, projection)
+    check_one_run(present)
+    keep = np.flatnonzero(np.abs(np.asarray(present)) >= threshold)
     pairs = network.ends(projection)
     cells = old.pre[keep].astype(np.int64) * old.n_post + old.post[keep]
     fresh = _drawn(len(old) - len(keep), pairs, cells, self_edges, multi_edges, host_generator(key))
@@ -80,7 +102,7 @@ def rewire(
     order = np.argsort(cells, kind="stable")
     pre, post = np.divmod(cells[order], old.n_post)
     edges = Edges(pre, post, old.n_pre, old.n_post)
-    return network.with_edges(state, projection, edges, origin[order], weight)
+    return network.with_edges(state, projection, edges, origin[order], float(weight))
 
 
 def _drawn(n: int, pairs: Pairs, taken: np.ndarray, self_edges: bool, multi_edges: bool, rng):

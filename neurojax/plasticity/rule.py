@@ -80,6 +80,10 @@ class AbstractRule(eqx.Module):
         """What each synapse keeps besides its weight."""
         return {}
 
+    def new_synapse(self, pre: Values, post: Values) -> Values | dict[str, float]:
+        """What a synapse keeps at first that comes between two runs, by the traces of its ends."""
+        return self.init_synapse()
+
     def init_shared(self) -> dict[str, float]:
         """What the whole projection has in common."""
         return {}

@@ -123,6 +123,24 @@ def test_trials_by_vmap_equal_a_loop():
     assert np.std(together[0] - together[1]) > 1.0
 
 
+@pytest.mark.parametrize("rule", [pair(), P.ThreeFactorSTDP(A_plus=0.5, tau_e=20.0)])
+def test_weights_of_several_runs(rule):
+    net, three = recurrent(rule), isinstance(rule, P.ThreeFactorSTDP)
+
+    def final(gain, drive):
+        inputs = {"A": {"I_e": gain * drive}} | ({"s": {"modulator": gain}} if three else {})
+        return nj.simulate(net, duration=15.0, dt=0.1, inputs=inputs).final_state
+
+    gains, drives = np.array([0.8, 1.2, 1.6]), np.array([1.0, 1.1])[:, None] * DRIVE["A"]["I_e"]
+    ends = jax.vmap(jax.vmap(final, (0, None)), (None, 0))(gains, drives)
+    found = net.weights(ends, "s")
+    assert found.shape == (2, 3, len(net.projections["s"].edges))
+    for i, j in np.ndindex(2, 3):
+        alone = net.weights(jax.tree.map(lambda x, i=i, j=j: x[i, j], ends), "s")
+        np.testing.assert_array_equal(found[i, j], alone)
+    assert np.std(found[0, 0] - found[1, 2]) > 0.1
+
+
 def test_derivatives_are_those_of_finite_differences():
     pre, post = random_trains(3, 40.0, 80.0, seed=1), random_trains(3, 40.0, 80.0, seed=2)
     pairs = P.PairSTDP(A_minus=0.1, dependence="gutig", w_max=2.0)

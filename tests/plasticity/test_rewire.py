@@ -25,8 +25,8 @@ def recurrent(rules, total=60, **options):
     return nj.Network({"A": cell}, [projection], key=jax.random.key(0))
 
 
-def run(net, **options):
-    inputs = {"A": {"I_e": np.linspace(400.0, 900.0, N)}}
+def run(net, gain=1.0, **options):
+    inputs = {"A": {"I_e": gain * np.linspace(400.0, 900.0, N)}}
     return nj.simulate(net, duration=60.0, dt=DT, inputs=inputs, **options).final_state
 
 
@@ -47,14 +47,14 @@ def test_what_stays_goes_and_comes():
     assert all(by_cell[c] == x for c, x in zip(old[~weak], w[~weak], strict=True))
     others = np.setdiff1d(found, old[~weak])
     assert len(others) == np.sum(weak) and all(by_cell[c] == 33.0 for c in others)
-    # traces of synapses go along, new ones have none
+    # traces of synapses go along
     used = lambda net, s: np.asarray(
         s.state["plasticity"]["s"]["rules"][0]["synapse"]["used"]
     ).ravel()[np.asarray(net.plans[0].places["s"][0])]
     before = dict(zip(old, used(net, end), strict=True))
     assert np.any(used(net, end)[~weak] > 0)
     for c, x in zip(found, used(new, state), strict=True):
-        assert x == (0.0 if c in others else before[c])
+        assert c in others or x == before[c]
     # nothing was changed in place; the same key gives the same graph
     np.testing.assert_array_equal(net.weights(end, "s"), w)
     again, _ = P.rewire(net, end, "s", **options)
@@ -67,18 +67,30 @@ def test_new_synapses_learn_from_the_traces_that_neurons_keep():
     cut, delay = 39.0, 2.0
     pre, post = random_trains(5, 90.0, 60.0, seed=1), random_trains(4, 90.0, 60.0, seed=2)
     amplitudes = {"A_plus": 0.06, "A_minus": 0.05, "tau_plus": 15.0, "tau_minus": 25.0}
-    rules = {w: P.PairSTDP(**amplitudes, delay=w) for w in ("axonal", "dendritic")}
+    rules = {
+        f"{kind} {where}": P.PairSTDP(**amplitudes, interaction=kind, delay=where)
+        for kind in ("all", "presynaptic_centred")
+        for where in ("axonal", "dendritic")
+    }
     matrix = (np.random.default_rng(0).random((5, 4)) < 0.5) * 1.0
     net = network(pre, post, rules, None, delay, nj.connectivity.from_matrix(matrix))
     state = nj.simulate(net, duration=cut, dt=DT).final_state
-    for k, where in enumerate(rules):
+    for k, name in enumerate(rules):
         options = {"threshold": 1e9, "weight": 0.8, "key": jax.random.key(k)}
-        net, state = P.rewire(net, state, where, **options)
+        net, state = P.rewire(net, state, name, **options)
     end = nj.simulate(net, duration=95.0 - cut, dt=DT, state=state).final_state
-    pair = by_hand.pair("all", **amplitudes)
-    rule = lambda side, t, *rest: pair(side, t, *rest) if t > cut + 0.01 else 0.0
-    for where in rules:
-        edges, found = net.projections[where].edges, np.asarray(net.weights(end, where))
+    for name in rules:
+        kind, where = name.split()
+        pair = by_hand.pair(kind, **amplitudes)
+
+        def rule(side, t, x, y, w, kind=kind, pair=pair):
+            if t < cut + 0.01:
+                return 0.0
+            if kind == "presynaptic_centred" and side == "post" and np.any(y < cut + 0.01):
+                x = x[x > cut + 0.01]  # those before are used up
+            return pair(side, t, x, y, w)
+
+        edges, found = net.projections[name].edges, np.asarray(net.weights(end, name))
         expected = [
             by_hand.weight(rule, pre[i], post[j], 0.8, delay, where, w_min=0.0)
             for i, j in zip(edges.pre, edges.post, strict=True)
@@ -107,10 +119,46 @@ def test_options_and_refusals():
         threshold=200.0, weight=2.0, key=jax.random.key(0),
     )  # fmt: skip
     assert np.all(everything[0].weights(everything[1], "s") == 2.0)
-    with pytest.raises(ValueError, match="weight=500 lies outside the bounds of PairSTDP"):
-        draw(weight=500.0)
+    for more, error, match in [
+        ({"weight": 500.0}, ValueError, "weight=500 lies outside the bounds of PairSTDP"),
+        ({"weight": np.inf}, ValueError, "weight of rewire must be finite, got inf"),
+        ({"weight": np.full(120, 50.0)}, TypeError, "weight of rewire must be one number, got arr"),
+        ({"weight": nj.random.Uniform(1.0, 2.0)}, TypeError, "must be one number, got Uniform"),
+        ({"threshold": np.nan}, ValueError, "threshold of rewire must not be negative, got nan"),
+        ({"threshold": -1.0}, ValueError, "threshold of rewire must not be negative, got -1"),
+        ({"threshold": np.ones(3)}, TypeError, "threshold of rewire must be one number"),
+    ]:
+        with pytest.raises(error, match=match):
+            draw(**more)
     with pytest.raises(nj.UnknownNameError, match="no projection 'x'"):
         P.rewire(net, state, "x", threshold=1.0, weight=1.0, key=jax.random.key(0))
     fixed = recurrent(None)
     with pytest.raises(ValueError, match="'s' has no plasticity="):
         P.rewire(fixed, fixed.init_state(), "s", threshold=1.0, weight=1.0, key=jax.random.key(0))
+
+
+def test_states_of_several_runs_others_and_traced_ones_are_refused():
+    net = recurrent(P.PairSTDP(w_max=100.0))
+    rewire = lambda net, state, weight=50.0: P.rewire(
+        net, state, "s", threshold=30.0, weight=weight, key=jax.random.key(0)
+    )
+    runs = jax.vmap(lambda gain: run(net, gain))(np.array([0.8, 1.0, 1.4]))
+    with pytest.raises(ValueError, match="that of 3 runs, which get other synapses each"):
+        rewire(net, runs)
+    edges = net.projections["s"].edges
+    with pytest.raises(ValueError, match="that of 3 runs"):
+        net.with_edges(runs, "s", edges, np.arange(len(edges)), 1.0)
+    for transform in (jax.jit, jax.grad):
+        with pytest.raises(ValueError, match=r"call it between two runs, outside jit, vmap"):
+            transform(lambda weight: rewire(net, net.init_state(), weight)[1])(50.0)
+    with pytest.raises(ValueError, match=r"call it between two runs, outside jit, vmap"):
+        jax.vmap(lambda state: rewire(net, state)[1])(runs)
+    # one of them, as the message says
+    new, state = rewire(net, jax.tree.map(lambda x: x[1], runs))
+    assert np.all(np.asarray(new.weights(run(new, state=state), "s")) >= 0)
+    with pytest.raises(TypeError, match="state must be one of a network in which projection 's'"):
+        rewire(net, nj.simulate(net, duration=1.0, dt=DT))
+    with pytest.raises(ValueError, match="another network: its projection 's' has other rules"):
+        rewire(net, recurrent(P.TripletSTDP()).init_state())
+    with pytest.raises(ValueError, match="another network: its projection 's' has other synapses"):
+        rewire(recurrent(P.PairSTDP(), total=12), net.init_state())
