@@ -79,9 +79,8 @@ def voltage(
         raise ValueError("there is no trace to draw")
     found = _spike_record(sim, spikes)
     index = sim.indices.get(name) if isinstance(sim, Simulation) else None
-    if neurons is None and index is not None:
-        neurons = chosen(index, found.n)[shown]
-    who = _neurons(neurons, shown, n, found.n, name)
+    recorded = None if index is None else chosen(index, found.n)[shown]
+    who = _neurons(recorded if neurons is None else neurons, shown, n, found.n, name)
     values = values[:, shown]
     low, high = np.nanmin(values), np.nanmax(values)
     top = high + (high - low or 1.0) if peak is None else float(peak)
