@@ -7,17 +7,20 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import Clock
+from neurojax.core.keys import check_key
 
 _WINDOW = 100.0  # ms, over which the strength of noise is stated
 
 
 def uniforms(key, shape: tuple[int, ...]) -> Array:
     """Uniform numbers in [0, 1)."""
+    check_key(key)
     return Clock(0, 1.0, key).uniform("uniform", shape)
 
 
 def normals(key, shape: tuple[int, ...]) -> Array:
     """Standard normal numbers."""
+    check_key(key)
     return Clock(0, 1.0, key).normal("normal", shape)
 
 

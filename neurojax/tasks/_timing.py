@@ -1,10 +1,13 @@
 """Durations in ms as whole numbers of steps, and fields that are numbers."""
 
+import dataclasses
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+
+from neurojax.core.tracing import known
 
 Span = tuple[float, float]
 
@@ -34,6 +37,28 @@ def check_dt(task) -> None:
     """The step of a task is positive."""
     if not np.isfinite(task.dt) or not task.dt > 0:
         raise ValueError(f"dt of {type(task).__name__} must be positive (ms), got {task.dt}")
+
+
+def check_finite(task) -> None:
+    """The numbers of a task are finite, where they are known."""
+    for field in dataclasses.fields(task):
+        value = getattr(task, field.name)
+        number = eqx.is_array_like(value) and known(value)
+        if number and not np.all(np.isfinite(np.asarray(value))):
+            raise ValueError(
+                f"{field.name} of {type(task).__name__} must be finite, got {np.asarray(value)}"
+            )
+
+
+def check_whole(task, *names: str) -> None:
+    """The durations of these names are whole numbers of steps."""
+    for name in names:
+        count, value = steps(task, name), getattr(task, name)
+        if abs(value / task.dt - count) > 1e-6 * count:
+            raise ValueError(
+                f"{name}={value:g} ms of {type(task).__name__} must be a whole number of steps of "
+                f"dt={task.dt:g} ms, such as {count * task.dt:g}"
+            )
 
 
 def steps(task, name: str, zero: bool = False) -> int:

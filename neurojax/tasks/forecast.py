@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from neurojax.core.parameter_checks import check_count, check_positive
 from neurojax.core.tracing import known
 
 from . import _timing
@@ -90,15 +91,22 @@ class ForecastTask(Task):
 
 
 def check_forecast(task: ForecastTask) -> None:
-    """The durations that all these tasks share are whole numbers of steps."""
+    """Numbers are finite, and durations that all these tasks share whole numbers of steps."""
     _timing.check_dt(task)
-    for name in ("length", "horizon"):
-        count, value = _timing.steps(task, name), getattr(task, name)
-        if abs(value / task.dt - count) > 1e-6 * count:
-            raise ValueError(
-                f"{name}={value:g} ms of {type(task).__name__} must be a whole number of steps of "
-                f"dt={task.dt:g} ms, such as {count * task.dt:g}"
-            )
+    _timing.check_whole(task, "length", "horizon")
+    _timing.check_finite(task)
+
+
+def check_flow(task: Any) -> None:
+    """Steps of the integration and what comes before a trial, in the time of the system."""
+    check_count("substeps", task.substeps)
+    check_positive(task, "sampling")
+    check_positive(task, "washout", zero=True)
+    if task.washout > 0 and round(task.washout / task.sampling) == 0:
+        raise ValueError(
+            f"washout={task.washout:g} of {type(task).__name__} is shorter than half a step of "
+            f"sampling={task.sampling:g}"
+        )
 
 
 def as_start(task: ForecastTask, start: Any, dtype: Any, shape: tuple[int, ...] | None) -> Array:

@@ -21,8 +21,8 @@ class Henon(ForecastTask):
 
     A step of the task is one iteration. Each trial starts at random in $|x| < 0.5$, $|y| < 0.1$,
     from where the attractor is reached at the constants of the default (at others an orbit may
-    escape to infinity), and is shown after `washout`. Each variable is given as
-    $(x - \mathrm{mean})/\mathrm{sd}$. The largest Lyapunov exponent is 0.419 per step.
+    escape to infinity: the series is not finite then), and is shown after `washout`. Each variable
+    is given as $(x - \mathrm{mean})/\mathrm{sd}$. The largest Lyapunov exponent is 0.419 per step.
 
     Inputs: x, y. Outputs: x, y `horizon` later. Conditions: none. Score: R2.
 
@@ -83,6 +83,7 @@ class Henon(ForecastTask):
 
     def solve(self, start, count: int) -> Float[Array, "time 2"]:
         """`count` iterates x, y themselves, the first of which is `start`."""
+        check_count("count", count)
 
         def step(state, _):
             x, y = state

@@ -10,7 +10,7 @@ from neurojax.core.parameter_checks import check_count, check_positive
 
 from . import _draws, _timing
 from ._runge_kutta import solved
-from .forecast import ForecastTask, as_start, check_forecast
+from .forecast import ForecastTask, as_start, check_flow, check_forecast
 
 
 @final
@@ -21,7 +21,8 @@ class Lorenz(ForecastTask):
 
     Its time has no unit: a step of the task is `sampling` of it. Each trial starts near the
     attractor at random and is shown after `washout`. Integrated by the fourth-order Runge-Kutta
-    method, `substeps` per step. Each variable is given as $(x - \mathrm{mean})/\mathrm{sd}$.
+    method, `substeps` per step; with too few the series is not finite. Each variable is given as
+    $(x - \mathrm{mean})/\mathrm{sd}$.
 
     Inputs: x, y, z. Outputs: x, y, z `horizon` later. Conditions: none. Score: R2.
 
@@ -65,8 +66,8 @@ class Lorenz(ForecastTask):
 
     def __check_init__(self):
         check_forecast(self)
-        check_positive(self, "sampling", "substeps", "sd")
-        check_positive(self, "washout", zero=True)
+        check_flow(self)
+        check_positive(self, "sd")
         for name in ("mean", "sd"):
             if getattr(self, name).shape != (3,):
                 raise ValueError(f"{name} must have shape (3,), got {getattr(self, name).shape}")
@@ -86,6 +87,7 @@ class Lorenz(ForecastTask):
 
     def solve(self, start, count: int) -> Float[Array, "time 3"]:
         """`count` samples of x, y, z themselves, the first of which is `start`."""
+        check_count("count", count)
 
         def slope(state):
             x, y, z = state

@@ -12,7 +12,7 @@ from neurojax.core.keys import check_key
 from neurojax.core.parameter_checks import check_count, check_positive
 
 from . import _draws, _timing
-from .forecast import ForecastTask, as_start, check_forecast
+from .forecast import ForecastTask, as_start, check_flow, check_forecast
 
 
 @final
@@ -70,8 +70,9 @@ class MackeyGlass(ForecastTask):
 
     def __check_init__(self):
         check_forecast(self)
-        check_positive(self, "tau", "n", "sampling", "substeps", "sd")
-        check_positive(self, "washout", "beta", "gamma", zero=True)
+        check_flow(self)
+        check_positive(self, "tau", "n", "sd")
+        check_positive(self, "beta", "gamma", zero=True)
         ratio = self.tau / self._h
         if abs(ratio - round(ratio)) > 1e-6 * ratio:
             raise ValueError(
@@ -103,6 +104,7 @@ class MackeyGlass(ForecastTask):
 
     def solve(self, start, count: int) -> Float[Array, "time ..."]:
         """`count` samples of x itself, from constant histories `start` (...) on."""
+        check_count("count", count)
         start = as_start(self, start, jnp.result_type(self.beta, self.gamma), None)
         lag = round(self.tau / self._h)
         return _series(start, self.beta, self.gamma, self.n, self._h, lag, self.substeps, count)

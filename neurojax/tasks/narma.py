@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from neurojax.core.keys import check_key
+from neurojax.core.parameter_checks import check_positive
 
 from . import _draws, _timing
 from .scores import r2
@@ -120,7 +121,9 @@ class NARMA(Task):
         self.washout = _whole("washout", 10 * self.order if washout is None else washout, 0)
         self.length, self.dt = float(length), float(dt)
         _timing.check_dt(self)
-        _timing.steps(self, "length")
+        _timing.check_whole(self, "length")
+        _timing.check_finite(self)
+        check_positive(self, "bound")
 
     @property
     def inputs(self) -> int:

@@ -110,6 +110,13 @@ def test_batch_is_the_trial_for_each_key(name):
         jax.tree.map(check, alone, drawn(name))
 
 
+@pytest.mark.parametrize("name", TASKS)
+def test_a_trial_wants_one_key(name):
+    for wrong in (None, 5, jax.random.split(jax.random.key(0), 2)):
+        with pytest.raises(TypeError, match="key must be one key"):
+            TASKS[name].trial(wrong)
+
+
 def test_refusals():
     for count in (0, -1, 2.5, True):
         with pytest.raises((ValueError, TypeError), match="count"):

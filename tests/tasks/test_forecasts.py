@@ -115,3 +115,21 @@ def test_length_and_horizon_are_whole_numbers_of_steps(make):
     with pytest.raises(ValueError, match=r"horizon=15 ms .* whole number of steps of dt=10 ms"):
         make(horizon=15.0)
     assert make(length=0.7, horizon=0.3, dt=0.1).steps == 7
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: tasks.Lorenz(substeps=True), "substeps must be a positive whole number, got True"),
+        (lambda: tasks.MackeyGlass().solve(1.2, 0), "count must be a positive whole number"),
+        (lambda: tasks.Henon().solve([0.0, 0.0], 0), "count must be a positive whole number"),
+        (lambda: tasks.MackeyGlass(tau=np.inf), "tau of MackeyGlass must be finite"),
+        (lambda: tasks.Lorenz(rho=np.nan), "rho of Lorenz must be finite"),
+        (lambda: tasks.Rossler(mean=(0.0, np.inf, 0.0)), "mean of Rossler must be finite"),
+        (lambda: tasks.MackeyGlass(washout=0.4), "washout=0.4 of MackeyGlass is shorter than half"),
+        (lambda: tasks.Henon(a=np.nan), "a of Henon must be finite"),
+    ],
+)
+def test_numbers_that_make_no_sense(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -116,6 +116,11 @@ def test_narma_that_always_diverges_is_an_error():
     for bad in (0, 2.5, True):
         with pytest.raises((ValueError, TypeError), match="order"):
             NARMA(bad)
+    for bound in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="bound of NARMA must be"):
+            NARMA(bound=bound)
+    with pytest.raises(ValueError, match=r"length=55 ms of NARMA .* such as 60"):
+        NARMA(length=55.0, dt=10.0)
     with pytest.raises(ValueError, match=r"\(time,\), got \(5, 1\); one channel is u"):
         NARMA().solve(np.ones((5, 1)))
 
