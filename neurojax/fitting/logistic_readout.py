@@ -109,6 +109,8 @@ def logistic_readout(
     check_count("iterations", iterations)
     if np.issubdtype(labels.dtype, np.floating) and not np.all(np.isfinite(labels)):
         raise ValueError("labels must be finite numbers or names: some are NaN or infinite")
+    if labels.dtype == object and any(label is None for label in labels):
+        raise ValueError("labels must be finite numbers or names: some are None")
     classes, number = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"labels must have at least two classes, got {classes.tolist()}")

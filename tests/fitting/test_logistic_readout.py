@@ -88,3 +88,5 @@ def test_bad_arguments_are_named():
 def test_labels_without_a_number():
     with pytest.raises(ValueError, match="labels must be finite"):
         logistic_readout(np.ones((3, 2)), [0.0, 1.0, np.nan])
+    with pytest.raises(ValueError, match="some are None"):
+        logistic_readout(np.ones((3, 2)), [0, 1, None])
