@@ -4,6 +4,7 @@ from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 import paramax
 
 from neurojax.core import Parameter, parameter
@@ -37,7 +38,8 @@ class Clopath(AbstractRule):
 
     NEST's `clopath_synapse` is `delay="dendritic"` without `u_ref` (`A_LTD_const=True`); most of
     the parameters stand at its neurons, which solve the filters within the step. For
-    `A_LTD_const=False` NEST filters $\bar u_-$ itself where we filter the depolarisation.
+    `A_LTD_const=False` NEST filters $\bar u_-$ itself where we filter the depolarisation. Its
+    delayed filters start at 0 mV, so spikes within the first `delay_u_bars` depress more there.
 
     Arguments:
         A_LTD: amplitude of depression, in the unit of the weight per mV.
@@ -58,6 +60,7 @@ class Clopath(AbstractRule):
         delay: `"axonal"` or `"dendritic"`, see `AbstractRule`.
 
     Raises:
+        TypeError: for a `delay_u_bars` that is no number.
         ValueError: for an unknown name, a time constant that is not positive or a negative
             duration.
 
@@ -96,6 +99,9 @@ class Clopath(AbstractRule):
     delay: str = eqx.field(static=True, default="axonal")
 
     def __check_init__(self):
+        ms = self.delay_u_bars
+        if not isinstance(ms, int | float | np.number) or not np.isfinite(ms):
+            raise TypeError(f"delay_u_bars of Clopath must be a finite number of ms, got {ms!r}")
         check_positive(self, "t_clamp", "delay_u_bars", zero=True)
         if paramax.unwrap(self.u_ref) is not None:
             check_positive(self, "u_ref")

@@ -1,15 +1,25 @@
 """Intrinsic plasticity: a threshold that finds the rate of its neuron."""
 
+import dataclasses
 from typing import Any, final
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
+import paramax
 from jaxtyping import Array
 
 from neurojax.core import Clock, ContinuousDynamics, Parameter, SpikeOutput, parameter
 from neurojax.core.inputs import MS_HZ
-from neurojax.core.parameter_checks import check_below, check_positive, check_shapes
+from neurojax.core.parameter_checks import (
+    check_below,
+    check_no_nan,
+    check_positive,
+    check_shapes,
+    refuse_distributions,
+)
 from neurojax.core.solvers import AbstractStepper
+from neurojax.core.tracing import known
 from neurojax.neurons.integrate_and_fire import AbstractIntegrateAndFire
 
 
@@ -41,9 +51,11 @@ class HomeostaticThreshold(ContinuousDynamics):
         theta: $\vartheta$ in the beginning, mV.
 
     Raises:
-        TypeError: if `cell` is no integrate-and-fire population with a threshold `V_th`.
-        ValueError: for a rate or eta that is not positive, bounds in the wrong order, or parameters
-            that are not scalars or arrays (n,).
+        TypeError: if `cell` is no integrate-and-fire population with a threshold `V_th`, or a
+            parameter is a distribution.
+        ValueError: for a rate or eta that is not positive, bounds in the wrong order, `theta`
+            outside of them, a `theta_min` with which the threshold may fall to the reset, or
+            parameters that are not scalars or arrays (n,).
 
     Source: the rule of a neuron's threshold in Diehl and Cook (2015), Front. Comput. Neurosci.
     9:99, with a constant decay towards a target rate instead of an exponential one.
@@ -73,9 +85,20 @@ class HomeostaticThreshold(ContinuousDynamics):
                 "cell of HomeostaticThreshold must be an integrate-and-fire population with a "
                 f"threshold V_th, such as nj.neurons.LIF(n=100), got {self.cell!r}"
             )
+        refuse_distributions(self, "draw from it, as in law.sample(jax.random.key(0), (n,))")
+        check_no_nan(self)
         check_positive(self, "eta", "rho0")
         check_below(self, "theta_min", "theta_max")
         check_shapes(self, self.n)
+        bounds = [paramax.unwrap(x) for x in (self.theta_min, self.theta, self.theta_max)]
+        if known(*bounds):
+            low, theta, high = map(np.asarray, bounds)
+            if np.any((theta < low) | (theta > high)):
+                raise ValueError(
+                    "theta of HomeostaticThreshold must lie between theta_min and theta_max, got "
+                    f"theta={theta}, theta_min={low} and theta_max={high}"
+                )
+        _check_lowest(self.cell, bounds[0])
 
     @property
     def n(self) -> int:
@@ -158,3 +181,17 @@ class HomeostaticThreshold(ContinuousDynamics):
         """The state after the reset, and with the threshold risen."""
         cell, own = self._parts(state)
         return cell.visible(own) | {"theta_h": self._with_spikes(state)}
+
+
+def _check_lowest(cell: Any, theta_min) -> None:
+    """The cell could have the lowest threshold that it may come to."""
+    V_th = paramax.unwrap(cell.V_th)
+    if not known(V_th, theta_min):
+        return
+    try:
+        dataclasses.replace(cell, V_th=np.asarray(V_th) + np.asarray(theta_min))
+    except ValueError as error:
+        raise ValueError(
+            f"theta_min={np.asarray(theta_min)} of HomeostaticThreshold is too low for its cell: "
+            f"{error}"
+        ) from error

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from neurojax.core import Parameter, parameter
 from neurojax.core.inputs import MS_HZ
+from neurojax.core.parameter_checks import check_positive
 
 from .rule import AbstractRule, decayed, raised
 
@@ -39,7 +40,7 @@ class InhibitorySTDP(AbstractRule):
         delay: `"axonal"` or `"dendritic"`, see `AbstractRule`.
 
     Raises:
-        ValueError: for an unknown name or a time constant that is not positive.
+        ValueError: for an unknown name, a time constant that is not positive or a negative rate.
 
     Source: Vogels et al. (2011), Science 334:1569.
 
@@ -56,6 +57,9 @@ class InhibitorySTDP(AbstractRule):
     w_min: Parameter = parameter(0.0)
     w_max: Parameter = parameter(jnp.inf)
     delay: str = eqx.field(static=True, default="axonal")
+
+    def __check_init__(self):
+        check_positive(self, "rho0", zero=True)
 
     @property
     def alpha(self):

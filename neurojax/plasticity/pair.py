@@ -41,7 +41,7 @@ class PairSTDP(AbstractRule):
         A_minus: amplitude of depression, in the unit of the weight.
         tau_plus: ms.
         tau_minus: ms.
-        w_min: lower bound.
+        w_min: lower bound; not negative with `"power_law"`.
         w_max: upper bound; needed by the dependences `"multiplicative"` and `"gutig"`.
         interaction: one of those above.
         dependence: $F_\pm$: `"additive"` (1), `"multiplicative"`, `"power_law"` or `"gutig"`, see
@@ -68,8 +68,8 @@ class PairSTDP(AbstractRule):
     after it.
 
     Raises:
-        ValueError: for an unknown name, a time constant that is not positive, or a dependence
-            without a finite `w_max`.
+        ValueError: for an unknown name, a time constant that is not positive, a negative exponent,
+            or bounds that the dependence cannot have.
 
     Source: Morrison, Diesmann and Gerstner (2008), Biol. Cybern. 98:459.
 
@@ -104,9 +104,20 @@ class PairSTDP(AbstractRule):
         check_choice(self, "interaction", INTERACTIONS)
         check_choice(self, "dependence", DEPENDENCES)
         check_positive(self, "w_0")
-        w_max = paramax.unwrap(self.w_max)
-        if self.dependence in BOUNDED and known(w_max) and not jnp.isfinite(w_max):
-            raise ValueError(f"dependence={self.dependence!r} of PairSTDP needs a finite w_max=")
+        check_positive(self, "mu_plus", "mu_minus", zero=True)
+        w_min = paramax.unwrap(self.w_min)
+        if self.dependence == "power_law" and known(w_min) and w_min < 0:
+            raise ValueError(
+                "dependence='power_law' of PairSTDP has no negative weights: w_min must not be "
+                f"negative, got {float(w_min):g}"
+            )
+        for name in ("w_min", "w_max") if self.dependence in BOUNDED else ():
+            bound = paramax.unwrap(getattr(self, name))
+            if known(bound) and not jnp.isfinite(bound):
+                raise ValueError(
+                    f"dependence={self.dependence!r} of PairSTDP needs a finite {name}=, got "
+                    f"{float(bound):g}"
+                )
 
     def _depends(self, how, w, mu):
         return how(self.dependence, w, self.w_min, self.w_max, mu, self.w_0)

@@ -4,15 +4,14 @@ from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from neurojax.core import Parameter, parameter
 from neurojax.core.inputs import MS_HZ
+from neurojax.core.parameter_checks import check_positive
 from neurojax.core.solvers.exponential_euler import phi1
 
 from .rule import AbstractRule, decayed
-
-Weights = Float[Array, "pre post"]
 
 
 class AbstractRateRule(AbstractRule):
@@ -86,14 +85,18 @@ class Hebb(AbstractRateRule):
     w_max: Parameter = parameter(jnp.inf)
     delay: str = eqx.field(static=True, default="axonal")
 
-    def update(self, w: Weights, x: Float[Array, " pre"], y: Float[Array, " post"]) -> Weights:
+    def update(self, w: Array, x: Array, y: Array) -> Array:
         """The weights after one step, within the bounds.
 
         Arguments:
-            w: weights.
-            x: presynaptic activity.
-            y: postsynaptic activity.
+            w: weights, shape (pre, post).
+            x: presynaptic activity, shape (pre,).
+            y: postsynaptic activity, shape (post,).
+
+        Raises:
+            ValueError: for other shapes.
         """
+        w, x, y = _fitting(self, w, x=x, y=y)
         return self.bounded(w + self.eta * (x[:, None] * y[None, :]))
 
     def at_post(self, synapse, pre, post, shared):
@@ -129,8 +132,9 @@ class AntiHebb(AbstractRateRule):
     w_max: Parameter = parameter(jnp.inf)
     delay: str = eqx.field(static=True, default="axonal")
 
-    def update(self, w: Weights, x: Float[Array, " pre"], y: Float[Array, " post"]) -> Weights:
+    def update(self, w: Array, x: Array, y: Array) -> Array:
         """The weights after one step; arguments as in `Hebb`."""
+        w, x, y = _fitting(self, w, x=x, y=y)
         return self.bounded(w - self.eta * (x[:, None] * y[None, :]))
 
     def at_post(self, synapse, pre, post, shared):
@@ -172,8 +176,9 @@ class Oja(AbstractRateRule):
     w_max: Parameter = parameter(jnp.inf)
     delay: str = eqx.field(static=True, default="axonal")
 
-    def update(self, w: Weights, x: Float[Array, " pre"], y: Float[Array, " post"]) -> Weights:
+    def update(self, w: Array, x: Array, y: Array) -> Array:
         """The weights after one step; arguments as in `Hebb`."""
+        w, x, y = _fitting(self, w, x=x, y=y)
         decay = self.alpha * y[None, :] * w
         return self.bounded(w + self.eta * y[None, :] * (x[:, None] - decay))
 
@@ -223,20 +228,21 @@ class BCM(AbstractRateRule):
     w_max: Parameter = parameter(jnp.inf)
     delay: str = eqx.field(static=True, default="axonal")
 
-    def update(
-        self,
-        w: Weights,
-        x: Float[Array, " pre"],
-        y: Float[Array, " post"],
-        theta: Float[Array, " post"],
-    ) -> Weights:
-        """The weights after one step; `theta` are the thresholds, see `threshold`."""
+    def __check_init__(self):
+        check_positive(self, "y_0")
+
+    def update(self, w: Array, x: Array, y: Array, theta: Array) -> Array:
+        """The weights after one step; `theta` are the thresholds, shape (post,): `threshold`."""
+        w, x, y, theta = _fitting(self, w, x=x, y=y, theta=theta)
         return self.bounded(w + self.eta * (x[:, None] * (y * (y - theta))[None, :]))
 
-    def threshold(
-        self, theta: Float[Array, " post"], y: Float[Array, " post"]
-    ) -> Float[Array, " post"]:
-        """The thresholds after one step."""
+    def threshold(self, theta: Array, y: Array) -> Array:
+        """The thresholds after one step, one for each y."""
+        if jnp.shape(theta) != jnp.shape(y):
+            raise ValueError(
+                "theta of BCM.threshold must have the shape of y, got "
+                f"{jnp.shape(theta)} and {jnp.shape(y)}"
+            )
         return theta + (y**2 / self.y_0 - theta) / self.tau_theta
 
     def init_post(self):
@@ -254,3 +260,22 @@ class BCM(AbstractRateRule):
         """Growth or decline by the presynaptic rate."""
         change = self.eta * pre["rate"] * (post["rate"] - post["theta"])
         return synapse | {"w": self.bounded(synapse["w"] + change)}
+
+
+def _fitting(rule, w, **sides):
+    """Weights and what neurons have, as arrays of shapes that fit.
+
+    Raises:
+        ValueError: naming the one that does not.
+    """
+    what, w = f"of {type(rule).__name__}.update", jnp.asarray(w)
+    if w.ndim != 2:
+        raise ValueError(f"w {what} must have shape (pre, post), got shape {w.shape}")
+    for name, value in sides.items():
+        side, wanted = ("pre", w.shape[:1]) if name == "x" else ("post", w.shape[1:])
+        if jnp.shape(value) != wanted:
+            raise ValueError(
+                f"{name} {what} must have shape {wanted}, one value per {side}synaptic neuron of w "
+                f"with shape {w.shape}, got shape {jnp.shape(value)}"
+            )
+    return w, *map(jnp.asarray, sides.values())

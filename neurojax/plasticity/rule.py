@@ -162,7 +162,11 @@ class AbstractRule(eqx.Module):
         return None
 
     def settle(self, synapse: Values, pre: Values, post: Values, shared: Values) -> Values:
-        """A change of all synapses."""
+        """A change of all synapses, at the end of a step.
+
+        Spikes of this step are sent off afterwards with a dendritic delay, with the new weights;
+        those that arrive in it after an axonal delay were delivered before, with the old ones.
+        """
         return synapse
 
     def settle_shared(self, shared: Values) -> Values:

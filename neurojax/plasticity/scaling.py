@@ -24,7 +24,9 @@ class SynapticScaling(AbstractRule):
 
     where $T$ is `every` and $r_j$ the rate of the target, averaged over $\tau_r$: each spike adds
     $1 / \tau_r$. The ratios of the weights stay. Combined with another rule:
-    `plasticity=[nj.plasticity.PairSTDP(...), nj.plasticity.SynapticScaling(...)]`.
+    `plasticity=[nj.plasticity.PairSTDP(...), nj.plasticity.SynapticScaling(...)]`. The change comes
+    at the end of a step: a spike that has this step as its label transmits the new weight with
+    `delay="dendritic"`; with `"axonal"` one that arrives in it still transmits the old weight.
 
     Arguments:
         rho0: target rate, Hz.
@@ -37,8 +39,8 @@ class SynapticScaling(AbstractRule):
         delay: `"axonal"` or `"dendritic"`, as that of the rule it is combined with.
 
     Raises:
-        ValueError: for a time constant, a rate or an interval that is not positive, or (in a
-            network) an interval that is no whole number of steps.
+        ValueError: for a time constant, a rate or an interval that is not positive, a negative
+            `r_start`, or (in a network) an interval that is no whole number of steps.
 
     Source: Turrigiano et al. (1998), Nature 391:892; van Rossum et al. (2000), J. Neurosci.
     20:8812.
@@ -62,6 +64,7 @@ class SynapticScaling(AbstractRule):
 
     def __check_init__(self):
         check_positive(self, "rho0", "every")
+        check_positive(self, "r_start", zero=True)
 
     def check_grid(self, dt: float) -> None:
         """The interval is a whole number of steps: the change is in proportion to it."""

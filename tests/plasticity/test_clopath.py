@@ -183,5 +183,7 @@ def test_what_has_no_voltage_is_refused():
         )
     with pytest.raises(ValueError, match="t_clamp of Clopath must not be negative"):
         nj.plasticity.Clopath(t_clamp=-1.0)
+    with pytest.raises(TypeError, match="delay_u_bars of Clopath must be a finite number of ms"):
+        nj.plasticity.Clopath(delay_u_bars=np.inf)
     with pytest.raises(ValueError, match="u_ref of Clopath must be positive"):
         nj.plasticity.Clopath(u_ref=0.0)

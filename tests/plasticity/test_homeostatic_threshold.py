@@ -94,3 +94,19 @@ def test_bad_arguments_are_refused():
         Homeostatic(cell, theta_min=5.0, theta_max=1.0)
     with pytest.raises(ValueError, match=r"eta of HomeostaticThreshold must be a scalar"):
         Homeostatic(cell, eta=np.ones(3))
+    with pytest.raises(TypeError, match="theta of HomeostaticThreshold is the distribution"):
+        Homeostatic(cell, theta=nj.random.Uniform(0.0, 1.0))
+    with pytest.raises(ValueError, match="theta of HomeostaticThreshold must be a number, got nan"):
+        Homeostatic(cell, theta=np.nan)
+    for theta in (-50.0, np.array([0.0, 3.0])):
+        with pytest.raises(ValueError, match="must lie between theta_min and theta_max, got theta"):
+            Homeostatic(cell, theta=theta, theta_max=2.0)
+    with pytest.raises(ValueError, match=r"theta_min=-15.0 .* too low for its cell: V_reset of"):
+        Homeostatic(cell, theta_min=-15.0)
+    with pytest.raises(ValueError, match="too low for its cell: E_L of QIF must lie below V_th"):
+        Homeostatic(nj.neurons.QIF(n=2), theta_min=-20.0)
+    # a reset above the beginning of the upswing, as of neurons that burst
+    burst = nj.neurons.AdEx(V_reset=-47.0)
+    assert Homeostatic(burst).cell.n == 1
+    moved = jax.jit(lambda low: Homeostatic(cell, theta_min=low).init_state()["theta_h"])(-9.0)
+    np.testing.assert_array_equal(moved, 0.0)

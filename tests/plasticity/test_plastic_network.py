@@ -235,6 +235,19 @@ def test_what_cannot_be_plastic_is_refused():
         (lambda: P.TripletSTDP(w_min=1.0, w_max=0.5), "w_min of TripletSTDP must lie below w_max"),
         (lambda: P.SymmetricSTDP(A_plus=np.ones(3)), r"must be one number .* shape \(3,\)"),
         (lambda: P.SynapticScaling(every=0.0), "every of SynapticScaling must be positive"),
+        (lambda: P.SynapticScaling(r_start=-1.0), "r_start of SynapticScaling must not be negat"),
+        (lambda: P.InhibitorySTDP(rho0=-1.0), "rho0 of InhibitorySTDP must not be negative"),
+        (lambda: P.BCM(y_0=0.0), "y_0 of BCM must be positive"),
+        (lambda: P.PairSTDP(mu_plus=-0.1), "mu_plus of PairSTDP must not be negative"),
+        (lambda: P.PairSTDP(mu_minus=-0.1), "mu_minus of PairSTDP must not be negative"),
+        (
+            lambda: P.PairSTDP(dependence="multiplicative", w_min=-np.inf, w_max=2.0),
+            "'multiplicative' of PairSTDP needs a finite w_min=, got -inf",
+        ),
+        (
+            lambda: P.PairSTDP(dependence="power_law", w_min=-1.0),
+            "'power_law' of PairSTDP has no negative weights: w_min must not be negative, got -1",
+        ),
     ],
 )
 def test_bad_parameters_are_refused(make, match):

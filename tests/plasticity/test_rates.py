@@ -67,6 +67,30 @@ def test_a_rate_must_be_one_number():
         P.Hebb(eta=jnp.ones(3))
 
 
+@pytest.mark.parametrize("rule", [P.Hebb(), P.AntiHebb(), P.Oja(), P.BCM()])
+def test_shapes_that_do_not_fit_are_refused(rule):
+    kind = type(rule).__name__
+    w, x, y = jnp.zeros((3, 2)), jnp.ones(3), jnp.ones(2)
+    more = (jnp.ones(2),) if kind == "BCM" else ()
+    assert rule.update(w, x, y, *more).shape == (3, 2)
+    for args, match in [
+        ((w[:, 0], x, y), rf"w of {kind}.update must have shape \(pre, post\), got shape \(3,\)"),
+        ((w, y, x), rf"x of {kind}.update must have shape \(3,\), .* got shape \(2,\)"),
+        ((w, x, y[:1]), rf"y of {kind}.update must have shape \(2,\), .* got shape \(1,\)"),
+        ((w[:1], x, y), rf"x of {kind}.update must have shape \(1,\), one value per presynaptic"),
+    ]:
+        with pytest.raises(ValueError, match=match):
+            rule.update(*args, *more)
+
+
+def test_shapes_of_thresholds():
+    w, x, y = jnp.zeros((3, 2)), jnp.ones(3), jnp.ones(2)
+    with pytest.raises(ValueError, match=r"theta of BCM.update must have shape \(2,\)"):
+        P.BCM().update(w, x, y, jnp.ones(1))
+    with pytest.raises(ValueError, match=r"theta of BCM.threshold must have the shape of y"):
+        P.BCM().threshold(jnp.ones(1), y)
+
+
 def test_the_mean_change_by_spikes_is_that_by_rates():
     """Poisson neurons of given rates: the weights after 100 s, by spikes and by `update`."""
     x, y = np.array([10.0, 20.0, 40.0]), np.array([15.0, 30.0])
