@@ -199,7 +199,7 @@ class Grouped(AbstractComposite):
                     f"circuits[{i}] and circuits[{j}] are equal in their weights and all else, and "
                     "give the same features twice: draw each with a key of its own, as in "
                     "key=jax.random.key(1)",
-                    stacklevel=2,
+                    stacklevel=4,
                 )
         self.output, self.output_bias = readout(self.n, outputs, output)
 

@@ -119,8 +119,8 @@ def adapt_inhibition(
     elif known(far) and np.any(np.asarray(far) > _FAR):
         warnings.warn(
             f"rates are {float(np.max(far)):.2f} away from their targets in the mean: give a "
-            f"longer series, lower learning rates than rate={np.asarray(rate).tolist()}, or "
-            "targets that excitatory and inhibitory neurons can keep together",
+            f"longer series, learning rates below rate={float(np.max(rate)):g}, or targets that "
+            "excitatory and inhibitory neurons can keep together",
             stacklevel=2,
         )
     return adapted, adaptation
