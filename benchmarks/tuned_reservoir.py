@@ -7,7 +7,8 @@ to the first, the error of the second is what tuning descends, the third is the 
 are drawn from the ranges below (uniform, or uniform in the logarithm); tuning begins in the middle
 of the same ranges and stays within. The tuned reservoir is set beside the median draw; beside the
 best in the second part of as many draws as the tuning takes evaluations; and, since an evaluation
-with its gradient takes longer, beside the best of three times as many. Float64, five seeds (of
+with its gradient takes longer, beside the best of three times as many (`seconds` says how long
+each took). Float64, five seeds (of
 weights, series and draws), medians of ratios within a seed.
 `python benchmarks/tuned_reservoir.py --json`, one to two minutes.
 """

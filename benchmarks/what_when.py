@@ -9,7 +9,8 @@ with the cue alone. An error is |z - z*| / |z*| of a test against what is to be 
 any output; "after n trials" is the mean of the last ten tests. FORCE sees the same trials in the
 same reservoir, fed back its own output; one row resets what it knows of correlations at the
 switch, in one it is taught what is to be expected in place of what comes. In one row
-latencies change places five times. Five seeds, medians.
+latencies change places five times, with FORCE as it is and with a reset at each switch. Five
+seeds, medians.
 `python benchmarks/what_when.py --json`, five to ten minutes.
 """
 
@@ -88,12 +89,13 @@ def blocks(rule, circuit, start, keys, reset: bool = False) -> dict:
     return result
 
 
-def many_switches(rule, circuit, readouts, key) -> list[float]:
+def many_switches(rule, circuit, readouts, key, reset: bool = False) -> list[float]:
     """The error at the end of each block where latencies change places from block to block."""
     ends = []
     for number, own in enumerate(jax.random.split(key, 1 + REPEATED)):
         task = SWITCHES["latency"] if number % 2 else TASK
-        readouts, errors, _, _ = block(rule, circuit, readouts, task, own)
+        begun = readouts.reset() if reset and number else readouts
+        readouts, errors, _, _ = block(rule, circuit, begun, task, own)
         ends.append(course(errors)[f"after {TRIALS}"])
     return ends
 
@@ -121,8 +123,9 @@ def experiment(seed: int) -> dict:
     row["FORCE, reset at the switch"] = blocks(ForceTrials(), circuit, force, keys, reset=True)
     row["FORCE, taught the expectation"] = blocks(ForceTrials("expectation"), circuit, force, keys)
     row["error at the end of blocks, latency switched each time"] = {
-        name: many_switches(rule, circuit, begun, keys[0])
-        for name, rule, begun in (("what/when", RULE, start), ("FORCE", ForceTrials(), force))
+        "what/when": many_switches(RULE, circuit, start, keys[0]),
+        "FORCE": many_switches(ForceTrials(), circuit, force, keys[0]),
+        "FORCE, reset": many_switches(ForceTrials(), circuit, force, keys[0], reset=True),
     }
     shown = eqx.tree_at(lambda t: t.event_strength, TASK, jnp.ones(()))
     silent = eqx.tree_at(lambda c: c.jitter, circuit, jnp.zeros(()))
@@ -157,7 +160,11 @@ def judged(rows: list[dict]) -> dict:
         anew.append(1.0 - ours[end] / ours["before"])
         beside.append(1.0 - force[end] / force["before"])
     repeated = [row["error at the end of blocks, latency switched each time"] for row in rows]
-    after_many = [r["FORCE"][-1] - r["what/when"][-1] for r in repeated]
+    after_many, after_resets = (
+        [r[name][-1] - r["what/when"][-1] for r in repeated] for name in ("FORCE", "FORCE, reset")
+    )
+    mean = lambda r, name: float(np.mean(r[name][1:]))
+    all_resets = [mean(r, "FORCE, reset") - mean(r, "what/when") for r in repeated]
     claims = {
         "error falls by 40 % in 80 trials": (fall, np.median(fall) >= 0.4),
         "height correlates with probability above 0.95": (high, np.median(high) > 0.95),
@@ -166,6 +173,12 @@ def judged(rows: list[dict]) -> dict:
         ),
         f"after {REPEATED} switches its error is smaller than that of FORCE": (
             after_many, np.median(after_many) > 0.0,
+        ),
+        f"after {REPEATED} switches its error is smaller than that of FORCE, reset at each": (
+            after_resets, np.median(after_resets) > 0.0,
+        ),
+        f"over {REPEATED} switches its mean error is smaller than that of FORCE, reset at each": (
+            all_resets, np.median(all_resets) > 0.0,
         ),
     }  # fmt: skip
     return {
