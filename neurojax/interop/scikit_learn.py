@@ -105,7 +105,7 @@ class ReservoirRegressor(RegressorMixin, BaseEstimator):
             The estimator itself.
         """
         check_count("units", self.units)
-        if isinstance(X, list | tuple) and len(X) and np.ndim(X[0]) > 1:
+        if _several(X):
             raise ValueError(
                 "X must be one series (time, features), got a list of series: they are for "
                 "nj.fitting.fit_readout(nj.circuits.EchoState(...), X, y)"
@@ -141,3 +141,8 @@ class ReservoirRegressor(RegressorMixin, BaseEstimator):
         X = validate_data(self, X, dtype=np.float64, reset=False)
         found = np.asarray(self.readout_.predict(X), float)
         return found[:, 0] if self._flat else found
+
+
+def _several(X: Any) -> bool:
+    """Whether it is a list of series, which may have different lengths."""
+    return isinstance(X, list | tuple) and len(X) > 0 and np.ndim(X[0]) > 1
