@@ -8,8 +8,7 @@ are drawn from the ranges below (uniform, or uniform in the logarithm); tuning b
 of the same ranges and stays within. The tuned reservoir is set beside the median draw; beside the
 best in the second part of as many draws as the tuning takes evaluations; and, since an evaluation
 with its gradient takes longer, beside the best of three times as many (`seconds` says how long
-each took). Float64, five seeds (of
-weights, series and draws), medians of ratios within a seed.
+each took). Float64, five seeds (of weights, series and draws), medians of ratios within a seed.
 `python benchmarks/tuned_reservoir.py --json`, one to two minutes.
 """
 
