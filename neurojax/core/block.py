@@ -4,15 +4,13 @@ from abc import abstractmethod
 from typing import Any
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 
 from .clock import Clock
 from .dynamics import ContinuousDynamics, Output
 from .errors import UnknownNameError, suggestion
-from .part_inputs import inputs_of
+from .part_inputs import inputs_of, with_current
 from .solvers import AbstractStepper, Heun, PartByPart
-from .vector_field import is_float
+from .vector_field import held_rates
 
 
 class AbstractCoupling(eqx.Module):
@@ -105,8 +103,7 @@ class Block(ContinuousDynamics):
         if self.solver.holds_inputs:  # it has no stages, and may want a drift that stays linear
             return rates
         # others must not see a held membrane move in a stage, which `hold` undoes after the step
-        still = jax.tree.map(lambda x: jnp.zeros_like(x) if is_float(x) else x, state)
-        return self.hold(still, rates)
+        return held_rates(self, state, rates)
 
     def diffusion(self, t, state, inputs):
         """The noise of the parts, `None` where none has any."""
@@ -148,9 +145,7 @@ class Block(ContinuousDynamics):
         for c in self.couplings:
             # pending resets were applied by `begin`; a stage above threshold is no reset
             current = c.current(state[c.source], state[c.target])
-            port = driven[c.target]
-            total = port[c.port] + current if c.port in port else current
-            driven[c.target] = port | {c.port: total}
+            driven[c.target] = with_current(driven[c.target], c.port, current)
         return driven
 
 

@@ -18,3 +18,8 @@ def inputs_of(inputs, name: str) -> dict:
             f"{{{name!r}: {{'I_e': 200.0}}}}, got one value for all of them"
         )
     return own
+
+
+def with_current(own: dict, port: str, current) -> dict:
+    """The inputs of a part with a current added at a port."""
+    return own | {port: own[port] + current if port in own else current}

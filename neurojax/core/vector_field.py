@@ -48,6 +48,12 @@ def restrict(rates, like):
     )
 
 
+def held_rates(dynamics, state, rates):
+    """The rates of a model, zero where `hold` will undo what they do."""
+    still = jax.tree.map(lambda x: jnp.zeros_like(x) if is_float(x) else x, state)
+    return dynamics.hold(still, rates)
+
+
 class VectorField(eqx.Module):
     """The drift of `dynamics` with the leaves in `rest` held fixed, as solvers call it.
 

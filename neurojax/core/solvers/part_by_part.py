@@ -4,12 +4,11 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 
 from ..clock import Clock
 from ..inputs import at_time
-from ..part_inputs import inputs_of
-from ..vector_field import is_float, restrict
+from ..part_inputs import inputs_of, with_current
+from ..vector_field import held_rates, is_float, restrict
 from .base import AbstractStepper
 from .heun import Heun
 
@@ -85,8 +84,6 @@ class _PartField(eqx.Module):
                 continue
             between = lambda a, b: a + (b - a) * (t / self.dt) if is_float(a) else a
             source = jax.tree.map(between, self.start[c.source], self.seen[c.source])
-            current = c.current(source, own)
-            inputs = inputs | {c.port: inputs[c.port] + current if c.port in inputs else current}
+            inputs = with_current(inputs, c.port, c.current(source, own))
         rates = part.drift(self.clock.t + t, state, inputs)
-        still = jax.tree.map(lambda x: jnp.zeros_like(x) if is_float(x) else x, state)
-        return restrict(part.hold(still, rates), y)
+        return restrict(held_rates(part, state, rates), y)
