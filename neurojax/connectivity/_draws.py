@@ -19,7 +19,7 @@ _SPARSE = 0.25  # below this probability jumping over what is absent is cheaper 
 
 def bernoulli_cells(n_cells: int, p: float, rng: np.random.Generator) -> np.ndarray:
     """The numbers below `n_cells` of which each is chosen by itself with probability p; rising."""
-    if p <= 0:
+    if p <= 0 or n_cells == 0:
         return np.zeros(0, np.int64)
     if p >= 1:
         return np.arange(n_cells, dtype=np.int64)

@@ -4,10 +4,13 @@ from abc import abstractmethod
 from typing import Any
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 
 from .clock import Clock
 from .dynamics import ContinuousDynamics, Output
 from .errors import UnknownNameError, suggestion
+from .parameters import arrays_only, unwrap
 from .part_inputs import inputs_of, with_current
 from .solvers import AbstractStepper, Heun, PartByPart
 from .vector_field import held_rates
@@ -80,7 +83,7 @@ class Block(ContinuousDynamics):
             check_coupling_port(coupling, parts[coupling.target])
         self.parts = dict(parts)
         self.couplings = tuple(couplings)
-        self.solver = joint_solver(parts.values()) if solver is None else solver
+        self.solver = joint_solver(self.parts) if solver is None else solver
 
     def init_state(self, *, key=None):
         """The initial states of the parts by name, each with a key of its own."""
@@ -149,11 +152,19 @@ class Block(ContinuousDynamics):
         return driven
 
 
-def joint_solver(parts) -> AbstractStepper:
+def joint_solver(parts: dict[str, ContinuousDynamics]) -> AbstractStepper:
     """The default for parts that are joined."""
-    noisy = any(type(part).diffusion is not ContinuousDynamics.diffusion for part in parts)
-    within = any(part.solver.within_steps for part in parts)
-    return PartByPart() if within and not noisy else Heun()
+    within = any(part.solver.within_steps for part in parts.values())
+    return PartByPart() if within and not any(map(_is_noisy, parts.values())) else Heun()
+
+
+def _is_noisy(part: ContinuousDynamics) -> bool:
+    """Whether a part has noise; by structure, not by value."""
+    if type(part).diffusion is ContinuousDynamics.diffusion:
+        return False
+    plain = arrays_only(unwrap(part))
+    noise = lambda key: plain.diffusion(jnp.zeros(()), plain.init_state(key=key), {})
+    return bool(jax.tree.leaves(jax.eval_shape(noise, jax.random.key(0))))
 
 
 def check_coupling_port(coupling: AbstractCoupling, part) -> None:

@@ -24,6 +24,7 @@ from .solvers import (
     EulerMaruyama,
     Heun,
     Midpoint,
+    PartByPart,
     Ralston,
 )
 from .store import Stream
@@ -368,6 +369,12 @@ def as_stepper(solver) -> AbstractStepper:
 
 def with_solver(dynamics, solver: AbstractStepper):
     """The model with the solver of every part replaced."""
+    if isinstance(solver, PartByPart):
+        raise ValueError(
+            "PartByPart leaves the parts of a Block their own solvers, and solver= of a run "
+            "replaces them all: give it to nj.Block(parts, couplings, solver=...). It is the "
+            "default where couplings join an EIF or AdEx"
+        )
     is_solver = lambda x: isinstance(x, AbstractStepper)
     if not any(is_solver(x) for x in jax.tree.leaves(dynamics, is_leaf=is_solver)):
         raise ValueError(

@@ -144,7 +144,7 @@ class Network(Dynamics):
             check_coupling_port(coupling, self.populations[coupling.target])
         self.couplings = tuple(couplings)
         self.block_solvers = {
-            "+".join(names): joint_solver([self.populations[n] for n in names])
+            "+".join(names): joint_solver({n: self.populations[n] for n in names})
             for names in self._joined()
         }
         self.tables = None

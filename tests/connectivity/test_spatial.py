@@ -123,6 +123,28 @@ def test_probability_of_places_in_clusters(kernel, period, axes):
     assert np.all(np.diff(edges.pre) >= 0)
 
 
+def test_places_between_which_nothing_is_near():
+    """Lines, layers and populations apart: for many steps of the grid no two cells meet."""
+    rng = np.random.default_rng(0)
+    plane = rng.uniform(0, 1000, (2000, 2))
+    layers = np.concatenate([np.c_[plane, np.full(2000, z)] for z in (0.0, 500.0)])
+    line = np.arange(3000.0)
+    for kernel, x, y, few in (
+        (graphs.box(0.5, 0.5), line, None, 0),
+        (graphs.box(100.0, 0.5), plane, plane + np.array([1500.0, 0.0]), 0),
+        (graphs.gaussian(50.0, 0.1), layers, None, None),
+        (graphs.exponential(1e-3, 0.5), plane, plane + np.array([5000.0, 0.0]), None),
+    ):
+        graph = graphs.distance_dependent(kernel, x, y)
+        edges = build(graph, len(x), len(x), same=y is None)
+        if few is not None:
+            assert len(edges) == few
+            continue
+        d = cdist(x, x if y is None else y)
+        p = kernel(d) if y is not None else kernel(d) * ~np.eye(len(x), dtype=bool)
+        assert abs(len(edges) - p.sum()) <= 5 * np.sqrt((p * (1 - p)).sum()) + 1e-9
+
+
 def test_places_on_a_line_and_self_edges():
     x = np.arange(4.0)
     graph = graphs.distance_dependent(graphs.box(1.0), x, period=[4.0], self_edges=True)

@@ -294,3 +294,26 @@ def test_which_solver_joined_parts_have():
         assert int(sim.stats.spikes["a"]) > 0 and int(sim.stats.spikes["b"]) == 0
     with pytest.raises(ValueError, match="PartByPart steps the parts of a Block one by one"):
         nj.neurons.LIF(solver=nj.solvers.PartByPart())
+    with pytest.raises(ValueError, match=r"give it to nj.Block\(parts, couplings, solver="):
+        nj.simulate(AdEx, duration=1.0, dt=0.1, solver=nj.solvers.PartByPart())
+
+
+def test_upswings_beside_circuits_and_in_nested_blocks():
+    """What stands beside them, without coupling, changes no spike."""
+    AdEx, LIF, drive = nj.neurons.AdEx(), nj.neurons.LIF(), {"I_e": 1500.0}
+    run = lambda model, inputs: nj.simulate(model, duration=60.0, dt=0.1, inputs=inputs)
+    alone = run(AdEx, drive).final_state.state
+    rates = nj.circuits.RateRNN(2, key=jax.random.key(0))
+    beside = nj.Block({"x": AdEx, "r": rates}, [])
+    inner = nj.Block({"x": AdEx, "y": LIF}, [])
+    nested = nj.Block({"i": inner, "z": LIF}, [])
+    for block, inputs, of in (
+        (beside, {"x": drive}, lambda state: state["x"]),
+        (nested, {"i": {"x": drive}}, lambda state: state["i"]["x"]),
+    ):
+        assert isinstance(block.solver, nj.solvers.PartByPart)
+        found = of(run(block, inputs).final_state.state)
+        for name in ("V_m", "w"):
+            np.testing.assert_allclose(found[name], alone[name], rtol=1e-12)
+    noisy = nj.circuits.RateRNN(2, noise=0.1, key=jax.random.key(0))
+    assert isinstance(nj.Block({"x": AdEx, "r": noisy}, []).solver, nj.solvers.Heun)

@@ -34,6 +34,7 @@ class PartByPart(AbstractStepper):
     """
 
     order: ClassVar[int] = 2
+    within_steps: ClassVar[bool] = True
 
     def check(self, dynamics) -> None:
         """See `AbstractStepper.check`."""
