@@ -90,6 +90,11 @@ class Block(ContinuousDynamics):
         clock = Clock(0, 1.0, key)
         return {name: p.init_state(key=clock.child(name).key) for name, p in self.parts.items()}
 
+    def check_state(self, state) -> None:
+        """Each part's own check."""
+        for name, part in self.parts.items():
+            part.check_state(state[name])
+
     def visible(self, state):
         """The visible states of the parts."""
         return {name: part.visible(state[name]) for name, part in self.parts.items()}
@@ -152,7 +157,7 @@ class Block(ContinuousDynamics):
         return driven
 
 
-def joint_solver(parts: dict[str, ContinuousDynamics]) -> AbstractStepper:
+def joint_solver(parts: dict[str, Any]) -> AbstractStepper:
     """The default for parts that are joined."""
     within = any(part.solver.within_steps for part in parts.values())
     return PartByPart() if within and not any(map(_is_noisy, parts.values())) else Heun()

@@ -61,6 +61,13 @@ class Dynamics(eqx.Module):
             The state at `clock.t + clock.dt` and what the step emits.
         """
 
+    def check_state(self, state: State) -> None:
+        """Refuse a state to go on from that another model made; by default none.
+
+        `simulate` calls it with a state that it is given, where only some of its leaves may be
+        known.
+        """
+
     def visible(self, state: State) -> State:
         """What recorders and graded coupling see: the state with pending jumps applied."""
         return state

@@ -3,7 +3,6 @@
 import math
 from functools import partial
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,6 +20,7 @@ from .recorders import Spikes, Trace, check_index, indices_of, readout
 from .simulation import SimState, Simulation, Stats
 from .spikes import SpikeRecord
 from .store import Store
+from .tracing import joined, split
 
 _CHUNK_BYTES = 1 << 27  # samples that may wait on the device before they move to the host
 _MOST_COUNTED = (1 << 31) - 1
@@ -263,18 +263,14 @@ class FixedStepRun:
 
 def step_output(dynamics, state, inputs, dt, key, noise: str):
     """The shapes of what a step puts out; traced once for all runs of the same shapes."""
-    leaves, tree = jax.tree.flatten((dynamics, state, inputs, key))
-    is_array = lambda x: eqx.is_array(x) or isinstance(x, np.ndarray | np.generic)
-    arrays = [x if is_array(x) else None for x in leaves]
-    others = tuple(None if is_array(x) else x for x in leaves)
-    return _step_output.eval_shape((tree, others, noise), arrays, dt)
+    static, arrays = split((dynamics, state, inputs, key))
+    return _step_output.eval_shape((static, noise), arrays, dt)
 
 
 @partial(jax.jit, static_argnums=0)
 def _step_output(static, arrays, dt):
-    tree, others, noise = static
-    leaves = [x if a is None else a for a, x in zip(arrays, others, strict=True)]
-    dynamics, state, inputs, key = jax.tree.unflatten(tree, leaves)
+    static, noise = static
+    dynamics, state, inputs, key = joined(static, arrays)
     clock = Clock(0, dt, key, noise)
     inputs = signals.prepare_inputs(inputs, dt)
     now = signals.with_noise(inputs, signals.begin_noise(inputs, clock))

@@ -409,12 +409,16 @@ def _start(dynamics, state, key, t0, dt) -> tuple[SimState, Any]:
     if isinstance(state, SimState):
         if t0 != 0.0:
             raise ValueError("give either t0= or state= of an earlier run, which has its own time")
+        if isinstance(dynamics, Dynamics):
+            unwrap(dynamics).check_state(state.state)
         return SimState(_held_in_units_of(dt, state), _step_in_units_of(dt, state)), state.inputs
     step = 0 if t0 == 0.0 else whole_steps("t0", t0, dt)
     if state is None:
         init = unwrap(dynamics)
         child = None if key is None else Clock(0, 1.0, key).child("init_state").key
         state = init.init_state(key=child)
+    elif isinstance(dynamics, Dynamics):
+        unwrap(dynamics).check_state(state)
     return SimState(arrays_only(state), step), None
 
 

@@ -1,6 +1,7 @@
 """What is known while a function is traced."""
 
 import jax
+import numpy as np
 from jax.core import Tracer
 
 
@@ -35,3 +36,22 @@ def _varies(leaf) -> frozenset:
     kind = jax.typeof(leaf)
     manual = getattr(kind, "manual_axis_type", None)  # from jax 0.10 on; `vma` otherwise
     return getattr(kind, "vma", frozenset()) if manual is None else frozenset(manual.varying)
+
+
+def split(tree):
+    """What of a tree is static, which can be hashed, and a list of its arrays with `None` holes.
+
+    `f.eval_shape(static, arrays)` of a function with `jax.jit(static_argnums=0)` traces once for
+    all trees of the same structure and shapes.
+    """
+    leaves, structure = jax.tree.flatten(tree)
+    is_array = lambda x: isinstance(x, jax.Array | np.ndarray | np.generic)
+    arrays = [x if is_array(x) else None for x in leaves]
+    return (structure, tuple(None if is_array(x) else x for x in leaves)), arrays
+
+
+def joined(static, arrays):
+    """The tree that `split` took apart."""
+    structure, others = static
+    leaves = [x if a is None else a for a, x in zip(arrays, others, strict=True)]
+    return jax.tree.unflatten(structure, leaves)

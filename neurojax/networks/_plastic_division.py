@@ -55,7 +55,8 @@ class PlasticDivision:
             used = Common(used) if self.plan.axonal else Divided(self._used_of)
         fields = ("name", "sources", "targets", "delays", "axonal", "dt")
         static = {name: getattr(self.plan, name) for name in fields}
-        return copy_of(PlasticPlan, {"where": where, "used": used, **static})
+        graph = Common(self.plan.graph)
+        return copy_of(PlasticPlan, {"where": where, "used": used, "graph": graph, **static})
 
     def divided(self, state):
         """The state with its leaves marked."""

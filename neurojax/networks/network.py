@@ -34,6 +34,7 @@ from neurojax.core.solvers import AbstractStepper
 from neurojax.core.tracing import is_traced, known
 
 from . import _inbox
+from ._state_check import check_state
 from ._terminals import Terminals
 from .plan import ComputedPlan, Layout, Plan, compile_network
 from .plastic import (
@@ -371,6 +372,15 @@ class Network(Dynamics):
             | ({"plasticity": plastic} if plastic else {})
         )
 
+    def check_state(self, state) -> None:
+        """Refuse the state of another network.
+
+        Raises:
+            ValueError: naming what does not fit: a population, release or plasticity of a
+                projection, or its synapses.
+        """
+        check_state(self, state)
+
     def visible(self, state):
         """The visible states of the populations by name.
 
@@ -407,7 +417,7 @@ class Network(Dynamics):
             return paramax.unwrap(synapses).weights()
         state = state.state if isinstance(state, SimState) else state
         plan = next(plan for plan in self.plans if plan.owner == projection)
-        learnt = learnt_in(state, projection, rules, plan.targets.shape)
+        learnt = learnt_in(state, next(p for p in self.plastic if p.name == projection), rules)
         places = plan.places[projection][0]
         one = lambda learnt: present_weights(paramax.unwrap(rules), learnt).reshape(-1)[places]
         for _ in range(learnt["weights"].ndim - plan.targets.ndim):

@@ -9,6 +9,7 @@ postsynaptic spikes that have travelled back, then presynaptic spikes, which are
 the membrane potential come after the spikes; with a dendritic delay it travels like them.
 """
 
+import zlib
 from typing import Any
 
 import equinox as eqx
@@ -51,6 +52,7 @@ class PlasticPlan(eqx.Module):
     Arguments:
         where: the synapses of each target.
         used: packed words of the rows with synapses; `None` with one delay for all.
+        graph: a number that tells these synapses, and the side of their delays, from others.
         name: of the projection.
         sources: populations of the presynaptic side, whose words make the rows.
         targets: populations of the postsynaptic side.
@@ -61,6 +63,7 @@ class PlasticPlan(eqx.Module):
 
     where: Where
     used: UInt32[Array, " words"] | None
+    graph: UInt32[Array, ""]
     name: str = eqx.field(static=True)
     sources: tuple[str, ...] = eqx.field(static=True)
     targets: tuple[str, ...] = eqx.field(static=True)
@@ -167,10 +170,11 @@ def compile_plastic(synapses: dict[str, Synapses], plans, sources, dt: float, ro
             has_synapses[of_plan if axonal else row] = True
             used = packed_rows(jnp.asarray(has_synapses))
         names = lambda side: tuple(name for name, _ in side)
+        graph = zlib.crc32(np.asarray(where.posts).tobytes(), int(axonal))
         found.append(
             PlasticPlan(
-                where, used, s.name, names(plan.sources), names(targets), tuple(delays.tolist()),
-                axonal, dt,
+                where, used, jnp.uint32(graph), s.name, names(plan.sources), names(targets),
+                tuple(delays.tolist()), axonal, dt,
             )
         )  # fmt: skip
     return tuple(found)
@@ -255,6 +259,7 @@ def init(
     longest = plan.delays[-1]
     state = {
         "weights": table,
+        "graph": plan.graph,
         "under_way": jnp.zeros(places_under_way(plan), jnp.uint32),
         "rules": [
             {
@@ -285,20 +290,19 @@ def _past(rule: AbstractRule, dt: float) -> dict[str, tuple[str, int]]:
     return {name: (other, round(ms / dt)) for name, (other, ms) in rule.remembered().items()}
 
 
-def learnt_in(state, name: str, rules: Rules, shape: tuple[int, ...]) -> dict[str, Any]:
+def learnt_in(state, plan: PlasticPlan, rules: Rules) -> dict[str, Any]:
     """The state of a plastic projection in that of its network, of one run or of several.
 
     Arguments:
         state: of the network.
-        name: of the projection.
+        plan: of the projection.
         rules: its rules.
-        shape: of its table of weights.
 
     Raises:
         TypeError: if the state has no such projection that learns.
         ValueError: if it has other synapses or rules.
     """
-    learnt = state.get("plasticity", {}) if isinstance(state, dict) else {}
+    learnt, name = state.get("plasticity", {}) if isinstance(state, dict) else {}, plan.name
     if name not in learnt:
         raise TypeError(
             f"state must be one of a network in which projection {name!r} learns, such as "
@@ -309,12 +313,18 @@ def learnt_in(state, name: str, rules: Rules, shape: tuple[int, ...]) -> dict[st
              "shared": "init_shared"}  # fmt: skip
     names = [[sorted(getattr(rule, init)()) for init in parts.values()] for rule in rules]
     found = [[sorted(kept[part]) for part in parts] for kept in own["rules"]]
-    if found != names or own["weights"].shape[-2:] != shape:
+    if found != names or is_of_others(own, plan):
         raise ValueError(
             f"the state is that of another network: its projection {name!r} has other "
             f"{'rules' if found != names else 'synapses'}"
         )
     return own
+
+
+def is_of_others(own: dict[str, Any], plan: PlasticPlan) -> bool:
+    """Whether the state of a plastic projection is known to be that of other synapses."""
+    graph = own.get("graph")
+    return known(graph, plan.graph) and bool(np.any(np.asarray(graph) != np.asarray(plan.graph)))
 
 
 def present_weights(rules: Rules, state: dict[str, Any]) -> Array:
@@ -348,6 +358,7 @@ class PlasticStep:
         self.pre, self.post = jax.lax.optimization_barrier((self.pre, self.post))
         self.past = [own.get("past", {}) for own in state["rules"]]
         self.membrane, self.released = state.get("membrane"), state.get("released")
+        self.graph = state["graph"]
         self.ring, self.due = self._taken(state["under_way"])
         # rows without synapses have traces, which move, but no events
         self.listed = self.due if plan.used is None else self.due & plan.used
@@ -478,4 +489,5 @@ class PlasticStep:
         ]
         waiting = {"membrane": self.membrane, "released": self.released}
         waiting = {name: ring for name, ring in waiting.items() if ring is not None}
-        return {"weights": self.w, "under_way": self.ring, "rules": rules} | waiting
+        same = {"weights": self.w, "graph": self.graph, "under_way": self.ring, "rules": rules}
+        return same | waiting

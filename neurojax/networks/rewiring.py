@@ -55,8 +55,8 @@ def rewired(network, state, projection: str, edges: Edges, origin: np.ndarray, w
         flat = jnp.full(after.targets.size, padding, table.dtype)
         return flat.at[where_new].set(values.astype(table.dtype)).reshape(after.targets.shape)
 
-    where = next(plan for plan in new.plastic if plan.name == projection).where
-    pre, post = where_new // after.targets.shape[1], where.posts.reshape(-1)[where_new]
+    learning = next(plan for plan in new.plastic if plan.name == projection)
+    pre, post = where_new // after.targets.shape[1], learning.where.posts.reshape(-1)[where_new]
 
     def carried(rule, own):
         ends = (own["pre"], pre), (own["post"], post)
@@ -64,6 +64,7 @@ def rewired(network, state, projection: str, edges: Edges, origin: np.ndarray, w
         padding = rule.init_synapse()
         return {n: moved(x, first[n], padding[n]) for n, x in own["synapse"].items()}
 
+    learnt["graph"] = learning.graph
     learnt["weights"] = moved(learnt["weights"], weight, 0.0)
     learnt["rules"] = [
         own | {"synapse": carried(paramax.unwrap(rule), own)}

@@ -135,6 +135,7 @@ def _start(network: Network, state, key, t0, dt: float) -> SimState:
     if isinstance(state, SimState):
         if t0 != 0.0:
             raise ValueError("give either t0= or state= of an earlier run, which has its own time")
+        network.check_state(state.state)
         step = state.step
         if state.dt is not None and not np.isclose(float(state.dt), dt, rtol=1e-6):
             step = whole_steps("the time of state=", float(state.dt) * int(step), dt)
@@ -142,4 +143,6 @@ def _start(network: Network, state, key, t0, dt: float) -> SimState:
     if state is None:
         child = None if key is None else Clock(0, 1.0, key).child("init_state").key
         state = network.init_state(key=child)
+    else:
+        network.check_state(state)
     return SimState(state, 0 if t0 == 0.0 else whole_steps("t0", t0, dt))
