@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from jaxtyping import Float64, Int32, Int64
 
+from neurojax.core.tracing import is_traced
+
 from ._ordering import lexicographic
 
 if TYPE_CHECKING:
@@ -148,6 +150,12 @@ def indices(name: str, given: Any, n: int | None = None) -> np.ndarray:
 
 def per_edge(name: str, given: Any, m: int) -> np.ndarray:
     """A float64 vector with one finite number per edge."""
+    if is_traced(given):
+        raise TypeError(
+            f"{name} of edges must be numbers, as edges are made on the host, outside of jit, grad "
+            "and vmap; what is traced goes to nj.Projection(weight=...), in the order of edges, or "
+            "by eqx.tree_at into net.projections[name].weight"
+        )
     array = np.asarray(given)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got {array.dtype}")

@@ -2,6 +2,8 @@
 
 import inspect
 
+import jax
+import jax.numpy as jnp
 import networkx as nx
 import numpy as np
 import pytest
@@ -183,3 +185,10 @@ def test_a_named_attribute_must_be_there():
     edges = build(graphs.from_networkx(graph), 2)
     assert (edges.weight.tolist(), edges.delay) == ([2.0], None)
     assert len(build(graphs.from_networkx(nx.empty_graph(3), weight="size"), 3)) == 0
+
+
+def test_traced_weights_are_refused():
+    ends = np.arange(3)
+    build = lambda w: nj.connectivity.from_edges(ends, ends, weight=w).build(3, 3, None).weight
+    with pytest.raises(TypeError, match=r"weight of edges must be numbers.*nj.Projection\(weight"):
+        jax.grad(lambda w: build(w).sum())(jnp.ones(3))
