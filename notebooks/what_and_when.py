@@ -124,5 +124,5 @@ plt.show()
 # In this run FORCE is faster in the first block, and after one switch both learn anew. FORCE keeps
 # the correlations of all rates and moves less the more it has seen; *what* and *when* keep nothing
 # but their weights, each of which is changed by its own neuron and an error. Look at both where
-# conditions keep changing: `benchmarks/what_when.py` has five seeds and five switches in a row, with
+# conditions keep changing: `benchmarks/what_when.py` has five seeds and five switches in a row, and
 # a FORCE that is reset at each switch as well.
