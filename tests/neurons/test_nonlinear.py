@@ -288,19 +288,24 @@ def test_izhikevich_as_published_refuses_other_steps():
         run(nj.neurons.IzhikevichPublished(), 10.0, 10.0, 0.5)
 
 
-def test_coupled_cells_spike_on_the_grid():
-    """Populations that couplings join are solved as one; nothing is left of their steps."""
+def test_coupled_cells_spike_within_a_step():
+    """Junctions of no conductance change nothing; with Heun's method nothing is left of steps."""
     cell = nj.neurons.EIF(n=2, t_ref=0.0, V_peak=-50.0)
     junctions = nj.synapses.GapJunctions("E", "E", np.zeros((2, 2)))
     net = nj.Network({"E": cell}, [], [junctions])
     record = {"left": nj.Trace("E.left"), "s": nj.Spikes("E")}
-    joined = nj.simulate(net, duration=200.0, dt=0.1, inputs={"E": {"I_e": 200.0}}, record=record)
-    alone = nj.simulate(
-        nj.neurons.EIF(t_ref=0.0, V_peak=-50.0, solver=nj.solvers.Heun()), duration=200.0, dt=0.1,
-        inputs={"I_e": 200.0}, record={"s": nj.Spikes()},
-    )  # fmt: skip
-    assert not np.any(joined["left"])
-    np.testing.assert_allclose(joined["s"].train(0), alone["s"].times)
+    for options in ({}, {"solver": nj.solvers.Heun()}):
+        joined = nj.simulate(
+            net, duration=200.0, dt=0.1, inputs={"E": {"I_e": 200.0}}, record=record, **options
+        )
+        alone = nj.simulate(
+            cell, duration=200.0, dt=0.1, inputs={"I_e": 200.0},
+            record={"left": nj.Trace("left"), "s": nj.Spikes()}, **options,
+        )  # fmt: skip
+        assert np.any(joined["left"]) == (not options)
+        np.testing.assert_allclose(joined["left"], alone["left"], atol=1e-9)
+        assert len(alone["s"].times) > 0
+        np.testing.assert_array_equal(joined["s"].train(0), alone["s"].train(0))
 
 
 def test_derivative_of_an_upswing_by_its_parameters():
