@@ -11,7 +11,7 @@ from .clock import Clock
 from .dynamics import ContinuousDynamics, Output
 from .errors import UnknownNameError, suggestion
 from .parameters import arrays_only, unwrap
-from .part_inputs import inputs_of, with_current
+from .part_inputs import inputs_of, with_added
 from .solvers import AbstractStepper, Heun, PartByPart
 from .vector_field import held_rates
 
@@ -153,7 +153,7 @@ class Block(ContinuousDynamics):
         for c in self.couplings:
             # pending resets were applied by `begin`; a stage above threshold is no reset
             current = c.current(state[c.source], state[c.target])
-            driven[c.target] = with_current(driven[c.target], c.port, current)
+            driven[c.target] = with_added(driven[c.target], {c.port: current})
         return driven
 
 

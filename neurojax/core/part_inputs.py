@@ -20,6 +20,7 @@ def inputs_of(inputs, name: str) -> dict:
     return own
 
 
-def with_current(own: dict, port: str, current) -> dict:
-    """The inputs of a part with a current added at a port."""
-    return own | {port: own[port] + current if port in own else current}
+def with_added(own: dict, more: dict) -> dict:
+    """The inputs of a part with what arrives at its ports besides; as they are if that is none."""
+    total = {port: own[port] + x if port in own else x for port, x in more.items()}
+    return own | total if total else own

@@ -13,7 +13,7 @@ from neurojax.connectivity.procedural import ComputedEdges
 from neurojax.core import Clock, Dynamics, Output
 from neurojax.core.clock import Portion
 from neurojax.core.inputs import resolve
-from neurojax.core.part_inputs import inputs_of
+from neurojax.core.part_inputs import inputs_of, with_added
 from neurojax.core.spikes import unpack
 from neurojax.plasticity.events import Rules, fired_in_rows
 
@@ -179,8 +179,7 @@ class Shard(Dynamics):
         impulses = self._impulses(arrived)
         states, outputs = {}, {}
         for name, part in self.populations.items():
-            own, ports = dict(inputs.get(name, {})), impulses.get(name, {})
-            own |= {port: own[port] + x if port in own else x for port, x in ports.items()}
+            own = with_added(inputs_of(inputs, name), impulses.get(name, {}))
             now = clock.child(name).of(self.portions[name])
             states[name], output = part.step(state["populations"][name], own, now)
             outputs[name] = self._real_only(name, output)

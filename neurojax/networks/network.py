@@ -28,7 +28,7 @@ from neurojax.core._asked import Asked
 from neurojax.core.block import check_coupling_port, joint_solver
 from neurojax.core.errors import MissingInputError, UnknownNameError, suggestion
 from neurojax.core.inputs import resolve
-from neurojax.core.part_inputs import inputs_of
+from neurojax.core.part_inputs import inputs_of, with_added
 from neurojax.core.random import host_generator
 from neurojax.core.solvers import AbstractStepper
 from neurojax.core.tracing import is_traced, known
@@ -542,7 +542,7 @@ class Network(Dynamics):
         """State and inputs of a component."""
         impulses = {} if impulses is None else impulses
         given = {
-            name: _with_impulses(inputs_of(inputs, name), impulses.get(name, {})) for name in names
+            name: with_added(inputs_of(inputs, name), impulses.get(name, {})) for name in names
         }
         if names in self._joined():
             return {name: states[name] for name in names}, given
@@ -688,9 +688,3 @@ def _step_that_reads(part, name: str, own, given, ports, clock: Clock):
                 f"{type(part).__name__} never reads.{suggestion(port, watched.asked)}"
             )
     return result
-
-
-def _with_impulses(own, impulses):
-    """Impulses from projections and from the user's inputs together."""
-    total = {port: own[port] + x if port in own else x for port, x in impulses.items()}
-    return own | total if total else own

@@ -7,7 +7,7 @@ import jax
 
 from ..clock import Clock
 from ..inputs import at_time
-from ..part_inputs import inputs_of, with_current
+from ..part_inputs import inputs_of, with_added
 from ..vector_field import held_rates, is_float, restrict
 from .base import AbstractStepper
 from .heun import Heun
@@ -85,6 +85,6 @@ class _PartField(eqx.Module):
                 continue
             between = lambda a, b: a + (b - a) * (t / self.dt) if is_float(a) else a
             source = jax.tree.map(between, self.start[c.source], self.seen[c.source])
-            inputs = with_current(inputs, c.port, c.current(source, own))
+            inputs = with_added(inputs, {c.port: c.current(source, own)})
         rates = part.drift(self.clock.t + t, state, inputs)
         return restrict(held_rates(part, state, rates), y)
