@@ -97,9 +97,7 @@ def drawn_recurrent(weights, key, n: int, name: str = "recurrent") -> Any:
             f"got {weights!r}"
         )
     if not isinstance(weights, _FACTORED):
-        weights = as_array(weights)
-        check_real(name, weights)
-        weights = as_parameter(weights)
+        weights = real_parameter(name, weights)
     check_shape(name, weights, (n, n))
     return weights
 
@@ -112,9 +110,7 @@ def drawn(weights, key, shape: tuple[int, int], scale: float, name: str) -> Any:
         return None
     if weights is None:
         return scale / np.sqrt(shape[1]) * jax.random.normal(key, shape)
-    weights = as_array(weights)
-    check_real(name, weights)
-    weights = as_parameter(weights)
+    weights = real_parameter(name, weights)
     check_shape(name, weights, shape)
     check_finite(name, weights)
     return weights
@@ -181,6 +177,13 @@ def check_shape(name: str, weights, shape) -> None:
     found = weights.shape if isinstance(weights, _FACTORED) else unwrap(weights).shape
     if found != shape:
         raise ValueError(f"{name} must have shape {shape} ([to, from]), got {found}")
+
+
+def real_parameter(name: str, weights) -> Any:
+    """Weights as given, lists and sparse matrices included, as a parameter of real numbers."""
+    weights = as_array(weights)
+    check_real(name, weights)
+    return as_parameter(weights)
 
 
 def check_real(name: str, value) -> None:

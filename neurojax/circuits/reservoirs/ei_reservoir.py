@@ -18,14 +18,13 @@ from ..nonlinearities import kept
 from ..rate_rnn import per_unit
 from ..recurrent import (
     RecurrentCircuit,
-    as_array,
     check_finite,
-    check_real,
     check_shape,
     check_sizes,
     current,
     drawn,
     drawn_feedback,
+    real_parameter,
 )
 
 
@@ -251,8 +250,7 @@ def _input_weights(key, shape: tuple[int, int], width, share: float) -> Array:
 
 
 def _weights(value, shape: tuple[int, int], name: str) -> Any:
-    check_real(name, value)
-    value = as_parameter(as_array(value))
+    value = real_parameter(name, value)
     check_shape(name, value, shape)
     _check(name, value, lambda w: w >= 0, "not be negative: its sign is in the equation")
     return kept(value)

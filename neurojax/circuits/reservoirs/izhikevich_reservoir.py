@@ -17,13 +17,12 @@ from neurojax.neurons import IzhikevichPublished
 from ..rate_rnn import per_unit
 from ..recurrent import (
     RecurrentCircuit,
-    as_array,
     check_finite,
-    check_real,
     check_shape,
     check_sizes,
     current,
     drawn,
+    real_parameter,
 )
 
 
@@ -145,8 +144,7 @@ class IzhikevichReservoir(RecurrentCircuit):
         self.cells = _cells(keys[0], sends)
         if recurrent is None:
             recurrent = _synapses(keys[1], sends, density, weight, inhibition)
-        check_real("recurrent", recurrent)
-        self.recurrent = frozen(_signed(as_parameter(as_array(recurrent)), sends))
+        self.recurrent = frozen(_signed(real_parameter("recurrent", recurrent), sends))
         self.input = None
         if inputs and input is None:
             self.input = frozen(jnp.asarray(input_scaling) * _afferents(keys[2], sends, inputs))
