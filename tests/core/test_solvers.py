@@ -164,6 +164,22 @@ def test_phi1_of_many(largest, kind, within):
     assert jnp.isnan(spoilt[7]) and jnp.isfinite(spoilt[8])
 
 
+@pytest.mark.parametrize("kind, within", [("float32", 3e-7), ("float64", 1e-15)])
+def test_a_rise_up_to_the_ends_of_the_numbers(kind, within):
+    from neurojax.core.solvers.exponential_euler import _rise
+
+    halvings = np.concatenate([np.linspace(-1100, 1100, 44_001), np.arange(-200, 200) + 0.5])
+    halvings = halvings[halvings != 0].astype(kind)  # the grid holds ties of the rounding, and 0
+    with np.errstate(over="ignore"):
+        exact = -np.expm1(-np.log(np.longdouble(2)) * halvings.astype(np.longdouble)).astype(kind)
+    found = _rise(jnp.asarray(halvings))
+    # the last half power of two before the overflow may be infinite already
+    near = np.abs(exact) < 0.7 * np.finfo(kind).max
+    np.testing.assert_allclose(found[near], exact[near], rtol=within)
+    np.testing.assert_array_equal(found[np.isinf(exact)], -np.inf)
+    assert not np.isnan(found).any()
+
+
 def exponential(A):
     """The matrix exponential by its series in extended precision.
 

@@ -63,7 +63,7 @@ class _Split(NamedTuple):
 
     digits: int  # of the mantissa
     bias: int  # of the exponent
-    lowest: float  # argument y, where 2**-y is infinite already (and f below 0)
+    lowest: float  # argument y, where 2**-y is infinite already
     highest: float  # above, 2**-y is lost beside 1
     series: tuple[float, ...]  # (1 - 2**-f) / f, the best of this degree for |f| <= 1/2
     least: float  # beside any rate that matters it is lost; without it 0 would be divided by 0
@@ -146,14 +146,13 @@ def _rise(y):
     """
     by = _SPLITS[y.dtype.name]
     inside = jnp.clip(y, by.lowest, by.highest)
-    # so large that its last digit is 1: a sum is rounded to a whole number, in its last bits
-    shifted = (1.5 * 2.0**by.digits + by.bias) - inside
+    # so large that its last digit is 1: a sum is rounded to a whole number, in its last bits, and
+    # even, so that ties are rounded as by `round`. Those bits are the exponent of 2**-(k + 1).
+    shifted = (1.5 * 2.0**by.digits + by.bias - 1) - inside
     bits = jax.lax.bitcast_convert_type(shifted, jnp.int32 if by.digits == 23 else jnp.int64)
-    power = jax.lax.bitcast_convert_type(bits << by.digits, y.dtype)
-    # k from these bits and not as a difference, which some compilers take for the argument
-    k = (bits & (2 ** (by.digits - 1) - 1)) - by.bias
-    f = inside + k.astype(y.dtype)
-    q = jnp.full_like(f, by.series[-1])
+    half = jax.lax.bitcast_convert_type(bits << by.digits, y.dtype)
+    f = inside - jnp.round(inside)
+    q = jnp.full_like(f, 2 * by.series[-1])
     for coefficient in by.series[-2::-1]:
-        q = q * f + coefficient
-    return (1 - power) + power * (f * q)
+        q = q * f + 2 * coefficient
+    return (1 - 2 * half) + half * (f * q)
