@@ -8,6 +8,7 @@ from .builder import Builder
 from .edges import Edges, whole_number
 from .pairs import Pairs
 
+_SHARE = 200  # of the neurons that are there come at a time
 _DIRECTIONS = ("random", "to_hubs", "from_hubs", "both")
 
 
@@ -68,18 +69,33 @@ def _scale_free(
 def _links(n: int, m: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """(newer, older) of each link; drawing one of all their ends is drawing by number of links."""
     newer, first = np.tril_indices(m + 1, -1)
+    begun, count = len(first), n - m - 1
     newer = np.append(newer, np.repeat(np.arange(m + 1, n), m)).astype(np.int32)
-    older = first.tolist()
+    older = np.zeros(len(newer), np.int32)
+    older[:begun] = first
     # How many ends there are when a neuron comes is known beforehand, so its first choices are
     # drawn all at once, and only repeated ones later. End 2 k is the newer one of link k.
-    bounds = 2 * (len(older) + m * np.arange(n - m - 1, dtype=np.int64))
-    ends = rng.integers(0, bounds[:, None], (n - m - 1, m), dtype=np.int64)
+    bounds = 2 * (begun + m * np.arange(count, dtype=np.int64))
+    ends = rng.integers(0, bounds[:, None], (count, m), dtype=np.int64)
     link = ends // 2
-    for chosen in np.where(ends % 2 == 0, newer[link], ~link).tolist():
-        bound = 2 * len(older)
-        partners = {end if end >= 0 else older[~end] for end in chosen}
-        while len(partners) < m:
-            end = int(rng.integers(0, bound, dtype=np.int64))
-            partners.add(older[end // 2] if end % 2 else int(newer[end // 2]))
-        older.extend(sorted(partners))
-    return newer, np.array(older, np.int32)
+    chosen = np.where(ends % 2 == 0, newer[link], ~link)
+    first_row = 0
+    while first_row < count:
+        # so few that hardly any of them chooses a link of another one
+        rows = slice(first_row, min(first_row + 1 + (m + first_row) // _SHARE, count))
+        done = begun + m * rows.start
+        there = older[done : begun + m * rows.stop].reshape(-1, m)
+        choice = chosen[rows]
+        waits = (choice < -done).any(axis=1)
+        there[:] = np.where(choice >= 0, choice, older[np.maximum(~choice, 0)])
+        there.sort(axis=1)
+        waits |= (there[:, 1:] == there[:, :-1]).any(axis=1)
+        for row in np.flatnonzero(waits):
+            partners = {int(end) if end >= 0 else int(older[~end]) for end in choice[row]}
+            bound = bounds[rows.start + row]
+            while len(partners) < m:
+                end = int(rng.integers(0, bound, dtype=np.int64))
+                partners.add(int(older[end // 2] if end % 2 else newer[end // 2]))
+            there[row] = sorted(partners)
+        first_row = rows.stop
+    return newer, older
