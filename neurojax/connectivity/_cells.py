@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -95,8 +96,9 @@ class Cells:
         """(q, x, y): pairs that were chosen by themselves with probability q, some at a time.
 
         For those within reach q is at least the probability with which they are to be joined.
+        Points go by their places in the order of the cells.
         """
-        senders, receivers = self._sorted(self.x), self._sorted(self.y)
+        senders, receivers = self.senders, self.receivers
         own = [senders.keys // stride % int(axis.count) for axis, stride in self._strides()]
         for offset, q in self.offsets:
             keys, inside = np.zeros(len(senders.keys), np.int64), np.ones((), bool)
@@ -109,6 +111,16 @@ class Cells:
                 keys += there * stride
             which = np.where(inside, receivers.place(keys), len(receivers.keys))
             yield from _chosen(senders, receivers, which, q, rng)
+
+    @cached_property
+    def senders(self) -> "_Sorted":
+        """The points x in the order of their cells."""
+        return self._sorted(self.x)
+
+    @cached_property
+    def receivers(self) -> "_Sorted":
+        """The points y in the order of their cells."""
+        return self._sorted(self.y)
 
     def _strides(self) -> Iterator[tuple[_Axis, int]]:
         stride = 1
@@ -159,5 +171,5 @@ def _chosen(senders: _Sorted, receivers: _Sorted, which: np.ndarray, q: float, r
         cut = np.searchsorted(chosen, ends[first:last])
         cell = np.repeat(np.arange(first, last), np.diff(cut, prepend=0))
         i, j = np.divmod(chosen - begins[cell], width[cell])
-        yield q, senders.order[senders.starts[cell] + i], receivers.order[starts[cell] + j]
+        yield q, senders.starts[cell] + i, starts[cell] + j
         first = last

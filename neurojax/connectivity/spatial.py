@@ -3,7 +3,7 @@
 import bisect
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -91,21 +91,54 @@ def _distance_dependent(
                 f"neurons on that side"
             )
     periods = np.full(x.shape[1], np.inf) if period is None else period
+    refuses = not self_edges and pairs.n_self > 0
+    sides = _Sides(x, y, pairs.self_of_pre if refuses else None)
     found = []
-    for near, far, largest, pre, post in _candidates(kernel, x, y, periods, rng):
-        if not self_edges and pairs.n_self:
-            kept = pairs.differ(pre, post)
+    for near, far, largest, seen, pre, post in _candidates(kernel, sides, periods, rng):
+        if seen.itself is not None:
+            kept = seen.itself[pre] != post
             pre, post = pre[kept], post[kept]
-        distance = distances(x, pre, y, post, periods)
+        distance = distances(seen.x, pre, seen.y, post, periods)
         p = np.asarray(kernel(distance), np.float64)
         inside = (distance >= near) & (distance < far)
         _check_values(p, distance, largest, inside)
         kept = np.flatnonzero(inside & (rng.random(len(p)) * largest < p))
-        found.append((pre[kept], post[kept], distance[kept]))
+        found.append((*seen.numbers(pre[kept], post[kept]), distance[kept]))
     pre, post, distance = (np.concatenate(parts) for parts in zip(*found, strict=True))
     if np.any(pre[1:] < pre[:-1]):
         pre, post, distance = _in_order(pre, post, distance, pairs)
     return Edges(pre, post, pairs.n_pre, pairs.n_post, distance=distance)
+
+
+class _Sides(NamedTuple):
+    """The neurons of both sides in some order.
+
+    Arguments:
+        x: positions of the sending side.
+        y: of the receiving side.
+        itself: where each sending neuron stands on the receiving side, or -1; `None` where it may
+            be joined to itself.
+        orders: their numbers; `None` where they are in order.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    itself: np.ndarray | None
+    orders: tuple[np.ndarray, np.ndarray] | None = None
+
+    def sorted(self, pre: np.ndarray, post: np.ndarray) -> "_Sides":
+        """In the order of these numbers: what is read together then lies together."""
+        x, y = (np.asfortranarray(a[n]) for a, n in ((self.x, pre), (self.y, post)))
+        itself = None
+        if self.itself is not None:
+            place = np.full(len(post) + 1, -1)  # the last one is that of -1
+            place[post] = np.arange(len(post))
+            itself = place[self.itself[pre]]
+        return _Sides(x, y, itself, (pre, post))
+
+    def numbers(self, pre: np.ndarray, post: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers of some of them."""
+        return (pre, post) if self.orders is None else (self.orders[0][pre], self.orders[1][post])
 
 
 def _in_order(pre: np.ndarray, post: np.ndarray, distance: np.ndarray, pairs: Pairs):
@@ -117,17 +150,18 @@ def _in_order(pre: np.ndarray, post: np.ndarray, distance: np.ndarray, pairs: Pa
     return rows, table.indices, table.data
 
 
-def _candidates(kernel, x, y, period, rng) -> Iterator[tuple]:
-    """(near, far, largest, pre, post), some pairs at a time.
+def _candidates(kernel, sides: _Sides, period, rng) -> Iterator[tuple]:
+    """(near, far, largest, sides, pre, post), some pairs at a time, as those sides order them.
 
     Among pairs with near <= distance < far, for which the kernel is at most `largest`, they are
     chosen with that probability, or all of them where `largest` is 1: accepting each with its
     value / `largest` gives the law exactly.
     """
+    x, y = sides.x, sides.y
     if not isinstance(kernel, Kernel) or kernel.largest == 0:
         largest = kernel.largest if isinstance(kernel, Kernel) else 1.0
         for pre, post in bernoulli_chunks(len(x), len(y), largest, rng):
-            yield 0.0, np.inf, largest or 1.0, pre, post
+            yield 0.0, np.inf, largest or 1.0, sides, pre, post
         return
     # Near pairs are searched for, and far ones chosen by a small probability and then thinned.
     small = min(_FAR_CANDIDATES / len(y), 0.5 * kernel.largest)
@@ -138,15 +172,16 @@ def _candidates(kernel, x, y, period, rng) -> Iterator[tuple]:
         or cells.seconds() > PAIR * kernel.largest * len(x) * len(y)
     ):
         for pre, post in bernoulli_chunks(len(x), len(y), kernel.largest, rng):
-            yield 0.0, np.inf, kernel.largest, pre, post
+            yield 0.0, np.inf, kernel.largest, sides, pre, post
         return
     far = np.nextafter(cells.reach, np.inf)
+    by_cells = sides.sorted(cells.senders.order, cells.receivers.order)
     for q, pre, post in cells.pairs(rng):
-        yield 0.0, far, q, pre, post
+        yield 0.0, far, q, by_cells, pre, post
     if cells.reach < kernel.reach(0.0, **kernel.arguments):
         small *= 1 + 1e-9  # for the rounding of the kernel
         for pre, post in bernoulli_chunks(len(x), len(y), small, rng):
-            yield far, np.inf, small, pre, post
+            yield far, np.inf, small, sides, pre, post
 
 
 def _cells(kernel: Kernel, small: float, x, y, period) -> Cells | None:

@@ -12,6 +12,7 @@ from jaxtyping import Array
 
 from neurojax.connectivity.builder import Builder
 from neurojax.connectivity.edges import Edges
+from neurojax.connectivity.pairs import all_different
 from neurojax.connectivity.procedural import ComputedEdges
 from neurojax.connectivity.values import synapse_values
 from neurojax.core import as_parameter
@@ -172,7 +173,7 @@ def build(projection: Projection, sizes: dict[str, int], identities: dict[str, n
         ]
         sides[role] = np.concatenate(parts)
     pre, post = sides["source"], sides["target"]
-    if len(np.unique(pre)) < len(pre):
+    if not all_different(pre):
         raise ValueError(f"projection {projection.name!r} names a source neuron twice")
     graph = projection.connectivity
     try:
@@ -213,7 +214,7 @@ def _check_ends(pre: np.ndarray, post: np.ndarray) -> None:
     for role, neurons in (("source", pre), ("target", post)):
         if not len(neurons):
             raise ValueError(f"its {role} is an empty part of a population; give it a neuron")
-    if len(np.unique(post)) < len(post):
+    if not all_different(post):
         raise ValueError("it names a target neuron twice")
 
 
