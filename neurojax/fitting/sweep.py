@@ -120,7 +120,7 @@ def sweep(
     batch: int | None = None,
     progress: bool = False,
 ) -> Sweep:
-    """A function of all combinations of settings, by `vmap` and with one compilation.
+    """A function of all combinations of settings, by `vmap`, compiled once for each structure.
 
     The settings are an axis of every array, while what does not depend on them, such as the weights
     of a reservoir, is shared: a product of a matrix and a vector becomes one of two matrices.
@@ -129,15 +129,16 @@ def sweep(
         function: pure, of keyword arguments named as the settings, each a scalar; with `models`
             the model comes first. Gives a number, or a dictionary of numbers or arrays.
         settings: values (numbers) of each setting by name.
-        models: a model, or a list or another iterable of models of the same structure such as one
-            for each seed; the function is compiled once for all.
+        models: a model, or a list or another iterable of models such as one for each seed. Those
+            whose structures are the same share one compiled program; others, such as networks
+            with other numbers of synapses, have one each.
         batch: combinations at once; default all, on a CPU about 20, since what they need more often
             stays in its caches. Fewer need less memory.
         progress: show a progress bar.
 
     Raises:
         ValueError: for settings without values, with values that are not real or beyond the
-            integers of JAX, models of different structure.
+            integers of JAX, models that are none, scores whose shapes differ among models.
         TypeError: if the function gives something else.
 
     Example:
@@ -170,7 +171,7 @@ def sweep(
     bar = ProgressBar(len(listed) * count, "sweep") if progress else None
     results = []
     with one_blas_thread():
-        for model in listed:
+        for i, model in enumerate(listed):
             parts = []
             for first in range(0, count, batch):
                 # the last part is filled up, so that it needs no program of its own
@@ -178,6 +179,7 @@ def sweep(
                 given = {name: jnp.asarray(c[rows]) for name, c in columns.items()}
                 part = jax.block_until_ready(_all(function, model, given, models is not None))
                 _check_names(values, part)  # now, not when all is done
+                _check_alike(results[0] if results else part, part, i)
                 kept = min(batch, count - first)
                 parts.append(jax.tree.map(lambda x, kept=kept: np.asarray(x)[:kept], part))
                 if bar:
@@ -186,7 +188,6 @@ def sweep(
     if bar:
         bar.close()
     scores = jax.tree.map(lambda *x: np.stack(x), *results)
-    scores = scores if isinstance(scores, dict) else {"score": scores}
     shape = (len(listed), *(len(v) for v in values.values()))
     return Sweep(values, {name: x.reshape(*shape, *x.shape[2:]) for name, x in scores.items()})
 
@@ -198,7 +199,7 @@ def _all(function, model, settings, with_model: bool):
     def one(settings):
         given = function(model, **settings) if with_model else function(**settings)
         _check_given(given)
-        return jax.tree.map(jnp.asarray, given)
+        return jax.tree.map(jnp.asarray, given if isinstance(given, dict) else {"score": given})
 
     return jax.vmap(one)(settings)
 
@@ -223,10 +224,26 @@ def _check_given(given) -> None:
 
 def _check_names(settings, scores) -> None:
     """No setting is called as a score or as the axis over models, whose column it would take."""
-    if taken := {"model", *(scores if isinstance(scores, dict) else ["score"])} & set(settings):
+    if taken := {"model", *scores} & set(settings):
         raise ValueError(
             f"the settings {sorted(taken)} have names of scores or of the axis 'model': rename them"
         )
+
+
+def _check_alike(first, scores, number: int) -> None:
+    """One table holds the scores of all models."""
+    wanted, found = ({name: x.shape[1:] for name, x in s.items()} for s in (first, scores))
+    if wanted.keys() != found.keys():
+        raise ValueError(
+            f"models[{number}] gives the scores {sorted(found)}, models[0] {sorted(wanted)}: they "
+            "have no table in common, run them in sweeps of their own"
+        )
+    for name, shape in found.items():
+        if shape != wanted[name]:
+            raise ValueError(
+                f"models[{number}] gives the score {name!r} of shape {shape}, models[0] of shape "
+                f"{wanted[name]}: give numbers, or run them in sweeps of their own"
+            )
 
 
 def _taken(name: str, score: str) -> ValueError:
@@ -265,14 +282,5 @@ def _models(models) -> Sequence[Any]:
         if isinstance(model, str | int | float | complex | np.generic):
             raise ValueError(
                 f"models[{i}] must be a model, got {model!r}: values that differ are settings"
-            )
-    shapes = lambda m: jax.tree.map(lambda x: (x.shape, x.dtype), eqx.filter(m, eqx.is_array))
-    for i, model in enumerate(models):
-        if not eqx.tree_equal(eqx.filter(model, eqx.is_array, inverse=True),
-                              eqx.filter(models[0], eqx.is_array, inverse=True)) or (
-            shapes(model) != shapes(models[0])
-        ):  # fmt: skip
-            raise ValueError(
-                f"models[{i}] differs from models[0] in structure: run them in sweeps of their own"
             )
     return models

@@ -148,7 +148,8 @@ def search(
 
     Arguments:
         loss: of keyword arguments named as in `space`; compile it once by `jax.jit`.
-        space: by name `(low, high)`, `(low, high, "log")`, or a list of choices.
+        space: by name `(low, high)`, `(low, high, "log")`, or a list of choices. Where both bounds
+            are of the type int, only whole numbers are tried: `(0.0, 2.0)` for those between.
         trials: evaluations of the loss.
         seed: of the default sampler (TPE).
         sampler: another of optuna's samplers.
