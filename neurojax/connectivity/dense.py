@@ -26,10 +26,11 @@ class Dense(AbstractConnections):
     products. Worth it for small or densely connected populations.
 
     Arguments:
-        weight: shape (n_pre, n_post), in the unit of the receptor.
+        weight: shape (n_pre, n_post), neither of them 0, in the unit of the receptor.
 
     Raises:
-        ValueError: if `weight` is no matrix.
+        TypeError: if `weight` is not of real numbers.
+        ValueError: if it is no matrix.
 
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
@@ -44,9 +45,10 @@ class Dense(AbstractConnections):
 
     def __init__(self, weight):
         weight = as_parameter(weight)
-        if jnp.ndim(weight) != 2:
+        if jnp.ndim(weight) != 2 or 0 in jnp.shape(weight):
             raise ValueError(
-                f"weight must be a matrix (n_pre, n_post), got shape {jnp.shape(weight)}"
+                "weight must be a matrix (n_pre, n_post) with neurons on both sides, got shape "
+                f"{jnp.shape(weight)}"
             )
         self.weight = weight
 

@@ -82,7 +82,10 @@ def from_matrix(W: Any) -> Builder:
     """
     if hasattr(W, "tocoo"):
         raise TypeError("W must be a dense matrix [pre, post]; a sparse one goes to from_scipy")
-    W = np.asarray(W)
+    try:
+        W = np.asarray(W)
+    except ValueError as error:
+        raise ValueError(f"W must be a matrix [pre, post], got rows that differ: {W}") from error
     if W.ndim != 2 or W.dtype.kind not in "biuf":
         raise ValueError(f"W must be a matrix [pre, post] of numbers, got {W.dtype}{W.shape}")
     if not np.isfinite(W).all():

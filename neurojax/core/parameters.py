@@ -112,6 +112,10 @@ def parameter(default=None, *, required: bool = False) -> Any:
 def as_parameter(value) -> Any:
     """A floating-point array of the default precision; wrappers and `None` stay what they are.
 
+    Raises:
+        TypeError: for what is no real number, list of numbers, array, distribution or wrapper.
+        ValueError: for a list with rows of different lengths.
+
     Example:
         >>> import neurojax as nj
         >>> float(nj.core.as_parameter(3))
@@ -120,15 +124,27 @@ def as_parameter(value) -> Any:
     wrapped = lambda x: isinstance(x, paramax.AbstractUnwrappable)
     if value is None or wrapped(value):
         return value
-    return jax.tree.map(_start, value, is_leaf=wrapped)
+    return jax.tree.map(_start, value, is_leaf=lambda x: wrapped(x) or _is_list_of_numbers(x))
+
+
+def _is_list_of_numbers(value) -> bool:
+    return type(value) in (list, tuple) and all(
+        isinstance(x, int | float | complex | np.number) for x in jax.tree.leaves(value)
+    )
 
 
 def _start(value):
-    kind = np.asarray(value).dtype if not hasattr(value, "dtype") else value.dtype
-    if not (jnp.issubdtype(kind, jnp.number) or jnp.issubdtype(kind, jnp.bool_)):
+    try:
+        kind = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
+    except ValueError as error:
+        raise ValueError(
+            f"a parameter is a list with rows of different lengths, {value!r}"
+        ) from error
+    real = any(jnp.issubdtype(kind, k) for k in (jnp.floating, jnp.integer, jnp.bool_))
+    if not real:
         raise TypeError(
-            "a parameter must be a number, an array, a distribution of nj.random, or one of these "
-            f"in a wrapper such as nj.positive, got {value!r}"
+            "a parameter must be a real number, an array of them, a distribution of nj.random, or "
+            f"one of these in a wrapper such as nj.positive, got {value!r}"
         )
     return jnp.asarray(value, jnp.result_type(float))
 

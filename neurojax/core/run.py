@@ -18,6 +18,7 @@ from .paths import get, leaf_names
 from .progress import ProgressBar
 from .recorders import Spikes, Trace, check_index, indices_of, readout
 from .simulation import SimState, Simulation, Stats
+from .solvers import ExponentialEuler
 from .spikes import SpikeRecord
 from .store import Store
 from .tracing import joined, split
@@ -203,12 +204,13 @@ class FixedStepRun:
 
     def _advice(self, trouble, names) -> str:
         step, leaf = trouble
+        stable = isinstance(getattr(self.dynamics, "solver", None), ExponentialEuler)
+        other = "" if stable else ", or solver=nj.solvers.ExponentialEuler()"
         return (
             f"the state leaf {names[leaf] or 'state'!r} of {type(unwrap(self.dynamics)).__name__} "
             f"became NaN or infinite in step {step} (t = {step * self.dt:g} ms). Is dt={self.dt:g} "
-            "ms too long for this model? Try half of it, or "
-            "solver=nj.solvers.ExponentialEuler(); look for NaN in parameters and inputs; "
-            "throw=False returns what was computed"
+            f"ms too long for this model? Try half of it{other}; look for NaN in parameters and "
+            "inputs; throw=False returns what was computed"
         )
 
     def _collect(self, store, result: Result, start, done: int, steps: int, one_piece: bool):

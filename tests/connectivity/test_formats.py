@@ -263,6 +263,7 @@ def test_bad_arguments_are_refused():
         (lambda: S.from_edges(nj.connectivity.Edges([], [], 0, 2)), "neurons on both sides"),
         (lambda: D.from_edges(edges, np.nan), "weight must be finite"),
         (lambda: D(np.ones(3)), "weight must be a matrix"),
+        (lambda: D(np.ones((0, 3))), r"neurons on both sides, got shape \(0, 3\)"),
         (lambda: S.from_edges(edges).deliver(jnp.ones(3)), r"events must have shape \(2,\)"),
         (lambda: D.from_edges(edges).apply(jnp.ones((2, 2))), "use jax.vmap"),
         (lambda: P(0, 4, 4, 2).deliver(nj.SpikeOutput(jnp.ones(3), 0.0)), "spikes of 3 neurons"),

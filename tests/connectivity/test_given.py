@@ -136,6 +136,8 @@ def test_refusals():
         graphs.from_matrix([[0.0, np.nan]])
     with pytest.raises(ValueError, match="W must be a matrix"):
         graphs.from_matrix([1.0, 2.0])
+    with pytest.raises(ValueError, match="got rows that differ"):
+        graphs.from_matrix([[1.0], [1.0, 2.0]])
     with pytest.raises(ValueError, match="from 2 to 3 neurons, but the projection is from 3 to 2"):
         build(graphs.from_matrix(np.ones((2, 3))), 3, 2)
     with pytest.raises(TypeError, match="a dense one goes to from_matrix"):

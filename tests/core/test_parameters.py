@@ -115,11 +115,24 @@ def test_host_generator_follows_the_key():
     np.testing.assert_array_equal(a, nj.random.host_generator(jax.random.PRNGKey(1)).normal(size=3))
 
 
-@pytest.mark.parametrize("value", ["2", np.array(["a"]), print], ids=repr)
+@pytest.mark.parametrize("value", ["2", np.array(["a"]), print, 1j, [1.0, 2j], [None]], ids=repr)
 def test_a_parameter_is_a_number(value):
     for make in (lambda x: nj.synapses.ExpCurrent(tau=x), nj.positive, nj.core.as_parameter):
-        with pytest.raises(TypeError, match="a parameter must be a number, an array, a distri"):
+        with pytest.raises(TypeError, match="a parameter must be a real number, an array of them"):
             make(value)
+
+
+def test_a_list_of_numbers_is_an_array():
+    cell = nj.neurons.LIF(V_th=[-50.0, -45], n=2)
+    np.testing.assert_array_equal(cell.V_th, [-50.0, -45.0])
+    np.testing.assert_array_equal(nj.neurons.LIF().population(2, t_ref=(1, 2)).t_ref, [1.0, 2.0])
+    runs = [nj.simulate(c, duration=50.0, dt=0.1, inputs={"I_e": 600.0}).stats.spikes[""]
+            for c in (cell, nj.neurons.LIF(V_th=np.array([-50.0, -45.0]), n=2))]  # fmt: skip
+    assert runs[0] == runs[1] > 0
+    with pytest.raises(ValueError, match=r"V_th of LIF must be a scalar or have shape \(2,\)"):
+        nj.neurons.LIF(V_th=[-50.0, -49.0, -48.0], n=2)
+    with pytest.raises(ValueError, match="a list with rows of different lengths"):
+        nj.connectivity.Dense([[1.0], [2.0, 3.0]])
 
 
 def test_no_parameter_is_none_unless_by_default():

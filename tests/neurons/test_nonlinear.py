@@ -180,6 +180,26 @@ def test_adex_stays_finite_in_single_precision(float32):
     assert float(sim["all"]["V_m"].max()) <= 20.0
 
 
+@pytest.mark.parametrize("current", [600.0, 1234.0])
+def test_eif_stays_finite_by_exponential_euler(float32, current):
+    cell = nj.neurons.EIF()
+    runs = [
+        nj.simulate(cell, duration=400.0, dt=0.1, inputs={"I_e": current}, solver=solver)
+        for solver in (None, nj.solvers.ExponentialEuler())
+    ]
+    upswing, grid = (int(run.stats.spikes[""]) for run in runs)
+    assert 0.95 * upswing < grid <= upswing
+
+    def mean(current):
+        run = nj.simulate(
+            cell, duration=50.0, dt=0.1, inputs={"I_e": current}, record={"V": nj.Trace("V_m")},
+            solver=nj.solvers.ExponentialEuler(),
+        )  # fmt: skip
+        return jnp.mean(jnp.clip(run["V"], -80.0, -40.0))
+
+    assert jnp.isfinite(jax.grad(mean)(current))
+
+
 def test_visible_adex_shows_w_after_the_jump():
     cell = nj.neurons.AdEx()
     state = cell.init_state() | {"V_m": jnp.array([25.0]), "w": jnp.array([3.0])}

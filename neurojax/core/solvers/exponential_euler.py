@@ -98,19 +98,30 @@ _SPLITS = {
 _HALVINGS = 1 / math.log(2)  # in one time constant
 
 
+_DOUBLINGS = 60.0  # the most that a variable grows by in one step
+
+
 @jax.custom_jvp
 def relaxation(slope, rate, dt):
-    """By how much slope moves within dt: slope (1 - exp(-rate dt)) / rate, also at a rate of 0."""
+    """By how much slope moves within dt: slope (1 - exp(-rate dt)) / rate, also at a rate of 0.
+
+    A growing variable, such as a membrane beyond its threshold, grows by at most 2**60: the spike
+    is the same, and the numbers stay finite.
+    """
     if rate.dtype.name not in _SPLITS:
-        return slope * (dt * phi1(rate * dt))
+        return _by_phi1(slope, rate, dt)
     rate = rate + _SPLITS[rate.dtype.name].least
-    return (slope / rate) * _rise(rate * (dt * _HALVINGS))
+    return (slope / rate) * _rise(rate * (dt * _HALVINGS), -_DOUBLINGS)
 
 
 @relaxation.defjvp
 def _(primals, tangents):
-    by_phi1 = lambda slope, rate, dt: slope * (dt * phi1(rate * dt))
-    return relaxation(*primals), jax.jvp(by_phi1, primals, tangents)[1]
+    return relaxation(*primals), jax.jvp(_by_phi1, primals, tangents)[1]
+
+
+def _by_phi1(slope, rate, dt):
+    z = rate * dt
+    return slope * (dt * phi1(jnp.maximum(z, jnp.asarray(-_DOUBLINGS / _HALVINGS, z.dtype))))
 
 
 @jax.custom_jvp
@@ -137,15 +148,15 @@ def _(primals, tangents):
     return value, slope * dz
 
 
-def _rise(y):
-    """1 - 2**-y to all digits.
+def _rise(y, lowest=None):
+    """1 - 2**-y to all digits, with y read as `lowest` below that.
 
     With 2**-y = 2**k 2**-f and 1 - 2**-f = f q(f) it is 1 - 2**k + 2**k f q: one polynomial,
     as `exp` alone has. `expm1` takes twice the time. To base 2, f needs no product; the nested
     form of the polynomial has the fewest of them, which bound the speed of a wide loop.
     """
     by = _SPLITS[y.dtype.name]
-    inside = jnp.clip(y, by.lowest, by.highest)
+    inside = jnp.clip(y, by.lowest if lowest is None else lowest, by.highest)
     # so large that its last digit is 1: a sum is rounded to a whole number, in its last bits, and
     # even, so that ties are rounded as by `round`. Those bits are the exponent of 2**-(k + 1).
     shifted = (1.5 * 2.0**by.digits + by.bias - 1) - inside
