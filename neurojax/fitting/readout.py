@@ -26,7 +26,7 @@ from neurojax.core.vector_field import is_float
 
 from .readout_methods import AbstractReadoutMethod, Ridge
 from .series import Series, as_series
-from .unroll import along, as_leaf, ready
+from .unroll import along, like, ready
 
 _MAY_BE_MANY = 512  # units; a vector times a turned matrix is slower beyond, many vectors are not
 
@@ -236,7 +236,8 @@ def fit_readout(
 def generate(circuit: Any, state: Any, steps: Any, *, dt: float = 1.0, key: Any = None):
     """A circuit on its own outputs (closed loop): each is the input of the next step.
 
-    A circuit without inputs goes on by its feedback alone.
+    A circuit without inputs goes on by its feedback and its recurrent weights alone, such as one
+    that is loaded with patterns, under a conceptor.
 
     Arguments:
         circuit: with a fitted read-out, and as many outputs as inputs, or no inputs.
@@ -272,14 +273,10 @@ def generate(circuit: Any, state: Any, steps: Any, *, dt: float = 1.0, key: Any 
     plain: Any = unwrap(circuit)
     inputs = channels(circuit)
     outputs = 0 if plain.output is None else plain.output.shape[0]
-    if (
-        outputs == 0
-        or inputs not in (0, outputs)
-        or (inputs == 0 and getattr(plain, "feedback", None) is None)
-    ):
+    if outputs == 0 or inputs not in (0, outputs):
         raise ValueError(
-            f"generate needs as many outputs as inputs, or feedback and no inputs; this circuit "
-            f"has {inputs} inputs and {outputs} outputs"
+            f"generate needs outputs, and as many inputs or none; this circuit has {inputs} inputs "
+            f"and {outputs} outputs"
         )
     if key is not None:
         check_key(key)
@@ -351,16 +348,14 @@ def as_state(circuit, state, dt: float, name: str = "state") -> Any:
 
     Raises:
         TypeError: if it is neither.
-        ValueError: for an array where there are several leaves.
+        ValueError: for other leaves, or an array where there are several.
     """
-    if isinstance(state, dict):
-        return state
-    if not (eqx.is_array_like(state) or isinstance(state, list | tuple)):
+    if not (eqx.is_array_like(state) or isinstance(state, dict | list | tuple)):
         raise TypeError(
             f"{name} must be a dictionary, as that of an earlier run, or an array for a circuit "
             f"with one state variable, got {type(state).__name__}"
         )
-    return as_leaf(unwrap(circuit), _own_state(circuit, dt), state, name)
+    return like(unwrap(circuit), _own_state(circuit, dt), state, name)
 
 
 def _own_state(circuit, dt: float) -> Any:
@@ -368,20 +363,15 @@ def _own_state(circuit, dt: float) -> Any:
 
 
 def check_state(circuit, state, dt: float, name: str = "state") -> bool:
-    """Whether a state has an axis over series in front.
+    """Whether a state, of the leaves of the circuit, has an axis over series in front.
 
     Raises:
-        ValueError: if it is not a state of the circuit.
+        ValueError: if a leaf is not finite or has another shape.
     """
     own = _own_state(circuit, dt)
     wanted, given = (
         dict(zip(leaf_names(t), jax.tree.leaves(t), strict=True)) for t in (own, state)
     )
-    if list(wanted) != list(given):
-        raise ValueError(
-            f"{name} must have the leaves {list(wanted)} of {type(unwrap(circuit)).__name__}, as "
-            f"that of an earlier run, got {list(given)}"
-        )
     for leaf, value in given.items():
         if is_float(value):
             check_finite(f"{name}[{leaf!r}]", value)

@@ -129,21 +129,40 @@ def begin(circuit: RecurrentCircuit, initial):
     state = circuit.init_state()
     if initial is None:
         return state
-    if isinstance(initial, dict):  # a whole state
-        return initial
-    return as_leaf(circuit, state, initial, "trials.initial")
+    given = like(circuit, state, initial, "trials.initial")
+    leaves = zip(leaf_names(state), jax.tree.leaves(given), jax.tree.leaves(state), strict=True)
+    for leaf, value, own in leaves:
+        if value.shape != own.shape:
+            raise ValueError(
+                f"trials.initial[{leaf!r}] must have shape {own.shape} in each trial, got "
+                f"{value.shape}"
+            )
+    return given
 
 
-def as_leaf(circuit, own, value, name: str):
-    """An array as the only leaf of a state that is like `own`.
+def like(circuit, own, value, name: str):
+    """A state as a tree like `own`, of such a tree or of a dictionary by name of leaf.
+
+    Of a circuit with one leaf an array may be given.
 
     Raises:
-        ValueError: naming the leaves, where there are several.
+        ValueError: naming the leaves, for others, or for an array where there are several.
     """
     leaves, tree = jax.tree.flatten(own)
-    if len(leaves) != 1:
+    wanted = leaf_names(own)
+    if isinstance(value, dict):  # a name of a leaf as a key is its path as well
+        given = dict(zip(leaf_names(value), jax.tree.leaves(value), strict=True))
+        if set(given) != set(wanted):
+            raise ValueError(
+                f"{name} must have the leaves {list(wanted)} of {type(circuit).__name__}, as "
+                f"that of an earlier run, got {list(given)}"
+            )
+    elif len(leaves) == 1:
+        given = {wanted[0]: value}
+    else:
         raise ValueError(
             f"{name} as an array is for circuits with one state variable; "
-            f"{type(circuit).__name__} needs a dictionary with {list(leaf_names(own))}"
+            f"{type(circuit).__name__} needs a dictionary with {list(wanted)}"
         )
-    return jax.tree.unflatten(tree, [jnp.asarray(value, leaves[0].dtype)])
+    cast = [jnp.asarray(given[leaf], x.dtype) for leaf, x in zip(wanted, leaves, strict=True)]
+    return jax.tree.unflatten(tree, cast)

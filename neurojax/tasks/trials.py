@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from neurojax.core.errors import UnknownNameError, suggestion
+from neurojax.core.paths import leaf_names
 from neurojax.core.tracing import known
 
 
@@ -32,7 +33,9 @@ class Trials(eqx.Module):
         activity_mask: weight of each of these samples, shape of `activity`, 0 where it is
             missing. Default 1 everywhere.
         recorded: which units of the circuit these are, shape (units,); the same for all trials.
-        initial: the state of the circuit at the start, shape (..., n), if the task sets it.
+        initial: the state of the circuit at the start, if the task sets it: an array of shape
+            (..., n) for circuits with one state variable, or a dictionary, as that of an earlier
+            run or by name of leaf such as `{"0.h": ...}`, with leading axes as above.
 
     Raises:
         ValueError: if shapes do not fit together or dt is not positive; the message names them.
@@ -52,7 +55,7 @@ class Trials(eqx.Module):
     activity: Float[Array, "*batch time units"] | None
     activity_mask: Float[Array, "*batch time units"] | None
     recorded: Int[Array, " units"] | None
-    initial: Float[Array, "*batch n"] | None
+    initial: Float[Array, "*batch n"] | dict[str, Any] | None
     dt: float = eqx.field(static=True)
 
     def __init__(
@@ -93,10 +96,7 @@ class Trials(eqx.Module):
         self.activity, self.activity_mask, self.recorded = _checked_activity(
             lead, activity, activity_mask, recorded
         )
-        start = None if initial is None else _float(initial)
-        if start is not None and (start.ndim != len(lead) or start.shape[:-1] != lead[:-1]):
-            raise ValueError(f"initial must have shape {(*lead[:-1], 'n')}, got {start.shape}")
-        self.initial = start
+        self.initial = None if initial is None else _start(initial, lead[:-1])
         self.dt = float(dt)
 
     @property
@@ -163,6 +163,18 @@ class Trials(eqx.Module):
 def _float(x) -> Array:
     x = jnp.asarray(x)
     return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)
+
+
+def _start(initial, lead: tuple[int, ...]) -> Array | dict[str, Any]:
+    if isinstance(initial, Mapping):
+        state = jax.tree.map(jnp.asarray, dict(initial))
+        for name, value in zip(leaf_names(state), jax.tree.leaves(state), strict=True):
+            _fits(f"initial[{name!r}]", value, lead, open_end=True)
+        return state
+    start = _float(initial)
+    if start.ndim != len(lead) + 1 or start.shape[:-1] != lead:
+        raise ValueError(f"initial must have shape {(*lead, 'n')}, got {start.shape}")
+    return start
 
 
 def _fits(name: str, value, shape: tuple[int, ...], open_end: bool = False) -> None:

@@ -86,6 +86,62 @@ def test_trials_bring_their_initial_state_and_dt():
         fitted.predict(trials)
 
 
+@pytest.mark.parametrize(
+    "circuit",
+    [
+        reservoir(),
+        nj.circuits.Stacked(
+            [reservoir(), *(nj.circuits.EchoState(3, inputs=k) for k in [30] + [3] * 9)]
+        ),
+        nj.circuits.Liquid((2, 2, 2), inputs=1),
+    ],
+    ids=["echo state", "stacked", "liquid"],
+)
+def test_trials_begin_in_states_of_many_leaves(circuit):
+    """The tree of an earlier run, and the same by name of leaf ("10.h" sorts before "2.h")."""
+    u = np.abs(np.stack([X[:40], X[60:100]]))
+    tree = drive(circuit, u[:, :20]).state
+    flat, _ = jax.tree_util.tree_flatten_with_path(tree)
+    named = {".".join(entry.key for entry in path): np.asarray(leaf) for path, leaf in flat}
+    whole = drive(circuit, u[:, 20:], state=tree).rates
+    assert not np.array_equal(whole, drive(circuit, u[:, 20:]).rates)
+    for initial in (tree, named):
+        trials = Trials(u[:, 20:], u[:, 20:], dt=1.0, initial=initial)
+        for run in (drive, nj.fitting.unroll):
+            np.testing.assert_array_equal(run(circuit, trials).rates, whole)
+        one = drive(circuit, trials[1:][0]).rates
+        np.testing.assert_allclose(one, whole[1], rtol=1e-12, atol=1e-15)
+        np.testing.assert_array_equal(drive(circuit, u[:, 20:], state=initial).rates, whole)
+
+
+def test_initial_states_of_another_circuit_are_refused():
+    with pytest.raises(ValueError, match=r"initial\['h'\] must have a shape that begins"):
+        Trials(np.zeros((2, 9, 1)), np.zeros((2, 9, 1)), dt=1.0, initial={"h": np.zeros(30)})
+    for leaf, size, match in (
+        ("x", 30, r"trials.initial must have the leaves \['h'\] of EchoState.* got \['x'\]"),
+        ("h", 29, r"trials.initial\['h'\] must have shape \(30,\)"),
+    ):
+        state = {leaf: np.zeros((2, size))}
+        trials = Trials(np.zeros((2, 9, 1)), np.zeros((2, 9, 1)), dt=1.0, initial=state)
+        for run in (drive, nj.fitting.unroll):
+            with pytest.raises(ValueError, match=match):
+                run(reservoir(), trials)
+
+
+def test_circuits_without_inputs_generate_on_their_own():
+    t = np.arange(300.0)
+    patterns = [np.sin(t / 3)[:, None], np.sin(t / 5)[:, None]]
+    loaded = nj.circuits.load_patterns(nj.circuits.EchoState(50, inputs=1, radius=1.5), patterns)
+    circuit = nj.circuits.WithConceptor(
+        loaded.circuit, [nj.circuits.conceptor(rates) for rates in loaded.rates]
+    )
+    start = circuit.start(loaded.states[0])
+    run = nj.simulate(circuit, duration=12.0, dt=1.0, state=start, record={"y": "output"})
+    np.testing.assert_allclose(nj.fitting.generate(circuit, start, 12), run["y"], rtol=1e-10)
+    with pytest.raises(ValueError, match="needs outputs, and as many inputs or none"):
+        nj.fitting.generate(nj.circuits.EchoState(5), np.zeros(5), 3)
+
+
 def test_folds_are_of_what_counts():
     rng = np.random.default_rng(0)
     u = rng.normal(size=(100, 1))

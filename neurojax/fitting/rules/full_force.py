@@ -157,8 +157,8 @@ class FullFORCE(AbstractRule):
         """One pass over all trials, and the ridge solution of all passes."""
         runs, shake = jax.random.split(key)
         keys = jax.random.split(runs, len(trials))
-        start = jnp.broadcast_to(circuit.init_state()["x"], x[:, 0].shape)
-        start = start if trials.initial is None else trials.initial
+        starts = jax.vmap(lambda initial: begin(circuit, initial)["x"], axis_size=len(trials))
+        start = starts(trials.initial)
         one = lambda u, initial, key: unroll_one(circuit, u, initial, trials.dt, key)
         run = jax.vmap(one)(trials.inputs, trials.initial, keys)
         first = state.passes == 0

@@ -105,7 +105,9 @@ def test_a_network_of_the_same_form_is_found_when_all_units_are_recorded():
     starts = 0.5 * np.random.default_rng(0).standard_normal((8, N))
     cue = nj.tasks.Trials(trials.inputs, trials.targets, dt=DT, initial=starts)
     run = unroll(target, cue)
-    learn = nj.tasks.Trials(trials.inputs, run.outputs, dt=DT, activity=run.rates, initial=starts)
+    learn = nj.tasks.Trials(
+        trials.inputs, run.outputs, dt=DT, activity=run.rates, initial={"x": starts}
+    )
     rule = FullFORCE(noise=0.0, penalty=1e-10)
     state = rule.init(circuit, learn, jax.random.key(1))
     found, _, _ = rule.update(circuit, state, learn, jax.random.key(2))
