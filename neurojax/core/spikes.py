@@ -1,6 +1,7 @@
 """Spikes of one step, as a function of the state rather than an array."""
 
 from functools import cached_property
+from operator import index
 
 import equinox as eqx
 import jax
@@ -172,9 +173,23 @@ class SpikeRecord(eqx.Module):
         return self._events[1]
 
     def train(self, neuron: int) -> np.ndarray:
-        """Spike times of one neuron in ms."""
+        """Spike times of one neuron in ms; negative numbers count from the last.
+
+        Raises:
+            ValueError: `neuron` is no whole number.
+            IndexError: there is no such neuron.
+        """
+        try:
+            number = index(neuron)
+        except TypeError:
+            raise ValueError(f"neuron must be a whole number, got {neuron!r}") from None
+        if not -self.n <= number < self.n:
+            raise IndexError(
+                f"there is no neuron {number}; neurons run from 0 to {self.n - 1}, and from -1 "
+                f"down to {-self.n} from the last"
+            )
         steps, neurons = self._events
-        return steps[neurons == neuron] * _shortest(self.dt)
+        return steps[neurons == number % self.n] * _shortest(self.dt)
 
     def counts(self) -> np.ndarray:
         """Number of spikes of each neuron, shape (n,)."""

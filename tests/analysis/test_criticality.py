@@ -1,5 +1,7 @@
 """Branching ratios and avalanches of processes whose parameters are known."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -67,8 +69,20 @@ def test_silence_and_refusals():
     assert np.isnan(S.multistep_regression(np.zeros(10), 3).m)
     with pytest.raises(ValueError, match="three bins at least"):
         S.branching_ratio([1.0, 2.0])
-    with pytest.raises(ValueError, match="k_max must be between 2 and 8 for 10 bins, got 9"):
+    with pytest.raises(ValueError, match=r"k_max must be .* between 2 and 8 for 10 bins, got 9"):
         S.multistep_regression(np.arange(10.0), 9)
+    for wrong in (5.5, "5", True):
+        with pytest.raises(ValueError, match=f"k_max must be a whole number .*, got {wrong!r}"):
+            inspect.unwrap(S.multistep_regression)(np.arange(10.0), wrong)
+
+
+def test_slopes_that_no_branching_process_has_give_no_ratio():
+    found = S.multistep_regression([0.0, 1.0] * 30, 6)
+    assert np.all(np.isnan([found.m, found.b, found.tau]))
+    np.testing.assert_allclose(found.slopes, [-1.0, 1.0] * 3, rtol=1e-9)
+    # neighbouring bins alone are correlated: no m > 0 decays at once
+    found = S.multistep_regression(np.convolve(np.tile([1, 0, 0, 0, 0, 0, 0], 40), [1, 1]), 3)
+    assert found.slopes[0] > 0 and np.isnan(found.m)
 
 
 def test_avalanches_by_hand():

@@ -1,5 +1,6 @@
 """Distances of spike trains against hand-computed cases, integrals and an exhaustive search."""
 
+import inspect
 from functools import lru_cache
 
 import numpy as np
@@ -92,6 +93,11 @@ def test_matrix_of_distances_and_refusals():
         S.victor_purpura([1.0], [2.0], -1.0)
     with pytest.raises(ValueError, match="second must be one train"):
         S.victor_purpura([1.0], [[2.0]], 1.0)
+
+
+def test_what_is_no_distance_is_refused():
+    with pytest.raises(TypeError, match=r"distance must be a function of two trains, .*, got 3"):
+        inspect.unwrap(S.pairwise_distances)([[1.0], [2.0]], 3)
 
 
 def test_several_trains_where_one_is_wanted():

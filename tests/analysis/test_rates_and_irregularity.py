@@ -79,6 +79,12 @@ def test_fano_factor_over_trials():
         assert S.fano_factor_of_counts(np.zeros((2, 3, 0))).shape == (2, 3)
 
 
+def test_counts_need_the_axis_of_the_trials():
+    for counts, axis in ((3, -1), ([1, 2], 5), ([1, 2], -2)):
+        with pytest.raises(ValueError, match=f"counts must have the axis .*, axis={axis}, got sh"):
+            S.fano_factor_of_counts(counts, axis=axis)
+
+
 def test_population_rate():
     times, rate = S.population_rate(record([1.0, 2.0, 7.0], [0, 1, 1], 4), 5.0, t_stop=10.0)
     assert times.tolist() == [2.5, 7.5]

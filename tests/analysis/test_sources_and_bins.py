@@ -1,6 +1,7 @@
 """Every form of input gives the same spikes, and windows and bins hold whole steps."""
 
 import inspect
+import re
 
 import jax.numpy as jnp
 import numpy as np
@@ -91,6 +92,28 @@ def test_times_in_float32_are_counted_as_far_as_they_are_exact():
     assert len(S.population_counts([late], 0.1, t_start=2e6, t_stop=2e6 + 1)) == 10
 
 
+@pytest.mark.parametrize("dt", [0.1, 0.7, 0.01, 0.025])
+@pytest.mark.parametrize("kind", [np.float32, lambda x: float(np.float32(x))])
+def test_bins_and_windows_may_be_in_float32(dt, kind):
+    steps = np.arange(1, 1001)
+    for k in (1, 10):
+        counts = S.binned_counts([steps * dt], kind(k * dt), t_stop=1000 * dt)
+        np.testing.assert_array_equal(counts, np.full((1, 1000 // k), k))
+    stop = kind(173 * dt)
+    assert S.population_counts([steps * dt], dt, t_stop=stop).tolist() == [1] * 173
+    assert len(S.as_trains([steps * dt], t_stop=stop)[0]) == 173
+    assert len(S.as_trains([steps * dt], t_start=stop)[0]) == 827
+    _, rate = S.psth([steps * dt], [0.0], after=1000 * dt, bin=kind(10 * dt))
+    np.testing.assert_allclose(rate, np.full((1, 100), 1e3 / dt))
+
+
+def test_a_bin_that_is_a_little_too_long_leaves_the_last_one():
+    for bin in (10 * float(np.float32(0.1)), float(np.float32(1.0) / np.float32(3.0))):
+        assert S.population_counts([[1e3]], bin, t_stop=1e3).sum() == 1
+    # what is less than a bin is still left out
+    assert S.population_counts([[4.0, 9.5]], 1.0, t_stop=9.9).sum() == 1
+
+
 def test_units_of_quantities_are_converted():
     pq = pytest.importorskip("quantities")
     train = [0.1, 0.2] * pq.s
@@ -126,7 +149,8 @@ def test_a_spike_at_zero_belongs_to_a_window_from_zero_only():
     [
         ("spikes", TypeError, "source must be a SpikeRecord"),
         (np.zeros((2, 2)), TypeError, r"an array of shape \(2, 2\)"),
-        ([], TypeError, "source must be"),
+        ([], ValueError, r"an empty list: there is no train in it; .* is \[\[\]\]"),
+        (np.array([[1.0, 2.0], [3.0]], object), TypeError, r"as in list\(source\)"),
         ({}, ValueError, "empty dictionary"),
         ((TIMES,), ValueError, r"\(times, neurons\)"),
         ((TIMES, NEURONS[:2]), ValueError, "equally long"),
@@ -161,6 +185,19 @@ def test_windows_without_an_end_are_refused():
     assert S.isi([1.0, 3.0], t_stop=np.inf)[0].tolist() == [2.0]
     with pytest.raises(ValueError, match=r"bin must be positive and finite \(ms\), got None"):
         inspect.unwrap(S.population_rate)([1.0], None, t_stop=5.0)
+
+
+def test_words_are_no_numbers_of_ms():
+    measures = {"bin": lambda x: inspect.unwrap(S.population_rate)([1.0], x, t_stop=5.0),
+                "t_stop": lambda x: inspect.unwrap(S.rates)([1.0], t_stop=x),
+                "refractoriness": lambda x: inspect.unwrap(S.lv)([1.0], refractoriness=x),
+                "q": lambda x: inspect.unwrap(S.victor_purpura)([1.0], [2.0], x)}  # fmt: skip
+    for name, measure in measures.items():
+        for wrong in ("a", "5", [1.0]):
+            with pytest.raises(
+                TypeError, match=re.escape(f"{name} must be a number, got {wrong!r}")
+            ):
+                measure(wrong)
 
 
 def test_windows_and_bins_that_cannot_be_are_refused():

@@ -1,5 +1,6 @@
 """What a run keeps: strides, slices, given times, spikes; in chunks as in one piece."""
 
+import inspect
 import itertools
 
 import jax
@@ -254,6 +255,19 @@ def test_packed_spikes(n):
         assert np.all(record.times == 2.0)
         assert int(output.count()) == fired.sum()
         np.testing.assert_array_equal(output.values(), fired.astype(float))
+
+
+def test_trains_are_those_of_neurons_that_exist():
+    words = np.array([[0b10], [0b100]], np.uint32)
+    record = nj.SpikeRecord(np.array([4, 6]), words, np.array(0.5), 3)
+    for neuron, train in ((1, [2.0]), (np.int64(2), [3.0]), (-1, [3.0]), (-3, []), (0, [])):
+        assert inspect.unwrap(nj.SpikeRecord.train)(record, neuron).tolist() == train
+    for neuron in (3, 99, -4):
+        with pytest.raises(IndexError, match=f"no neuron {neuron}; neurons run from 0 to 2"):
+            record.train(neuron)
+    for neuron in (1.5, "a", None):
+        with pytest.raises(ValueError, match=f"neuron must be a whole number, got {neuron!r}"):
+            inspect.unwrap(nj.SpikeRecord.train)(record, neuron)
 
 
 def test_spikes_as_numbers_are_those_of_the_record():

@@ -12,8 +12,9 @@ because a spike bears the label of the end of its step: a window or a bin of k s
 the spikes of k steps. (A spike at time 0 belongs to a window from 0.) The rounding of times does
 not move a spike across an edge: distances of a part in $10^{12}$ of the time, or in $10^7$ where
 times or the step of a record are in float32, but never of more than a twentieth of the bin or of
-that step. A record does not know how long its run was, so functions that divide by time ask for
-`t_stop`.
+that step. A bin or an end of a window that is in float32 is taken as the decimal number that it
+stands for: 0.1, not 0.100000001. A record does not know how long its run was, so functions that
+divide by time ask for `t_stop`.
 
 Times with a unit, those of neo and quantities, are converted to ms.
 

@@ -13,7 +13,8 @@ from neurojax.core.open_records import Records
 Number = float | int | np.number
 HZ = 1e3  # spikes per ms as Hz
 _EXACT = 1e-12  # relative error of times in float64: some rounding, or a long sum
-_SHARE = 0.05  # of a bin or a step: what is further from an edge is no rounding
+SINGLE = float(np.finfo(np.float32).eps)
+SHARE = 0.05  # of a bin or a step: what is further from an edge is no rounding
 
 
 class Events(NamedTuple):
@@ -44,9 +45,13 @@ def events(source: Any) -> Events:
         return source
     if isinstance(source, tuple):
         return _of_tuple(source)
-    if isinstance(source, list) and source and all(np.ndim(train) == 1 for train in source):
+    if isinstance(source, list) and not source:
+        raise ValueError(
+            "source is an empty list: there is no train in it; a train without spikes is [[]]"
+        )
+    if isinstance(source, list) and all(np.ndim(train) == 1 for train in source):
         return _of_trains(source)
-    array = isinstance(source, np.ndarray | jax.Array) or (isinstance(source, list) and source)
+    array = isinstance(source, np.ndarray | jax.Array | list)
     advice = _advice(source)
     if array and np.ndim(source) == 1 and not advice:
         return _of_trains([source])
@@ -58,7 +63,8 @@ def events(source: Any) -> Events:
 
 def window(found: Events, t_start: Number, t_stop: Number | None, bin: Number = np.inf) -> Events:
     """The spikes in the window, up to the rounding of times (see `slack`)."""
-    finite("t_start", t_start)
+    t_start = finite("t_start", t_start)
+    t_stop = None if t_stop is None else plain_number("t_stop", t_stop)
     if t_stop is not None and not t_stop > t_start:
         raise ValueError(f"t_stop must be after t_start={t_start:g} ms, got {t_stop:g} ms")
     # from zero on: also what is at zero
@@ -80,23 +86,38 @@ def slack(found: Events, time: Any, bin: Number = np.inf) -> Any:
     It follows the precision of the times and stays well below a bin, and below the step where
     that is known: what float32 has lost at late times cannot be found again.
     """
-    return np.minimum(1e-9 + found.error * np.abs(time), _SHARE * min(bin, found.step))
+    return np.minimum(1e-9 + found.error * np.abs(time), SHARE * min(bin, found.step))
 
 
-def finite(name: str, value: Any) -> Any:
+def finite(name: str, value: Any) -> float:
     """The value, or an exception that names it."""
-    _check_plain(name, value)
-    if value is None or not np.isfinite(value):
+    number = plain_number(name, value)
+    if not np.isfinite(number):
         raise ValueError(f"{name} must be a finite time in ms, got {value!r}")
-    return value
+    return number
 
 
 def positive(name: str, value: Any, unit: str = "ms") -> float:
     """The value, or an exception that names it."""
-    _check_plain(name, value)
-    if value is None or not 0 < float(value) < np.inf:
+    number = plain_number(name, value)
+    if not 0 < number < np.inf:
         raise ValueError(f"{name} must be positive and finite ({unit}), got {value!r}")
-    return float(value)
+    return number
+
+
+def plain_number(name: str, value: Any) -> float:
+    """A number in float64: 0.1 for the 32-bit number that is nearest to 0.1; NaN for `None`."""
+    if hasattr(value, "rescale"):
+        raise TypeError(f"{name} must be a number in ms, got {value}: use its value in ms")
+    try:
+        number = np.nan if value is None else float(value)
+    except (TypeError, ValueError):
+        number = None
+    if number is None or isinstance(value, str):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    short = float(f"{number:.5g}")
+    with np.errstate(over="ignore"):
+        return short if float(np.float32(short)) == number else number
 
 
 def milliseconds(times: Any) -> Any:
@@ -182,13 +203,10 @@ def _error(times) -> float:
     return max(_EXACT, float(jnp.finfo(kind).eps)) if jnp.issubdtype(kind, np.floating) else _EXACT
 
 
-def _check_plain(name: str, value) -> None:
-    if hasattr(value, "rescale"):
-        raise TypeError(f"{name} must be a number in ms, got {value}: use its value in ms")
-
-
 def _advice(source) -> str:
     """What to give instead, where that is known."""
+    if isinstance(source, np.ndarray) and source.dtype == object and any(map(_is_list, source)):
+        return "; give a list of trains, as in list(source)"
     if isinstance(source, Simulation | Records):
         spikes = (k for k, r in source.records.items() if isinstance(r, SpikeRecord | dict))
         return f"; give its record of spikes, as in sim[{next(spikes, 'spikes')!r}]"

@@ -77,10 +77,12 @@ def multistep_regression(activity: Any, k_max: int = 40) -> MultistepRegression:
             against the recording.
 
     Returns:
-        A `MultistepRegression`; NaN if the activity never changes.
+        A `MultistepRegression`; NaN but for its slopes if the activity never changes, or if no
+        b > 0 fits: slopes that are negative, alternate, or are gone after one bin.
 
     Raises:
-        ValueError: another shape, or a `k_max` that is not between 2 and the length less two.
+        ValueError: another shape, or a `k_max` that is no whole number between 2 and the length
+            less two.
 
     Source: Wilting and Priesemann (2018), Nat. Commun. 9, 2325.
 
@@ -94,17 +96,18 @@ def multistep_regression(activity: Any, k_max: int = 40) -> MultistepRegression:
         (True, 0.9)
     """
     trials = _trials(activity)
-    if isinstance(k_max, bool) or not 2 <= k_max <= trials.shape[1] - 2:
+    whole = isinstance(k_max, int | np.integer) and not isinstance(k_max, bool)
+    if not (whole and 2 <= k_max <= trials.shape[1] - 2):
         raise ValueError(
-            f"k_max must be between 2 and {trials.shape[1] - 2} for {trials.shape[1]} bins, "
-            f"got {k_max!r}"
+            f"k_max must be a whole number between 2 and {trials.shape[1] - 2} for "
+            f"{trials.shape[1]} bins, got {k_max!r}"
         )
     steps = np.arange(1, int(k_max) + 1)
     slopes = _slopes(trials, steps)
-    if not np.all(np.isfinite(slopes)):
+    tau = _decay(steps, slopes) if np.all(np.isfinite(slopes)) else None
+    if tau is None:
         nan = float("nan")
         return MultistepRegression(nan, nan, nan, steps, slopes)
-    tau = _decay(steps, slopes)
     shape = np.exp(-steps / tau)
     return MultistepRegression(
         float(np.exp(-1.0 / tau)), _amplitude(shape, slopes), tau, steps, slopes
@@ -134,12 +137,15 @@ def _slopes(trials, steps) -> Float64[np.ndarray, " step"]:
 
 
 def _amplitude(shape, slopes) -> float:
-    """The best b for a given decay."""
-    return float(shape @ slopes / (shape @ shape))
+    """The best b for a given decay, 0 at least."""
+    return max(float(shape @ slopes / (shape @ shape)), 0.0)
 
 
-def _decay(steps, slopes) -> float:
-    """The time constant of the best b exp(-k / tau): a grid, then a search about its best."""
+def _decay(steps, slopes) -> float | None:
+    """The time constant of the best b exp(-k / tau): a grid, then a search about its best.
+
+    `None` if the best is at the short end of the grid, as where no b > 0 fits at all.
+    """
     from scipy.optimize import minimize_scalar
 
     def loss(log_tau):
@@ -148,6 +154,8 @@ def _decay(steps, slopes) -> float:
 
     grid = np.linspace(np.log(0.1), np.log(1e3 * steps[-1]), 200)
     best = grid[np.argmin([loss(x) for x in grid])]
+    if best == grid[0]:
+        return None
     width = grid[1] - grid[0]
     found = minimize_scalar(
         loss, bounds=(best - width, best + width), method="bounded", options={"xatol": 1e-10}

@@ -41,11 +41,18 @@ def fano_factor_of_counts(counts: Any, *, axis: int = -1) -> Any:
     Returns:
         An array without this axis (or a number); NaN where the mean is zero or there is one trial.
 
+    Raises:
+        ValueError: `counts` is a single number, or has no such axis.
+
     Example:
         >>> float(fano_factor_of_counts([2, 4, 6]))
         1.0
     """
     counts = np.asarray(counts, float)
+    if not -counts.ndim <= axis < counts.ndim:
+        raise ValueError(
+            f"counts must have the axis of the trials, axis={axis}, got shape {counts.shape}"
+        )
     if counts.shape[axis] < 2:
         return np.full(np.delete(counts.shape, axis), np.nan)
     mean = counts.mean(axis=axis)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from ._events import Number
+from ._events import Number, plain_number
 from .intervals import all_intervals
 
 
@@ -88,7 +88,7 @@ def lv(
         >>> lv([[0.0, 1.0, 4.0]]).tolist()
         [0.75]
     """
-    if not 0 <= float(refractoriness) < np.inf:
+    if not 0 <= plain_number("refractoriness", refractoriness) < np.inf:
         raise ValueError(f"refractoriness must not be negative (ms), got {refractoriness!r}")
     first, second, owner, n = _neighbours(source, t_start, t_stop)
     both = first + second

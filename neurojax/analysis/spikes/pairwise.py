@@ -26,6 +26,9 @@ def pairwise_distances(
         t_start: begin of the window in ms.
         t_stop: end of the window in ms; default: no end.
 
+    Raises:
+        TypeError: `distance` is no function.
+
     Example:
         >>> import neurojax as nj
         >>> trains = [[10.0], [10.0, 30.0], []]
@@ -33,6 +36,11 @@ def pairwise_distances(
         >>> pairwise_distances(trains, distance).tolist()
         [[0.0, 1.0, 1.0], [1.0, 0.0, 2.0], [1.0, 2.0, 0.0]]
     """
+    if not callable(distance):
+        raise TypeError(
+            "distance must be a function of two trains, as in lambda a, b: "
+            f"nj.analysis.spikes.victor_purpura(a, b, q=0.1), got {distance!r}"
+        )
     trains = as_trains(source, t_start=t_start, t_stop=t_stop)
     matrix = np.zeros((len(trains), len(trains)))
     for i, j in combinations(range(len(trains)), 2):

@@ -17,7 +17,8 @@ def van_rossum(first: Any, second: Any, tau: Number) -> float:
     with $s = 1$ for the spikes of one train and $-1$ for those of the other. One additional
     spike costs $D^2 = 1/2$; two trains of one spike each, $\delta$ apart, are at
     $D^2 = 1 - e^{-\delta/\tau}$. The double sum is evaluated in closed form in one pass over the
-    sorted spikes. The square root is returned, which is a metric.
+    sorted spikes. The square root is returned, which is a metric. Where the kernel is normalised
+    to $D^2 = 1$ for one additional spike, as in elephant, $D$ is $\sqrt2$ times as large.
 
     Arguments:
         first: a train, times in ms.

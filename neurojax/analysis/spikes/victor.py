@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ._events import Number, one_train
+from ._events import Number, one_train, plain_number
 
 
 def victor_purpura(first: Any, second: Any, q: Number) -> float:
@@ -34,7 +34,7 @@ def victor_purpura(first: Any, second: Any, q: Number) -> float:
         >>> victor_purpura([10.0], [13.0], q=0.1) - 0.3 < 1e-12, victor_purpura([1.0], [9.0], q=1.0)
         (True, 2.0)
     """
-    if not float(q) >= 0:
+    if not plain_number("q", q) >= 0:
         raise ValueError(f"q must not be negative (cost per ms), got {q!r}")
     rows, columns = one_train("first", first), one_train("second", second)
     if len(rows) > len(columns):
