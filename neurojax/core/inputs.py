@@ -125,8 +125,8 @@ class AbstractStochasticInput(eqx.Module):
 
 def _refuse_noise():
     raise TypeError(
-        "noise cannot be added to another input, nor multiplied; give it a port of its own, with "
-        "receptors={'noise': nj.synapses.InjectedCurrent()} of the population"
+        "noise cannot be added to another input, subtracted or multiplied; give it a port of its "
+        "own, with receptors={'noise': nj.synapses.InjectedCurrent()} of the population"
     )
 
 
@@ -158,19 +158,47 @@ def _mean_indicator(clock: Clock, start, stop):
     return jnp.where(part <= 0, 0.0, jnp.where(part <= 1, part, 1.0))
 
 
-def _float(x) -> Array:
-    x = jnp.asarray(x)
+def _array(what: str, value) -> Array:
+    """A floating-point array."""
+    try:
+        x = jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{what} must be a number or an array, got {value!r}") from error
     return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(float)
 
 
-def _check_times(what: str, **times) -> None:
-    """Times at which an input changes are numbers."""
-    for name, value in times.items():
-        if np.ndim(value) != 0:
-            raise ValueError(
-                f"{what} {name} must be one number (ms), got shape {np.shape(value)}: where "
-                "neurons have times of their own, add several inputs that are 0 for the others"
-            )
+def _number(what: str, value, *, finite: bool = True) -> Array:
+    """A floating-point array of finite numbers, or at least without NaN, where it is known."""
+    x = _array(what, value)
+    if known(x):
+        wrong = ~np.isfinite(np.asarray(x)) if finite else np.isnan(np.asarray(x))
+        if np.any(wrong):
+            raise ValueError(f"{what} must be a {'finite ' if finite else ''}number, got {value}")
+    return x
+
+
+def _time(what: str, value, *, finite: bool = True) -> Array:
+    """A time at which an input changes is one number."""
+    time = _number(what, value, finite=finite)
+    if time.ndim != 0:
+        raise ValueError(
+            f"{what} must be one number (ms), got shape {time.shape}: where neurons have times of "
+            "their own, add several inputs that are 0 for the others"
+        )
+    return time
+
+
+def _noise_shape(what: str, shape, **parameters) -> tuple[int, ...]:
+    """The shape of a stochastic input: that of all its parameters and the given one together."""
+    own = [x.shape for x in parameters.values()]
+    try:
+        return np.broadcast_shapes(*own, () if shape is None else tuple(shape))
+    except (TypeError, ValueError) as error:
+        listed = ", ".join(f"{name} {x.shape}" for name, x in parameters.items())
+        raise ValueError(
+            f"{what} has parameters and a shape= that do not fit together: {listed}, "
+            f"shape={shape}; give the shape of the signal, as in shape=(100,)"
+        ) from error
 
 
 class Step(AbstractInput):
@@ -178,11 +206,12 @@ class Step(AbstractInput):
 
     Arguments:
         amplitude: scalar or shaped like the target, in the target's unit (pA for `I_e`).
-        start: ms; default 0.
-        stop: ms; default never.
+        start: ms, or minus infinity; default 0.
+        stop: ms, or infinity; default never.
 
     Raises:
-        ValueError: if it stops before it starts.
+        TypeError: for what is no number or array.
+        ValueError: if it stops before it starts, a time is NaN, or the amplitude is not finite.
 
     Example:
         >>> import neurojax as nj
@@ -196,10 +225,11 @@ class Step(AbstractInput):
     stop: Float[Array, ""]
 
     def __init__(self, amplitude, start=0.0, stop=np.inf):
-        _check_times("Step", start=start, stop=stop)
+        self.amplitude = _number("Step amplitude", amplitude)
+        self.start = _time("Step start", start, finite=False)
+        self.stop = _time("Step stop", stop, finite=False)
         if known(start, stop) and float(start) > float(stop):
             raise ValueError(f"Step needs start <= stop, got start={start} and stop={stop}")
-        self.amplitude, self.start, self.stop = _float(amplitude), _float(start), _float(stop)
 
     def at(self, clock: Clock) -> Array:
         """The mean over the step: the charge of a pulse is exact on any grid."""
@@ -223,6 +253,10 @@ class Ramp(AbstractInput):
         start: ms.
         stop: ms, after `start`.
 
+    Raises:
+        TypeError: for what is no number or array.
+        ValueError: if it does not stop after it starts, or a number is not finite.
+
     Example:
         >>> import neurojax as nj
         >>> float(nj.inputs.Ramp(0.0, 100.0, start=0.0, stop=10.0)(2.5))
@@ -235,11 +269,10 @@ class Ramp(AbstractInput):
     stop: Float[Array, ""]
 
     def __init__(self, first, last, start, stop):
-        _check_times("Ramp", start=start, stop=stop)
+        self.first, self.last = _number("Ramp first", first), _number("Ramp last", last)
+        self.start, self.stop = _time("Ramp start", start), _time("Ramp stop", stop)
         if known(start, stop) and not float(start) < float(stop):
             raise ValueError(f"Ramp needs start < stop, got start={start} and stop={stop}")
-        self.first, self.last = _float(first), _float(last)
-        self.start, self.stop = _float(start), _float(stop)
 
     def at(self, clock: Clock) -> Array:
         """The exact mean over the step."""
@@ -272,6 +305,10 @@ class Sine(AbstractInput):
         phase: radians.
         offset: added to the sine.
 
+    Raises:
+        TypeError: for what is no number or array.
+        ValueError: if a number is not finite.
+
     Example:
         >>> import neurojax as nj
         >>> round(float(nj.inputs.Sine(2.0, frequency=10.0)(25.0)), 5)
@@ -285,8 +322,9 @@ class Sine(AbstractInput):
     numbers: tuple[Array, Array] | None = None
 
     def __init__(self, amplitude, frequency, phase: Any = 0.0, offset: Any = 0.0):
-        self.amplitude, self.frequency = _float(amplitude), _float(frequency)
-        self.phase, self.offset = _float(phase), _float(offset)
+        self.amplitude = _number("Sine amplitude", amplitude)
+        self.frequency = _number("Sine frequency", frequency)
+        self.phase, self.offset = _number("Sine phase", phase), _number("Sine offset", offset)
         self.numbers = None
 
     def prepare(self, dt) -> "Sine":
@@ -362,8 +400,10 @@ class Sampled(AbstractInput):
         t0: time of the first sample in ms.
 
     Raises:
-        ValueError: if dt is not positive or `values` has no time axis. A run that reaches beyond
-            the array is refused by `simulate`; inside jit the last sample holds.
+        TypeError: for what is no number or array.
+        ValueError: if dt is not positive, a number is not finite or `values` has no time axis. A
+            run that reaches beyond the array is refused by `simulate`; where its times are traced
+            the last sample holds.
 
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
@@ -379,7 +419,7 @@ class Sampled(AbstractInput):
     numbers: tuple[Array, Array] | None = None
 
     def __init__(self, values, dt, t0=0.0):
-        values = _float(values)
+        values = _array("Sampled values", values)
         if values.ndim == 0 or values.shape[0] == 0:
             raise ValueError(
                 f"Sampled values need a first axis over time, got shape {values.shape}"
@@ -392,7 +432,9 @@ class Sampled(AbstractInput):
             )
         if known(dt) and not float(dt) > 0:
             raise ValueError(f"Sampled dt must be positive (ms per sample), got {dt}")
-        self.values, self.dt, self.t0 = values, _float(dt), _float(t0)
+        self.values = values
+        with jax.ensure_compile_time_eval():  # numbers are known inside jit too
+            self.dt, self.t0 = _time("Sampled dt", dt), _time("Sampled t0", t0)
         self.totals, self.numbers = None, None
 
     def prepare(self, dt) -> "Sampled":
@@ -496,6 +538,11 @@ class OrnsteinUhlenbeck(AbstractStochasticInput):
         shape: shape of the signal, `(n,)` for independent noise per neuron; default one signal
             for all.
 
+    Raises:
+        TypeError: for what is no number or array.
+        ValueError: if tau is not positive, sd is negative, a number is NaN, or shapes do not fit
+            together.
+
     Example:
         >>> import jax, neurojax as nj
         >>> noise = nj.inputs.OrnsteinUhlenbeck(mean=0.0, sd=50.0, tau=5.0, shape=(100,))
@@ -509,20 +556,29 @@ class OrnsteinUhlenbeck(AbstractStochasticInput):
     shape: tuple[int, ...] = eqx.field(static=True)
 
     def __init__(self, mean, sd, tau, shape: tuple[int, ...] | None = None):
-        self.mean, self.sd, self.tau = _float(mean), _float(sd), _float(tau)
+        self.mean = _number("OrnsteinUhlenbeck mean", mean)
+        self.sd = _number("OrnsteinUhlenbeck sd", sd)
+        self.tau = _number("OrnsteinUhlenbeck tau", tau, finite=False)
         if known(tau) and not np.all(np.asarray(tau) > 0):
             raise ValueError(f"OrnsteinUhlenbeck tau must be positive (ms), got {tau}")
         if known(sd) and not np.all(np.asarray(sd) >= 0):
             raise ValueError(f"OrnsteinUhlenbeck sd must not be negative, got {sd}")
-        own = jnp.broadcast_shapes(self.mean.shape, self.sd.shape, self.tau.shape)
-        shape = own if shape is None else tuple(shape)
-        self.shape = jnp.broadcast_shapes(own, shape)
+        self.shape = _noise_shape(
+            "OrnsteinUhlenbeck", shape, mean=self.mean, sd=self.sd, tau=self.tau
+        )
 
     def __add__(self, other):
         """With a constant: the same noise about another mean."""
         if is_input(other):
             return super().__add__(other)
-        return OrnsteinUhlenbeck(self.mean + _float(other), self.sd, self.tau, self.shape)
+        constant = _array("what is added to noise", other)
+        return OrnsteinUhlenbeck(self.mean + constant, self.sd, self.tau, self.shape)
+
+    def __sub__(self, other):
+        """See `__add__`."""
+        if is_input(other):
+            return super().__sub__(other)
+        return self + -_array("what is subtracted from noise", other)
 
     def _draw(self, clock: Clock, name: str) -> Array:
         return clock.normal(f"ornstein-uhlenbeck {name}", self.shape, self.mean.dtype)
@@ -556,7 +612,9 @@ class Poisson(AbstractStochasticInput):
             train for all where both are scalars.
 
     Raises:
-        ValueError: for a negative rate, or shapes that do not fit together.
+        TypeError: for what is no number or array.
+        ValueError: for a negative rate, numbers that are not finite, or shapes that do not fit
+            together.
 
     Example:
         >>> import jax, neurojax as nj
@@ -571,11 +629,11 @@ class Poisson(AbstractStochasticInput):
     shape: tuple[int, ...] = eqx.field(static=True)
 
     def __init__(self, rate, weight=1.0, shape: tuple[int, ...] | None = None):
-        self.rate, self.weight = _float(rate), _float(weight)
+        self.rate = _number("Poisson rate", rate)
+        self.weight = _number("Poisson weight", weight)
         if known(rate) and not np.all(np.asarray(rate) >= 0):
             raise ValueError(f"Poisson rate must not be negative (Hz), got {rate}")
-        own = jnp.broadcast_shapes(self.rate.shape, self.weight.shape)
-        self.shape = own if shape is None else jnp.broadcast_shapes(own, tuple(shape))
+        self.shape = _noise_shape("Poisson", shape, rate=self.rate, weight=self.weight)
 
     def _draw(self, clock: Clock, name: str) -> Array:
         mean = jax.lax.stop_gradient(self.rate) * (MS_HZ * clock.dt)
@@ -594,6 +652,13 @@ class Poisson(AbstractStochasticInput):
 class Sum(AbstractInput):
     """The sum of two inputs; made by `a + b`.
 
+    Arguments:
+        first: an input that is not noise, or a constant (scalar or shaped like the target).
+        second: the same.
+
+    Raises:
+        TypeError: for noise, or what is no number or array.
+
     Example:
         >>> import neurojax as nj
         >>> both = nj.inputs.Step(100.0, stop=20.0) + nj.inputs.Sine(10.0, frequency=25.0)
@@ -608,7 +673,9 @@ class Sum(AbstractInput):
         for part in (first, second):
             if isinstance(part, AbstractStochasticInput):
                 _refuse_noise()
-        as_input = lambda x: x if isinstance(x, AbstractInput) else _float(x)
+        as_input = lambda x: (
+            x if isinstance(x, AbstractInput) else _array("what is added to an input", x)
+        )
         self.first, self.second = as_input(first), as_input(second)
 
     @property

@@ -139,12 +139,59 @@ def test_refused_signals():
         signals.Sum(signals.OrnsteinUhlenbeck(0.0, 1.0, 5.0), 1.0)
 
 
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: signals.Step(2.0, start=np.nan, stop=0.5), "Step start must be a number, got nan"),
+        (lambda: signals.Step(2.0, 0.3, stop=np.nan), "Step stop must be a number, got nan"),
+        (lambda: signals.Step(np.array([1.0, np.nan])), "Step amplitude must be a finite number"),
+        (lambda: signals.Ramp(0.0, 1.0, -np.inf, 0.5), "Ramp start must be a finite number"),
+        (lambda: signals.Ramp(0.0, 1.0, 0.5, np.inf), "Ramp stop must be a finite number, got inf"),
+        (lambda: signals.Sampled([1.0, 2.0], 1.0, t0=np.nan), "Sampled t0 must be a finite number"),
+        (lambda: signals.Sampled([1.0, 2.0], dt=np.inf), "Sampled dt must be a finite number"),
+        (lambda: signals.Sine(1.0, np.inf), "Sine frequency must be a finite number, got inf"),
+        (lambda: signals.OrnsteinUhlenbeck(np.nan, 1.0, 1.0), "mean must be a finite number"),
+        (lambda: signals.Poisson(1.0, weight=np.inf), "Poisson weight must be a finite number"),
+        (
+            lambda: signals.OrnsteinUhlenbeck(jnp.zeros(3), 1.0, 1.0, shape=(4,)),
+            r"OrnsteinUhlenbeck .* mean \(3,\), sd \(\), tau \(\), shape=\(4,\)",
+        ),
+        (
+            lambda: signals.Poisson(np.ones(3), np.ones(2)),
+            r"rate \(3,\), weight \(2,\)",
+        ),
+    ],
+)
+def test_numbers_that_make_no_signal(make, match):
+    with pytest.raises(ValueError, match=match):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: signals.Step(None), "Step amplitude must be a number or an array, got None"),
+        (lambda: signals.Step("a"), "Step amplitude must be .*, got 'a'"),
+        (lambda: signals.Step(1.0, stop=None), "Step stop must be .*, got None"),
+        (lambda: signals.Step(1.0) + "a", "what is added to an input must be .*, got 'a'"),
+    ],
+)
+def test_what_is_no_number(make, match):
+    with pytest.raises(TypeError, match=match):
+        make()
+
+
+def test_pulses_without_a_beginning_or_an_end():
+    assert float(signals.Step(2.0, start=-np.inf, stop=1.0)(-1e9)) == 2.0
+    assert float(signals.Step(2.0, start=0.0, stop=np.inf)(1e9)) == 2.0
+
+
 def test_constants_are_added_on_both_sides_and_subtracted():
     step = nj.inputs.Step(5.0, stop=2.0)
     for both in (step + np.arange(3.0), np.arange(3.0) + step, step - np.array([0.0, -1.0, -2.0])):
         np.testing.assert_array_equal(both(1.0), [5.0, 6.0, 7.0])
     noise = nj.inputs.OrnsteinUhlenbeck(1.0, 10.0, tau=5.0, shape=(3,))
-    for other in (noise + 4.0, np.full(3, 4.0) + noise):
+    for other in (noise + 4.0, np.full(3, 4.0) + noise, noise - -4.0):
         clock = nj.Clock(0, 0.1, jax.random.key(0))
         np.testing.assert_allclose(
             other.init_state(clock, "I") - noise.init_state(clock, "I"), 4.0, rtol=1e-12
