@@ -1,7 +1,8 @@
 r"""What a reservoir keeps, computes and tells apart, in numbers.
 
 Rates are arrays [time, unit], such as `nj.fitting.unroll(circuit, trial).rates`; those of time t
-have already received the input of time t. States of many inputs are [sample, unit].
+have already received the input of time t. Capacities take several series [series, time, unit] as
+well. States of many inputs are [sample, unit].
 Everything is a JAX function that can be jitted and vmapped over a sweep, with shapes, delays and
 other whole numbers fixed.
 

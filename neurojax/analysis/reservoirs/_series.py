@@ -6,19 +6,39 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from .._activity import activity, real
+from .._activity import real
 
 
 def rates_and_inputs(rates: Any, inputs: Any) -> tuple[Array, Array]:
-    """Rates [time, unit] and inputs [time, channel] of the same number of steps."""
-    rates, inputs = activity(rates, "rates"), jnp.asarray(inputs)
-    inputs = real(inputs[:, None] if inputs.ndim == 1 else inputs, "inputs")
-    if inputs.ndim != 2 or inputs.shape[0] != rates.shape[0] or inputs.shape[1] < 1:
+    """Rates [series, time, unit] and inputs [series, time, channel] of the same steps.
+
+    Rates [time, unit] are those of one series.
+    """
+    rates, inputs = jnp.asarray(rates), jnp.asarray(inputs)
+    if rates.ndim not in (2, 3) or 0 in rates.shape or rates.shape[-2] < 2:
         raise ValueError(
-            f"inputs must have shape ({rates.shape[0]},) or ({rates.shape[0]}, channels), as many "
-            f"steps as the rates, got {inputs.shape}"
+            "rates must have shape [time, unit], or [series, time, unit] for several series of as "
+            f"many steps, with at least 2 steps and one unit, got shape {rates.shape}"
         )
+    steps = rates.shape[:-1]
+    inputs = inputs[..., None] if inputs.ndim == len(steps) else inputs
+    if inputs.ndim != rates.ndim or inputs.shape[:-1] != steps or inputs.shape[-1] < 1:
+        raise ValueError(
+            f"inputs must have shape {steps} or {(*steps, 'channels')}, as many series and steps "
+            f"as the rates {rates.shape}, got {inputs.shape}"
+        )
+    rates, inputs = real(rates, "rates"), real(inputs, "inputs")
+    if len(steps) == 1:
+        rates, inputs = rates[None], inputs[None]
     return rates, inputs.astype(rates.dtype)
+
+
+def runs(rates: Array) -> str:
+    """What rates [series, time, unit] are of, for messages: the subject and its verb."""
+    count, steps = rates.shape[:2]
+    return (
+        f"a run of {steps} steps leaves" if count == 1 else f"{count} runs of {steps} steps leave"
+    )
 
 
 def whole(name: str, value: Any, least: int) -> int:
@@ -28,6 +48,9 @@ def whole(name: str, value: Any, least: int) -> int:
     return int(value)
 
 
-def past(inputs: Array, delay: int, first: int) -> Array:
-    """The inputs `delay` steps before the times from `first` on."""
-    return inputs[first - delay : inputs.shape[0] - delay]
+def past(values: Array, delay: int, first: int) -> Array:
+    """[sample, channel]: the values `delay` steps before the times from `first` on, of each series.
+
+    No delay may be longer than `first`, so that none reaches into another series.
+    """
+    return values[:, first - delay : values.shape[1] - delay].reshape(-1, values.shape[2])

@@ -16,7 +16,7 @@ from neurojax.core.precision import unrounded
 from neurojax.core.tracing import known
 
 from .._activity import centred, dot
-from ._series import past, rates_and_inputs, whole
+from ._series import past, rates_and_inputs, runs, whole
 from .ranks import counted
 
 _MOST = 2_000_000  # terms; beyond it the list alone takes seconds
@@ -103,11 +103,13 @@ def information_processing_capacity(
     200 units, and some ten times as many to find small capacities.
 
     Arguments:
-        rates: [time, unit]. In single precision units that vary little count as dependent;
-            `jax_enable_x64` keeps them.
-        inputs: [time] or [time, channel], independent and uniform over `support`.
+        rates: [time, unit], or [series, time, unit]; no delay reaches into another series, and
+            the steps of all count together. In single precision units that vary little count as
+            dependent; `jax_enable_x64` keeps them.
+        inputs: [time] or [time, channel], with the axis of series in front where the rates have
+            it; independent and uniform over `support`.
         delays: the longest delay in steps for each total degree, such as {1: 50, 2: 20, 3: 8}.
-        washout: steps that are left out at the beginning.
+        washout: steps that are left out at the beginning of each series.
         support: lower and upper bound of the inputs.
         p: probability that a capacity of zero passes the quantile.
         safety: factor on the quantile, since rates are correlated in time.
@@ -144,17 +146,18 @@ def information_processing_capacity(
         )
     longest = _longest(delays)
     first = max(whole("washout", washout, 0), *longest.values())
-    steps, units = rates.shape[0] - first, rates.shape[1]
+    steps, units = len(rates) * max(rates.shape[1] - first, 0), rates.shape[2]
     if steps < 3:
         raise ValueError(
-            f"a run of {rates.shape[0]} steps leaves none after a washout or delay of {first}"
+            f"{runs(rates)} {steps} after a washout or longest delay of {first}; at least 3 are "
+            "needed"
         )
     if not 0.0 < safety < np.inf:
         raise ValueError(f"safety must be a positive factor on the quantile, got {safety!r}")
     needed = safety * _quantiles(p, units)
     if needed[1] >= steps or units >= steps - 1:
         raise _too_few(steps, units, "units", max(needed[1], units + 1))
-    index, factors, degrees = _terms(longest, inputs.shape[1])
+    index, factors, degrees = _terms(longest, inputs.shape[-1])
     scaled = (2.0 * inputs - (low + high)) / (high - low)
     powers = _reach(longest)
     measured, rank = _measured(rates, scaled, jnp.asarray(index), powers, first, tolerance)
@@ -172,7 +175,7 @@ def information_processing_capacity(
 @functools.partial(jax.jit, static_argnums=(3, 4, 5))
 def _measured(rates, inputs, index, powers, first: int, tolerance):
     """The capacity of each term, and the rank of the rates."""
-    rates = centred(rates[first:])
+    rates = centred(past(rates, 0, first))
     Q, R = jnp.linalg.qr(rates)
     U, s, _ = jnp.linalg.svd(R, full_matrices=False)
     counts = counted(s, tolerance)
@@ -195,7 +198,7 @@ def _measured(rates, inputs, index, powers, first: int, tolerance):
 
 def _table(inputs, powers: tuple[int, ...], first: int):
     """Series of single polynomials: a constant, then degree by degree, delay by delay."""
-    steps = inputs.shape[0] - first
+    steps = inputs.shape[0] * (inputs.shape[1] - first)
     before, now = jnp.ones_like(inputs), inputs
     rows = [jnp.ones((1, steps), inputs.dtype)]
     for degree, delay in enumerate(powers, start=1):

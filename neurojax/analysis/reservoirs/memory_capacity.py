@@ -14,7 +14,7 @@ from neurojax.core.ridge import ridge
 from neurojax.core.tracing import known
 
 from .._activity import dot
-from ._series import past, rates_and_inputs, whole
+from ._series import past, rates_and_inputs, runs, whole
 
 
 class MemoryCapacity(NamedTuple):
@@ -54,15 +54,16 @@ def memory_capacity(
     reservoir is at most n.
 
     Arguments:
-        rates: [time, unit]. In single precision rates with a wide range of variances lose some
-            capacity; `jax_enable_x64` keeps it.
-        inputs: [time] or [time, 1].
+        rates: [time, unit], or [series, time, unit]; no delay reaches into another series. In
+            single precision rates with a wide range of variances lose some capacity;
+            `jax_enable_x64` keeps it.
+        inputs: [time] or [time, 1], with the axis of series in front where the rates have it.
         delays: k in steps; a whole number K means 1, 2, ..., K. Delay 0 is the input that the
             rates of the same step have already received.
         penalty: of the regression, on squared weights; positive.
-        washout: steps that are left out at the beginning.
-        held_out: the part of the run, its end, on which the estimates are judged; 0 judges on
-            the part that they were fitted to.
+        washout: steps that are left out at the beginning of each series.
+        held_out: the part of the run, its end, on which the estimates are judged (of several
+            series the last ones); 0 judges on the part that they were fitted to.
 
     Returns:
         `total` and `profile`.
@@ -82,9 +83,9 @@ def memory_capacity(
         [1.0, 1.0, 1.0]
     """
     rates, inputs = rates_and_inputs(rates, inputs)
-    if inputs.shape[1] != 1:
+    if inputs.shape[-1] != 1:
         raise ValueError(
-            f"inputs must be one channel, got {inputs.shape[1]}; information_processing_capacity "
+            f"inputs must be one channel, got {inputs.shape[-1]}; information_processing_capacity "
             "takes several"
         )
     lags = _lags(delays)
@@ -95,13 +96,12 @@ def memory_capacity(
             f"penalty must be positive, got {penalty!r}; a small one such as 1e-12 does"
         )
     first = max(whole("washout", washout, 0), *lags)
-    steps = rates.shape[0] - first
+    steps = len(rates) * max(rates.shape[1] - first, 0)
     test = round(held_out * steps)
     if steps - test < 2 or test == 1:
         raise ValueError(
-            f"a run of {rates.shape[0]} steps leaves {max(steps - test, 0)} to fit and "
-            f"{max(test, 0)} to judge after a washout or longest delay of {first}; at least 2 of "
-            "each are needed"
+            f"{runs(rates)} {steps - test} to fit and {test} to judge after a washout or longest "
+            f"delay of {first}; at least 2 of each are needed"
         )
     return _capacity(rates, inputs, jnp.asarray(penalty, rates.dtype), lags, first, test)
 
@@ -109,7 +109,7 @@ def memory_capacity(
 @functools.partial(jax.jit, static_argnums=(3, 4, 5))
 def _capacity(rates, inputs, penalty, lags, first: int, test: int) -> MemoryCapacity:
     targets = jnp.concatenate([past(inputs, k, first) for k in lags], axis=1)
-    rates = rates[first:]
+    rates = past(rates, 0, first)
     fitted = rates.shape[0] - test
     mean = lambda x: x[:fitted].mean(axis=0, keepdims=True)
     x, y = rates - mean(rates), targets - mean(targets)

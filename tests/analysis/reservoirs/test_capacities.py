@@ -31,6 +31,35 @@ def test_memory_of_a_delay_line_is_its_length():
     np.testing.assert_allclose(only.profile, [1.0, 0.0], atol=0.01)
 
 
+def test_delays_do_not_reach_from_one_series_into_another():
+    """Forty series too short for one alone: on one axis a perfect register would lose a third."""
+    u = RNG.uniform(-1, 1, (40, 25))
+    rates = np.stack([delay_line(series, 12) for series in u])
+    np.testing.assert_allclose(memory_capacity(rates, u, 12).profile, 1.0, atol=1e-6)
+    np.testing.assert_allclose(memory_capacity(rates, u[..., None], 12, held_out=0.1).profile, 1.0,
+                               atol=1e-6)  # fmt: skip
+    found = information_processing_capacity(rates, u, {1: 12, 2: 2})
+    np.testing.assert_allclose(found.capacities[:13], [0.0] + [1.0] * 12, atol=1e-9)
+    assert float(found.nonlinear) == 0.0
+
+
+def test_capacities_of_several_series_are_least_squares_over_all_their_samples():
+    u = RNG.uniform(-1, 1, (3, 90, 2))
+    rates = RNG.normal(size=(3, 90, 4)) + u @ RNG.normal(size=(2, 4)) + np.roll(u, 1, 1)[..., :1]
+    found = information_processing_capacity(rates, u, {1: 3, 2: 1}, washout=10)
+    targets = [products(series, {1: 3, 2: 1}, 10) for series in u]
+    x = rates[:, 10:].reshape(-1, 4)
+    x = x - x.mean(axis=0)
+    for measured, factors in zip(
+        np.asarray(found.measured), np.asarray(found.factors), strict=True
+    ):
+        name = tuple(sorted(tuple(f) for f in factors.tolist() if f[2] > 0))
+        z = np.concatenate([series[name] for series in targets])
+        z = z - z.mean()
+        left = z - x @ np.linalg.lstsq(x, z, rcond=None)[0]
+        assert measured == pytest.approx(1 - left @ left / (z @ z), abs=1e-10)
+
+
 def test_memory_of_noise_is_nothing():
     u, rates = RNG.uniform(-1, 1, 3000), RNG.normal(size=(3000, 6))
     assert float(memory_capacity(rates, u, 10, washout=6).total) < 0.03  # expected: 10 / 1500
@@ -201,7 +230,12 @@ def test_a_run_in_which_nothing_could_pass_has_no_capacity():
 def test_bad_input_is_named():
     u, x = RNG.uniform(-1, 1, 100), RNG.normal(size=(100, 3))
     refused = [
-        (lambda: memory_capacity(x, u[:50], 3), "inputs must have shape"),
+        (lambda: memory_capacity(x, u[:50], 3), r"inputs must have shape \(100,\) or"),
+        (lambda: memory_capacity([x, x], u, 3), r"inputs must have shape \(2, 100\) or"),
+        (lambda: memory_capacity(u, u, 3), r"rates must have shape \[time, unit\], or \[series"),
+        (lambda: memory_capacity([x, x], [u, u], 99), "2 runs of 100 steps leave 1 to fit and 1"),
+        (lambda: memory_capacity(x, u, 120), "a run of 100 steps leaves 0 to fit and 0"),
+        (lambda: information_processing_capacity(x, u, {1: 99}), "leaves 1 after a washout"),
         (lambda: memory_capacity(x, x, 3), "inputs must be one channel"),
         (lambda: memory_capacity(x, u, 0), "delays must be"),
         (lambda: memory_capacity(x, u, (1, 2.5)), "each of the delays"),
