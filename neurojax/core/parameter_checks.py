@@ -155,3 +155,11 @@ def check_components(model, *names: str) -> None:
             f"{type(model).__name__} needs as many components of each of its parameters, got "
             + listed
         )
+
+
+def check_finite(model, *names: str) -> None:
+    """The parameters of these names are neither infinite nor NaN."""
+    for name in names:
+        for number in _numbers(model, name):
+            if not np.all(np.isfinite(number)):
+                raise ValueError(f"{name} of {type(model).__name__} must be finite, got {number}")

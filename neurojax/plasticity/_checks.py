@@ -10,6 +10,8 @@ from neurojax.core import as_parameter
 from neurojax.core.parameter_checks import refuse_distributions
 from neurojax.core.tracing import known
 
+_FINITE = ("A_", "A2_", "A3_", "eta", "rho0", "alpha")  # amplitudes; a time may be infinite
+
 
 def numbers(rule) -> dict[str, Any]:
     """The parameters of a rule by name."""
@@ -19,7 +21,7 @@ def numbers(rule) -> dict[str, Any]:
 
 
 def check_scalars(rule) -> None:
-    """Every parameter is one number, and time constants are positive."""
+    """Every parameter is one number, amplitudes are finite, and time constants positive."""
     kind = type(rule).__name__
     refuse_distributions(rule, "a rule has one number for all synapses of its projection")
     optional = {f.name for f in dataclasses.fields(rule) if f.default is None}
@@ -30,6 +32,8 @@ def check_scalars(rule) -> None:
             raise TypeError(f"{name} of {kind} must be a number, got None")
         if known(value) and jnp.ndim(value) == 0 and bool(jnp.isnan(value)):
             raise ValueError(f"{name} of {kind} must be a number, got NaN")
+        if name.startswith(_FINITE) and known(value) and not bool(jnp.all(jnp.isfinite(value))):
+            raise ValueError(f"{name} of {kind} must be finite, got {value}")
         if jnp.ndim(value):
             raise ValueError(
                 f"{name} of {kind} must be one number for all synapses of the projection, got "

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import Parameter, parameter
-from neurojax.core.parameter_checks import check_positive
+from neurojax.core.parameter_checks import check_finite, check_positive
 
 from .cascade import AbstractCascade
 
@@ -74,7 +74,7 @@ class AlphaConductance(AbstractCascade):
             $e\,\tau w$. `"area"`: it makes an area of $w$ (nS ms) and a peak of $w/(e\tau)$.
 
     Raises:
-        ValueError: if `tau` is not positive, or `normalise` is another name.
+        ValueError: if `tau` is not positive, `E_rev` is not finite, or `normalise` is another name.
 
     Source: Rall (1967), J. Neurophysiol. 30:1138.
 
@@ -93,6 +93,7 @@ class AlphaConductance(AbstractCascade):
 
     def __check_init__(self):
         check_positive(self, "tau")
+        check_finite(self, "E_rev")
 
     def taus(self):
         """Rise and decay are the same."""

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import Parameter, parameter
-from neurojax.core.parameter_checks import check_positive
+from neurojax.core.parameter_checks import check_finite, check_positive
 
 from .cascade import AbstractCascade, transferred
 
@@ -80,7 +80,8 @@ class DoubleExpConductance(AbstractCascade):
             values for a weight of 1.
 
     Raises:
-        ValueError: if a time is not positive, or `normalise` is another name.
+        ValueError: if a time is not positive, `E_rev` is not finite, or `normalise` is another
+            name.
 
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
@@ -99,6 +100,7 @@ class DoubleExpConductance(AbstractCascade):
 
     def __check_init__(self):
         check_positive(self, "tau_rise", "tau_decay")
+        check_finite(self, "E_rev")
 
     def taus(self):
         """As given."""

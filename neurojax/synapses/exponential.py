@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import Parameter, parameter
-from neurojax.core.parameter_checks import check_positive
+from neurojax.core.parameter_checks import check_finite, check_positive
 
 from ._receptors import at_rest, check_normalise
 from .receptor import AbstractReceptor
@@ -24,7 +24,7 @@ class ExpConductance(AbstractReceptor):
             `"area"`: it adds $w/\tau$, and its area is $w$ (nS ms).
 
     Raises:
-        ValueError: if `tau` is not positive, or `normalise` is another name.
+        ValueError: if `tau` is not positive, `E_rev` is not finite, or `normalise` is another name.
 
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
@@ -41,6 +41,7 @@ class ExpConductance(AbstractReceptor):
     def __check_init__(self):
         check_normalise(self)
         check_positive(self, "tau")
+        check_finite(self, "E_rev")
 
     def init_state(self, n: int):
         """No conductance."""

@@ -6,6 +6,7 @@ from typing import final
 from jaxtyping import Array
 
 from neurojax.core import Parameter, parameter
+from neurojax.core.parameter_checks import check_finite
 
 from ._receptors import at_rest
 from .receptor import AbstractReceptor
@@ -57,6 +58,9 @@ class InjectedConductance(AbstractInjected):
     Arguments:
         E_rev: reversal potential, mV.
 
+    Raises:
+        ValueError: if `E_rev` is not finite.
+
     Source: Destexhe, Rudolph, Fellous and Sejnowski (2001), Neuroscience 107:13-24, for
     fluctuating conductances.
 
@@ -73,6 +77,9 @@ class InjectedConductance(AbstractInjected):
     """
 
     E_rev: Parameter = parameter(0.0)
+
+    def __check_init__(self):
+        check_finite(self, "E_rev")
 
     def held_current(self, value, V_m) -> Array:
         """The current into the cell, pA, for a conductance in nS."""

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import Parameter, parameter
-from neurojax.core.parameter_checks import check_positive
+from neurojax.core.parameter_checks import check_finite, check_positive
 
 from .cascade import AbstractCascade, transferred
 
@@ -40,7 +40,8 @@ class NMDA(AbstractCascade):
         normalise: `"peak"`: the peak of $g$ is $w$ (nS). `"area"`: its area is $w$ (nS ms).
 
     Raises:
-        ValueError: if a time is not positive, `Mg` is negative, or `normalise` is another name.
+        ValueError: if a time is not positive, `Mg` is negative, `E_rev` is not finite, or
+            `normalise` is another name.
 
     Source: the block is that of Jahr and Stevens (1990), J. Neurosci. 10:3178; saturation:
     Wang (2002), Neuron 36:955.
@@ -62,6 +63,7 @@ class NMDA(AbstractCascade):
     def __check_init__(self):
         check_positive(self, "tau_rise", "tau_decay")
         check_positive(self, "Mg", zero=True)
+        check_finite(self, "E_rev")
 
     def taus(self):
         """As given."""

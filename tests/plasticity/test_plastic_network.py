@@ -238,6 +238,9 @@ def test_what_cannot_be_plastic_is_refused():
         (lambda: P.SynapticScaling(r_start=-1.0), "r_start of SynapticScaling must not be negat"),
         (lambda: P.InhibitorySTDP(rho0=-1.0), "rho0 of InhibitorySTDP must not be negative"),
         (lambda: P.BCM(y_0=0.0), "y_0 of BCM must be positive"),
+        (lambda: P.PairSTDP(A_plus=np.inf), "A_plus of PairSTDP must be finite, got inf"),
+        (lambda: P.TripletSTDP(A3_minus=-np.inf), "A3_minus of TripletSTDP must be finite"),
+        (lambda: P.Hebb(eta=np.inf), "eta of Hebb must be finite"),
         (lambda: P.PairSTDP(mu_plus=-0.1), "mu_plus of PairSTDP must not be negative"),
         (lambda: P.PairSTDP(mu_minus=-0.1), "mu_minus of PairSTDP must not be negative"),
         (
