@@ -109,6 +109,11 @@ class AbstractNeuron(ContinuousDynamics):
         state = {name: jnp.broadcast_to(x, (self.n,)) for name, x in state.items()}
         state |= {port: r.init_state(self.n) for port, r in self.receptors.items()}
         for path, value in self.initial.items():
+            if key is None and isinstance(value, laws.AbstractDistribution):
+                raise ValueError(
+                    f"initial[{path!r}] is the distribution {value}, so give key=jax.random.key(0) "
+                    "to draw it"
+                )
             own = None if key is None else Clock(0, 1.0, key).child(path).key
             state = _with_leaf(state, path, lambda s, v=value, k=own: laws.draw(v, k, s), self.n)
         return state

@@ -22,7 +22,8 @@ class QIF(AbstractRefractory):
     $C\dot V = g_L \dfrac{(V - E_L)(V - V_{th})}{V_{th} - E_L} + \sum I_\mathrm{syn} + I_e$: $g_L$
     is the conductance at rest, and above $V_{th}$ V runs away by itself. The neuron spikes where
     $V > V_{peak}$; V is then held at `V_reset` for round(t_ref / dt) steps. The rate of change is
-    read at min(V, V_peak).
+    read at min(V, V_peak). Spike and reset come at the end of a step: the equations are solved to
+    second order between spikes, the times of spikes are of first order.
 
     Arguments:
         C_m: capacitance, pF.
