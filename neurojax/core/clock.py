@@ -143,7 +143,7 @@ class Clock(eqx.Module):
         if self.key is None:
             raise ValueError(
                 f"the noise source {name!r} needs random numbers, but there is no key: "
-                "give key=jax.random.key(0) to simulate (or to Clock)"
+                "give key=jax.random.key(0) to the function that runs the model (or to Clock)"
             )
         key: Any = self.child(name).key
         if self.noise == "counter":

@@ -35,6 +35,7 @@ from .readout import Driven, FittedReadout, drive, fit_readout, generate
 from .readout_methods import (
     LMS,
     AbstractReadoutMethod,
+    IncrementalRidge,
     RecursiveLeastSquares,
     Ridge,
     RidgeCV,
@@ -107,6 +108,7 @@ __all__ = [
     "unroll",
     "AbstractReadoutMethod",
     "FittedReadout",
+    "IncrementalRidge",
     "LMS",
     "RecursiveLeastSquares",
     "Ridge",

@@ -17,7 +17,7 @@ def without_gaps(name: str, values, weights) -> Any:
     Arguments:
         name: for the message.
         values: any shape.
-        weights: of the same shape, or one that broadcasts to it.
+        weights: of the same shape, or one that broadcasts to it; a number where all count alike.
 
     Raises:
         ValueError: if a value is not finite and its weight is not 0.
@@ -33,6 +33,11 @@ def without_gaps(name: str, values, weights) -> Any:
         if np.all(fine):
             return values
         if not np.all(fine | ~counts):
-            raise ValueError(f"{name} must be finite; give weights of 0 by Trials(mask=) for gaps")
+            way_out = (
+                "give weights of 0 by Trials(mask=) for gaps"
+                if np.ndim(weights)
+                else "fill or interpolate gaps, since each step drives the circuit"
+            )
+            raise ValueError(f"{name} must be finite; {way_out}")
     like = jnp if isinstance(values, jnp.ndarray) else np
     return like.where(fine | counts, values, 0.0)

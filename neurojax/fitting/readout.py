@@ -24,7 +24,7 @@ from neurojax.core.paths import leaf_names
 from neurojax.core.tracing import known
 from neurojax.core.vector_field import is_float
 
-from .readout_methods import AbstractReadoutMethod, Ridge
+from .readout_methods import AbstractReadoutMethod, Ridge, Solution
 from .series import Series, as_series
 from .unroll import along, like, ready
 
@@ -42,8 +42,11 @@ class FittedReadout(eqx.Module):
         bias: (outputs,).
         penalty: that was used; chosen, where the method chooses.
         scores: of each penalty that was tried, or `None`.
-        nrmse: root mean square error over the samples of the fit, divided by the standard
-            deviation of the targets, over all outputs; NaN where the targets do not vary.
+        nrmse: root mean square error over the samples of the fit (after `update`, those of the last
+            part), divided by the standard deviation of the targets, over all outputs; NaN where the
+            targets do not vary.
+        method: by which the read-out was found.
+        kept: what the method keeps of the samples for `update`, or `None`.
         dt: ms per step.
         solver: how and in which precision the read-out was found.
 
@@ -62,6 +65,8 @@ class FittedReadout(eqx.Module):
     penalty: Any
     scores: Any
     nrmse: Any
+    method: AbstractReadoutMethod
+    kept: Any
     dt: float = eqx.field(static=True)
     solver: str = eqx.field(static=True)
 
@@ -88,6 +93,62 @@ class FittedReadout(eqx.Module):
         if isinstance(inputs, list | tuple):
             return [one[: len(given)] for one, given in zip(outputs, inputs, strict=True)]
         return outputs
+
+    def update(
+        self,
+        inputs: Any,
+        targets: Any = None,
+        *,
+        washout: int = 0,
+        state: Any = None,
+        key: Any = None,
+    ) -> "FittedReadout":
+        """Go on learning from where the series of the fit, or of the last update, ended.
+
+        Parts of any lengths give the weights of one fit of all steps, by the methods that can go
+        on: `RecursiveLeastSquares`, `LMS` (with one epoch) and `IncrementalRidge`. The first two
+        do so inside of `jit` and `vmap` as well. Several series are learnt from one after the
+        other in each part, which matters to `LMS` and with `forgetting`. A circuit with feedback is
+        fed its own output in the first step of a part, in place of the last target.
+
+        Arguments:
+            inputs: as in `fit_readout`; as many series as there, unless `state` is given.
+            targets: as in `fit_readout`.
+            washout: steps at the beginning of each series that are not fitted.
+            state: to begin with; default that of the trials, or the end of the series before. For
+                series that begin anew, such as `fitted.circuit.init_state()`.
+            key: for the noise of the circuit; another one for each part.
+
+        Returns:
+            The read-out after the new samples; this one stays as it is.
+
+        Raises:
+            ValueError: for another method, other numbers of outputs than in the fit, and as
+                `fit_readout`.
+
+        Example:
+            >>> import jax.numpy as jnp, neurojax as nj
+            >>> x = jnp.sin(0.3 * jnp.arange(301.0))[:, None]
+            >>> reservoir = nj.circuits.EchoState(20, inputs=1)
+            >>> rls = nj.fitting.RecursiveLeastSquares(1e-2)
+            >>> fitted = nj.fitting.fit_readout(reservoir, x[:100], x[1:101], method=rls)
+            >>> for first in range(100, 300, 50):
+            ...     part = slice(first, first + 50)
+            ...     fitted = fitted.update(x[part], x[1:][part])
+            >>> once = nj.fitting.fit_readout(reservoir, x[:-1], x[1:], method=rls)
+            >>> bool(jnp.allclose(fitted.weights, once.weights, atol=1e-3))
+            True
+        """
+        series = _with_targets("update", inputs, targets, washout, self.dt)
+        outputs = series.targets.shape[-1]
+        if outputs != len(self.weights):
+            raise ValueError(
+                f"targets must have the {len(self.weights)} outputs of the fit, got {outputs}"
+            )
+        found = Solution(self.weights, self.bias, self.penalty, self.scores, self.solver, self.kept)
+        solve = lambda *samples: self.method.update(found, *samples)
+        state = self.state if state is None and series.initial is None else state
+        return _fitted(self.circuit, series, self.method, solve, state, key)
 
     def generate(self, steps: Any, *, state: Any = None, key: Any = None):
         """The circuit on its own outputs from the end of the series on; see `generate`.
@@ -186,11 +247,12 @@ def fit_readout(
         inputs: (time, inputs), several series (series, time, inputs), a list of series of different
             lengths, or `nj.tasks.Trials` (whose mask is a weight of the samples).
         targets: as the inputs, with outputs in place of inputs.
-        method: `Ridge(penalty)` (default, 1e-8), `RidgeGCV()`, `RidgeCV()`,
-            `RecursiveLeastSquares()`, `LMS()`.
+        method: `Ridge(penalty)` (default, 1e-8), `RidgeGCV()`, `RidgeCV()`; for data in parts, by
+            `FittedReadout.update`, `IncrementalRidge()`, `RecursiveLeastSquares()`, `LMS()`.
         washout: steps at the beginning of each series that are not fitted.
-        state: to begin with, such as that of an earlier fit; default that of the trials, or the
-            circuit's own. Of a circuit with one state variable it may be an array.
+        state: to begin with, such as that of an earlier fit (of which nothing else is taken over);
+            default that of the trials, or the circuit's own. Of a circuit with one state variable
+            it may be an array.
         dt: ms per step; default that of the trials, or 1.
         key: for the initial state and the noise of the circuit.
 
@@ -212,11 +274,20 @@ def fit_readout(
     method = Ridge() if method is None else method
     if not isinstance(method, AbstractReadoutMethod):
         raise TypeError(f"method must be a read-out method such as Ridge(1e-6), got {method!r}")
-    series = as_series(inputs, targets, washout=washout, dt=dt)
-    if series.targets is None:
-        raise ValueError("fit_readout needs targets")
+    series = _with_targets("fit_readout", inputs, targets, washout, dt)
     if known(series.weights) and not np.any(series.weights):
         raise ValueError("no sample counts: the mask is 0 wherever the washout is over")
+    return _fitted(circuit, series, method, method.solve, state, key)
+
+
+def _with_targets(name, inputs, targets, washout, dt) -> Series:
+    series = as_series(inputs, targets, washout=washout, dt=dt)
+    if series.targets is None:
+        raise ValueError(f"{name} needs targets")
+    return series
+
+
+def _fitted(circuit, series: Series, method, solve, state, key) -> FittedReadout:
     blank = with_outputs(circuit, series.targets.shape[-1])
     final, rates = _driven(circuit, series, state, key)  # with its own output in the first step
     kind = rates.dtype
@@ -224,13 +295,13 @@ def fit_readout(
         series.single
     ):  # an axis over series; of a NumPy array it is a view, JAX would copy all rates
         rates = (np.asarray(rates) if known(rates) else rates)[None]
-    found = method.solve(rates, series.targets, series.weights)
+    found = solve(rates, series.targets, series.weights)
     error = _nrmse(rates, series, found)
     where = lambda c: (c.output, c.output_bias)
     fitted = eqx.tree_at(where, blank, (jnp.asarray(found.weights, kind),
                                         jnp.asarray(found.bias, kind)))  # fmt: skip
     return FittedReadout(fitted, final, found.weights, found.bias, found.penalty, found.scores,
-                         error, series.dt, found.solver)  # fmt: skip
+                         error, method, found.kept, series.dt, found.solver)  # fmt: skip
 
 
 def generate(circuit: Any, state: Any, steps: Any, *, dt: float = 1.0, key: Any = None):

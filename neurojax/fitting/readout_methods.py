@@ -11,7 +11,7 @@ import numpy as np
 
 from neurojax.core.parameter_checks import check_count
 from neurojax.core.precision import unrounded
-from neurojax.core.ridge import ridge, ridge_with_bias_on_host
+from neurojax.core.ridge import ridge, ridge_on_host, ridge_with_bias_on_host
 from neurojax.core.tracing import known
 
 from .rules.least_squares import RLS
@@ -46,6 +46,7 @@ class Solution(eqx.Module):
         penalty: that was used, or NaN.
         scores: of each penalty that was tried, smaller is better; or `None`.
         solver: how and in which precision it was found.
+        kept: what `update` needs besides to go on from here, or `None`.
     """
 
     weights: Any
@@ -53,6 +54,7 @@ class Solution(eqx.Module):
     penalty: Any
     scores: Any
     solver: str = eqx.field(static=True)
+    kept: Any = None
 
 
 class AbstractReadoutMethod(eqx.Module):
@@ -71,6 +73,17 @@ class AbstractReadoutMethod(eqx.Module):
             targets: y, (series, time, outputs).
             weights: (series, time), of each sample.
         """
+
+    def update(self, found: Solution, features, targets, weights) -> Solution:
+        """Go on from what was found, with further samples as in `solve`.
+
+        Raises:
+            ValueError: if the method cannot.
+        """
+        raise ValueError(
+            f"{type(self).__name__} needs all samples at once: fit by RecursiveLeastSquares(), "
+            "LMS() or IncrementalRidge() to go on with others"
+        )
 
 
 @final
@@ -109,6 +122,59 @@ class Ridge(AbstractReadoutMethod):
             X, y, means = _without_means(jnp, X, y, w)
             W = ridge(X, y, jnp.asarray(self.penalty, X.dtype), w)
         return _solution(W, means, self.penalty, None, f"QR, {X.dtype}, in the graph")
+
+
+@final
+class IncrementalRidge(AbstractReadoutMethod):
+    r"""`Ridge` of data that come in parts, such as those whose features do not fit into memory.
+
+    Of all samples so far a triangular factor is kept, (features + outputs + 1) squared, so that the
+    weights are those of all of them at once, in double precision on the host. A part should be
+    longer than there are features: each costs at least one decomposition of the factor.
+
+    Arguments:
+        penalty: $\lambda > 0$, on the sum over all samples.
+
+    Raises:
+        ValueError: inside of `jit`, `vmap` and `grad`.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> x = jnp.sin(0.3 * jnp.arange(300.0))[:, None]
+        >>> reservoir = nj.circuits.EchoState(20, inputs=1)
+        >>> method = nj.fitting.IncrementalRidge(1e-6)
+        >>> fitted = nj.fitting.fit_readout(reservoir, x[:200], x[1:201], method=method)
+        >>> fitted = fitted.update(x[200:-1], x[201:])
+        >>> fitted.solver
+        'Cholesky, float64, on the host'
+    """
+
+    penalty: float = eqx.field(static=True, converter=_number("penalty"), default=1e-8)
+
+    def __check_init__(self):
+        _check_penalties("penalty", self.penalty)
+
+    def solve(self, features, targets, weights) -> Solution:
+        """See `AbstractReadoutMethod`."""
+        size = 1 + features.shape[-1] + targets.shape[-1]
+        start = _before(features, targets, np.zeros((size, size)))
+        return self.update(start, features, targets, weights)
+
+    def update(self, found: Solution, features, targets, weights) -> Solution:
+        """See `AbstractReadoutMethod`."""
+        if not known(found.kept, features, targets, weights):
+            raise ValueError(
+                "IncrementalRidge works on the host only, not inside jit, vmap or grad: call it "
+                "outside, or give RecursiveLeastSquares()"
+            )
+        X, y, w = _samples(features, targets, weights)
+        rows = np.concatenate([np.ones((len(w), 1)), X, y], 1) * np.sqrt(w)[:, None]
+        R = np.linalg.qr(np.concatenate([found.kept, rows]), mode="r")
+        # what lies below the first row, which is that of the means, is centred
+        end = 1 + X.shape[1]
+        W, name = ridge_on_host(R[1:, 1:end], R[1:, end:], self.penalty)
+        bias = (R[0, end:] - W @ R[0, 1:end]) / R[0, 0]
+        return Solution(W, bias, self.penalty, None, f"{name}, float64, on the host", R)
 
 
 @final
@@ -262,16 +328,22 @@ class RecursiveLeastSquares(AbstractReadoutMethod):
 
     def solve(self, features, targets, weights) -> Solution:
         """See `AbstractReadoutMethod`."""
+        kind = jax.dtypes.canonicalize_dtype(features.dtype)
+        rls = RLS.start(features.shape[-1] + 1, self.alpha, self.forgetting, kind)
+        return self.update(_before(features, targets, rls), features, targets, weights)
+
+    def update(self, found: Solution, features, targets, weights) -> Solution:
+        """See `AbstractReadoutMethod`."""
         X, y, w = _with_ones(features, targets, weights)
-        W, sound = _recursive(X, y, w, self.alpha, self.forgetting)
+        W, rls, sound = _recursive(_whole(found), found.kept, X, y, w)
         if known(sound) and not bool(sound):
             warnings.warn(
                 f"recursive least squares lost its precision in {X.dtype}: give an alpha above "
                 f"{self.alpha:g}, or use double precision",
-                stacklevel=4,
+                stacklevel=7,
             )
         return Solution(W[:, :-1], W[:, -1], self.alpha, None,
-                        f"recursive least squares, {X.dtype}, in the graph")  # fmt: skip
+                        f"recursive least squares, {X.dtype}, in the graph", rls)  # fmt: skip
 
 
 @final
@@ -282,7 +354,7 @@ class LMS(AbstractReadoutMethod):
 
     Arguments:
         rate: $\eta$ in (0, 2).
-        epochs: how often the samples are gone through.
+        epochs: how often the samples are gone through, in `update` those of each part.
         normalised: whether the division by $|x|^2$ is made; without it the rate must be below
             $2 / |x|^2$.
 
@@ -310,13 +382,17 @@ class LMS(AbstractReadoutMethod):
 
     def solve(self, features, targets, weights) -> Solution:
         """See `AbstractReadoutMethod`."""
+        return self.update(_before(features, targets), features, targets, weights)
+
+    def update(self, found: Solution, features, targets, weights) -> Solution:
+        """See `AbstractReadoutMethod`."""
         X, y, w = _with_ones(features, targets, weights)
-        W = _least_mean_squares(X, y, w, self.rate, self.epochs, self.normalised)
+        W = _least_mean_squares(_whole(found), X, y, w, self.rate, self.epochs, self.normalised)
         if known(W) and not np.all(np.isfinite(W)):
             bound = "" if self.normalised else ", below 2 / |x|^2, or normalised=True"
             warnings.warn(
                 f"least mean squares diverged with rate={self.rate:g}: give a lower one{bound}",
-                stacklevel=4,
+                stacklevel=7,
             )
         return Solution(W[:, :-1], W[:, -1], np.nan, None,
                         f"least mean squares, {X.dtype}, in the graph")  # fmt: skip
@@ -324,7 +400,7 @@ class LMS(AbstractReadoutMethod):
 
 @eqx.filter_jit
 @unrounded
-def _recursive(X, y, w, alpha, forgetting):
+def _recursive(W, rls, X, y, w):
     def step(carry, sample):
         W, rls = carry
         x, target, weight = sample
@@ -337,22 +413,32 @@ def _recursive(X, y, w, alpha, forgetting):
         kept = jax.tree.map(lambda a, b: jnp.where(weight > 0, a, b), moved, rls)
         return (W, kept), (share >= -_ROUNDING) & (share < 1.0)
 
-    start = (jnp.zeros((y.shape[1], X.shape[1]), X.dtype),
-             RLS.start(X.shape[1], alpha, forgetting, X.dtype))  # fmt: skip
-    (W, _), sound = jax.lax.scan(step, start, (X, y, w))
-    return W, jnp.all(sound)
+    (W, rls), sound = jax.lax.scan(step, (W, rls), (X, y, w))
+    return W, rls, jnp.all(sound)
 
 
 @eqx.filter_jit
-def _least_mean_squares(X, y, w, rate, epochs, normalised):
+def _least_mean_squares(W, X, y, w, rate, epochs, normalised):
     def step(W, sample):
         x, target, weight = sample
         size = 1e-8 + x @ x if normalised else 1.0
         return W - (weight * rate / size) * (W @ x - target)[:, None] * x[None], None
 
     epoch = lambda W, _: (jax.lax.scan(step, W, (X, y, w))[0], None)
-    W, _ = jax.lax.scan(epoch, jnp.zeros((y.shape[1], X.shape[1]), X.dtype), None, length=epochs)
-    return W
+    return jax.lax.scan(epoch, W, None, length=epochs)[0]
+
+
+def _before(features, targets, kept=None) -> Solution:
+    """Where a method begins that goes on from there: weights of 0."""
+    kind = jax.dtypes.canonicalize_dtype(features.dtype)
+    outputs = targets.shape[-1]
+    W = jnp.zeros((outputs, features.shape[-1]), kind)
+    return Solution(W, jnp.zeros(outputs, kind), np.nan, None, "", kept)
+
+
+def _whole(found: Solution):
+    """The weights with the bias as that of the last feature, as `_with_ones` has them."""
+    return jnp.concatenate([found.weights, found.bias[:, None]], 1)
 
 
 def _with_ones(features, targets, weights):

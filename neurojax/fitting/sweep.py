@@ -14,6 +14,11 @@ from neurojax.core.progress import ProgressBar
 from neurojax.core.threads import one_blas_thread
 
 _AT_ONCE = 20  # on a CPU
+_WANT_NUMBERS = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
 
 
 @final
@@ -124,6 +129,8 @@ def sweep(
 
     The settings are an axis of every array, while what does not depend on them, such as the weights
     of a reservoir, is shared: a product of a matrix and a vector becomes one of two matrices.
+    Inside of the function they are traced numbers. So sizes, numbers of steps, names and other
+    choices that shape the program need a sweep each, or `search`.
 
     Arguments:
         function: pure, of keyword arguments named as the settings, each a scalar; with `models`
@@ -138,7 +145,8 @@ def sweep(
 
     Raises:
         ValueError: for settings without values, with values that are not real or beyond the
-            integers of JAX, models that are none, scores whose shapes differ among models.
+            integers of JAX, a function that needs their plain values, models that are none, scores
+            whose shapes differ among models.
         TypeError: if the function gives something else.
 
     Example:
@@ -197,7 +205,16 @@ def _all(function, model, settings, with_model: bool):
     """The function of each row of settings; compiled again only for another function or shapes."""
 
     def one(settings):
-        given = function(model, **settings) if with_model else function(**settings)
+        try:
+            given = function(model, **settings) if with_model else function(**settings)
+        except (IndexError, TypeError, ValueError) as error:
+            if isinstance(error, _WANT_NUMBERS) or "Tracer" in str(error):
+                raise ValueError(
+                    "the function needs a plain value, but in a sweep the settings "
+                    f"{list(settings)} are traced numbers: sizes and other choices that shape the "
+                    "program need a sweep each, or nj.fitting.search"
+                ) from error
+            raise
         _check_given(given)
         return jax.tree.map(jnp.asarray, given if isinstance(given, dict) else {"score": given})
 
@@ -258,7 +275,10 @@ def _values(name, given) -> np.ndarray:
     values = values.astype(int) if values.dtype == bool else values
     number = np.issubdtype(values.dtype, np.integer) or np.issubdtype(values.dtype, np.floating)
     if values.ndim != 1 or values.size == 0 or not number:
-        raise ValueError(f"setting {name!r} must be a list of real numbers, got {given!r}")
+        raise ValueError(
+            f"setting {name!r} must be a list of real numbers, got {given!r}: other choices need a "
+            "sweep each, or nj.fitting.search"
+        )
     if not np.issubdtype(values.dtype, np.integer):
         return values.astype(float)
     held = np.iinfo(jax.dtypes.canonicalize_dtype(values.dtype))

@@ -305,6 +305,10 @@ def test_what_counts_in_trials_is_finite(reservoir, data):
     gap = np.where(np.arange(120)[:, None] == 7, np.nan, y)
     with pytest.raises(ValueError, match="targets must be finite"):
         fit_readout(reservoir, nj.tasks.Trials(u, gap, dt=1.0))
+    missing = np.where(np.arange(120)[:, None] == 7, np.nan, u)
+    for mask in (None, np.arange(120) > 10):  # what drives the circuit counts anyway
+        with pytest.raises(ValueError, match="inputs must be finite; fill or interpolate gaps"):
+            fit_readout(reservoir, nj.tasks.Trials(missing, y, mask, dt=1.0))
     with pytest.raises(ValueError, match="no sample counts"):
         fit_readout(reservoir, nj.tasks.Trials(u, y, np.zeros(120), dt=1.0))
     looped = nj.circuits.EchoState(5, inputs=1, outputs=2, feedback=True)
@@ -612,3 +616,120 @@ def test_a_state_must_be_finite(reservoir, data):
     # what is traced is left alone
     run = jax.jit(lambda h: fitted.predict(u, state={"h": h}))
     assert np.isnan(run(wrong["h"])).all()
+
+
+ONLINE = [
+    nj.fitting.RecursiveLeastSquares(0.1), nj.fitting.RecursiveLeastSquares(0.1, forgetting=0.98),
+    nj.fitting.LMS(0.3), nj.fitting.IncrementalRidge(1e-3),
+]  # fmt: skip
+
+
+def in_parts(reservoir, u, y, weight, method, ends=(60, 61, 75, 76)):
+    """A fit that goes on with parts of several lengths, in one of which nothing counts."""
+    parts = [slice(*pair) for pair in zip((0, *ends), (*ends, len(u)), strict=True)]
+    given = [nj.tasks.Trials(u[p], y[p], weight[p], dt=1.0) for p in parts]
+    fitted = fit_readout(reservoir, given[0], method=method, washout=20)
+    for part in given[1:]:
+        fitted = fitted.update(part)
+    return fitted
+
+
+@pytest.fixture
+def weight():
+    weight = np.random.default_rng(1).uniform(0.5, 1, 120) * (np.arange(120) % 3 > 0)
+    weight[75] = 0.0
+    return weight
+
+
+@pytest.mark.parametrize("method", ONLINE)
+def test_parts_of_a_series_teach_as_the_whole(reservoir, data, weight, method):
+    u, y = data
+    once = fit_readout(reservoir, nj.tasks.Trials(u, y, weight, dt=1.0), method=method, washout=20)
+    parts = in_parts(reservoir, u, y, weight, method)
+    np.testing.assert_allclose(parts.weights, once.weights, rtol=1e-8)
+    np.testing.assert_allclose(parts.bias, once.bias, rtol=1e-8)
+    np.testing.assert_allclose(parts.circuit.output, once.weights, rtol=1e-8)
+    np.testing.assert_array_equal(parts.state["h"], once.state["h"])
+    miss = weight[76:, None] * (once.predict(u)[76:] - y[76:]) ** 2
+    mean = np.average(y[76:], 0, weight[76:])
+    spread = np.sum(weight[76:, None] * (y[76:] - mean) ** 2)
+    assert parts.nrmse == pytest.approx(np.sqrt(miss.sum() / spread), rel=1e-7)
+
+
+@pytest.mark.parametrize("method", ONLINE[1:])
+def test_parts_teach_as_the_whole_in_single_precision(float32, data, weight, method):
+    u, y = data
+    reservoir = nj.circuits.EchoState(15, inputs=1, radius=0.8, density=0.3)
+    once = fit_readout(reservoir, nj.tasks.Trials(u, y, weight, dt=1.0), method=method, washout=20)
+    parts = in_parts(reservoir, u, y, weight, method)
+    assert parts.weights.dtype == once.weights.dtype
+    np.testing.assert_allclose(parts.weights, once.weights, rtol=1e-4, atol=1e-5)
+
+
+def test_what_was_learnt_long_ago_is_forgotten_across_parts(reservoir, data, weight):
+    u, y = data
+    parts = in_parts(reservoir, u, y, weight, ONLINE[1])
+    counts = (weight > 0) & (np.arange(120) >= 20)
+    X, Y = np.c_[features(reservoir, u), np.ones(120)][counts], y[counts]
+    later = np.arange(counts.sum())[::-1]
+    w = weight[counts] * 0.98**later
+    G = (X.T * w) @ X + 0.1 * 0.98 ** len(later) * np.eye(16)
+    expected = np.linalg.solve(G, (X.T * w) @ Y).T
+    np.testing.assert_allclose(np.c_[parts.weights, parts.bias], expected, rtol=1e-6)
+
+
+def test_ridge_of_parts_is_that_of_scikit_learn(reservoir, data, weight):
+    u, y = data
+    parts = in_parts(reservoir, u, y + 100.0, weight, nj.fitting.IncrementalRidge(1e-6))
+    expected = Reference(1e-6, solver="svd").fit(
+        features(reservoir, u)[20:], y[20:] + 100.0, weight[20:]
+    )
+    np.testing.assert_allclose(parts.weights, expected.coef_, rtol=1e-6)
+    np.testing.assert_allclose(parts.bias, expected.intercept_, rtol=1e-9)
+    few = in_parts(reservoir, u, y, weight, ONLINE[3], ends=(25, 30))  # than features at first
+    assert few.nrmse < 1.0
+
+
+@pytest.mark.parametrize("method", ONLINE[1:3])
+def test_several_series_are_learnt_on_in_the_graph(reservoir, data, method):
+    u, y = (x.reshape(3, 40, -1) for x in data)
+    first = fit_readout(reservoir, u[:, :30], y[:, :30], method=method)
+    more = first.update(u[:, 30:], y[:, 30:])
+    assert more.state["h"].shape == (3, 15)
+    compiled = jax.jit(lambda fitted, u, y: fitted.update(u, y))(first, u[:, 30:], y[:, 30:])
+    np.testing.assert_allclose(compiled.weights, more.weights, rtol=1e-8)
+    # with another number of series, which begin anew
+    anew = first.update(u[0, 30:], y[0, 30:], state=reservoir.init_state())
+    assert anew.state["h"].shape == (15,)
+    with pytest.raises(ValueError, match="state is that of 3 series, but the inputs are one"):
+        first.update(u[0, 30:], y[0, 30:])
+
+
+@pytest.mark.parametrize("method", ONLINE[1:])
+def test_a_readout_learns_on_from_a_file(reservoir, data, tmp_path, method):
+    u, y = data
+    fitted = fit_readout(reservoir, u[:80], y[:80], method=method)
+    nj.save(tmp_path / "readout.npz", fitted)
+    like = fit_readout(reservoir, u[:2], y[:2], method=method)
+    loaded = nj.load(tmp_path / "readout.npz", like=like)
+    again, wanted = (f.update(u[80:], y[80:]).weights for f in (loaded, fitted))
+    np.testing.assert_array_equal(again, wanted)
+
+
+def test_who_cannot_learn_on_says_so(reservoir, data):
+    u, y = data
+    fitted = fit_readout(reservoir, u, y)
+    with pytest.raises(ValueError, match=r"Ridge needs all samples at once: .* IncrementalRidge"):
+        fitted.update(u, y)
+    with pytest.raises(ValueError, match="targets must have the 2 outputs of the fit, got 1"):
+        fitted.update(u, y[:, :1])
+    with pytest.raises(ValueError, match="update needs targets"):
+        fitted.update(u)
+    with pytest.raises(ValueError, match="IncrementalRidge works on the host only"):
+        jax.jit(lambda u: fit_readout(reservoir, u, y, method=ONLINE[3]).weights)(u)
+
+
+def test_noise_without_a_key_is_refused(reservoir, data):
+    noisy = nj.circuits.EchoState(5, inputs=1, noise=0.1)
+    with pytest.raises(ValueError, match=r"no key: give .* to the function that runs the model"):
+        fit_readout(noisy, *data)

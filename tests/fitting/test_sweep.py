@@ -8,6 +8,7 @@ import optax
 import pytest
 
 import neurojax as nj
+from neurojax.core.parameter_checks import check_count
 from neurojax.fitting._optimizers import check_optimizer
 
 sweep = nj.fitting.sweep
@@ -153,6 +154,22 @@ def test_scores_that_fit_into_no_common_table_are_named():
 def test_bad_sweeps_are_refused(settings, models, message):
     with pytest.raises(ValueError, match=message):
         sweep(lambda *_, a: a, settings, models=models)
+
+
+def test_what_shapes_the_program_needs_a_sweep_each():
+    for choose in (
+        lambda n: check_count("n", n),
+        lambda n: jnp.ones(10)[:n].sum(),
+        lambda n: sum(range(n)),
+        lambda n: 1.0 if n > 1 else 0.0,
+        lambda n: np.asarray(n).sum(),
+    ):
+        with pytest.raises(ValueError, match=r"the settings \['n'\] are traced .* a sweep each"):
+            sweep(choose, {"n": [1, 2]})
+    with pytest.raises(ValueError, match="other choices need a sweep each"):
+        sweep(lambda form: 0.0, {"form": ["internal", "external"]})
+    with pytest.raises(ValueError, match="mine"):  # that of the function itself is left as it is
+        sweep(lambda a: int("mine"), {"a": [1.0]})
 
 
 def test_tuning_finds_the_minimum_within_the_bounds():
