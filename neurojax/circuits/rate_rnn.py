@@ -11,6 +11,7 @@ from jaxtyping import Array
 from neurojax.core import ContinuousDynamics, Output, Parameter, as_parameter, unwrap
 from neurojax.core.keys import own_or_first
 from neurojax.core.parameter_checks import check_drawn, check_positive
+from neurojax.core.simulate import as_stepper
 from neurojax.core.solvers import AbstractStepper, EulerMaruyama
 
 from .initial_weights import Gaussian
@@ -38,7 +39,8 @@ class RateRNN(RecurrentCircuit, ContinuousDynamics):
     `rate` and `output`.
 
     It is also a reservoir in continuous time: `nj.fitting.fit_readout(circuit, u, y, dt=1.0)`, and
-    then `nj.simulate(fitted.circuit, stepsize_controller=...)` integrates it through diffrax.
+    then `nj.simulate(fitted.circuit, stepsize_controller=..., record={"z": nj.Trace("output",
+    at=times)})` integrates it through diffrax with steps of any length.
 
     Arguments:
         n: number of units.
@@ -56,13 +58,15 @@ class RateRNN(RecurrentCircuit, ContinuousDynamics):
             wrapped as `nj.bounded(...)` to train it.
         nonlinearity: $\varphi$: a name (`"tanh"`, `"relu"`, `"softplus"`, `"sigmoid"`,
             `"identity"`), `Hennequin()`, or a function.
-        solver: default `EulerMaruyama`.
+        solver: of fixed steps, one of `nj.solvers` or a diffrax solver; default `EulerMaruyama`.
         key: draws the weights that are not given; default key 0.
 
     Inputs: `u` (inputs,), and `I_e`, a current into each unit, scalar or (n,).
 
     Raises:
-        ValueError: for shapes that do not fit, an unknown nonlinearity, a tau that is not positive.
+        ValueError: for shapes that do not fit, an unknown nonlinearity, a tau that is not positive,
+            a diffrax solver that cannot take fixed steps.
+        TypeError: for something that is no solver.
 
     Source: Sompolinsky, Crisanti and Sommers (1988), Physical Review Letters 61:259.
 
@@ -108,7 +112,7 @@ class RateRNN(RecurrentCircuit, ContinuousDynamics):
         noise: Any = None,
         initial: Any = 0.0,
         nonlinearity: Any = "tanh",
-        solver: AbstractStepper | None = None,
+        solver: Any = None,
         key: Any = None,
     ):
         check_sizes(n, inputs, outputs)
@@ -124,7 +128,7 @@ class RateRNN(RecurrentCircuit, ContinuousDynamics):
         self.tau, self.noise = kept(tau), None if noise is None else kept(noise)
         self.initial = kept(per_unit(initial, n, "initial"))
         self.nonlinearity = as_nonlinearity(nonlinearity)
-        self.solver = EulerMaruyama() if solver is None else solver
+        self.solver = EulerMaruyama() if solver is None else as_stepper(solver)
         for name in ("tau", "noise"):
             per_unit(getattr(self, name), n, name, spread=False)
         check_positive(self, "tau")

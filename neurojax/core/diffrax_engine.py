@@ -18,7 +18,7 @@ from .dynamics import ContinuousDynamics, Dynamics
 from .errors import NonFiniteError, UnknownNameError
 from .parameters import arrays_only, unwrap
 from .paths import get, leaf_names, unknown
-from .recorders import Spikes, Trace, check_index, indices_of
+from .recorders import Spikes, Trace, check_index, indices_of, readouts
 from .simulation import SimState, Simulation, Stats
 from .structure import depends_on_state
 from .tracing import is_traced, known
@@ -291,11 +291,18 @@ def _solve(dynamics, state, inputs, t0, dt, key, recorders, given, settings: _Se
 
 
 def _reader(model, name: str, recorder: Trace, state, rest):
-    visible = jax.eval_shape(model.visible, state)
-    if isinstance(recorder.what, str) and get(visible, recorder.what) is None:
-        raise unknown(recorder.what, visible, what="record")
-    check_index(name, recorder, jax.eval_shape(Trace(recorder.what).read, visible))
-    return lambda t, y, args: recorder.read(model.visible(eqx.combine(y, rest)))
+    """The recorded part of a state, or of what the model emits in it."""
+    visible, what = jax.eval_shape(model.visible, state), recorder.what
+    if not isinstance(what, str) or get(visible, what) is not None:
+        check_index(name, recorder, jax.eval_shape(Trace(what).read, visible))
+        return lambda t, y, args: recorder.read(model.visible(eqx.combine(y, rest)))
+    # there are no steps: the clock says the time, and has no noise
+    emitted = lambda t, state: readouts(model.emit(state, Clock(1, t)))
+    values = eqx.filter_eval_shape(emitted, 0.0, state)
+    if get(values, what) is None:
+        raise unknown(what, visible, values, what="record")
+    check_index(name, recorder, get(values, what))
+    return lambda t, y, args: recorder.pick(get(emitted(t, eqx.combine(y, rest)), what))
 
 
 def _adjoint(settings: _Settings, moving):

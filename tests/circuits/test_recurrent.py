@@ -1,5 +1,6 @@
 """Trainable recurrent circuits against other programs and closed forms."""
 
+import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -50,6 +51,23 @@ def test_rate_rnn_converges(solver, order):
     exact = end(eqx.tree_at(lambda c: c.solver, circuit, nj.solvers.RungeKutta4()), 0.05)
     errors = [float(jnp.abs(end(circuit, dt) - exact).max()) for dt in (0.4, 0.2)]
     assert 1.8 < errors[0] / errors[1] < 2.2
+
+
+def test_rate_rnn_takes_a_diffrax_solver_of_fixed_steps():
+    x = np.sin(0.1 * np.arange(80))[:, None]
+    fit = lambda s: nj.fitting.fit_readout(
+        nj.circuits.RateRNN(8, inputs=1, solver=s), x[:-1], x[1:]
+    )
+    ours, theirs = fit(nj.solvers.RungeKutta4()), fit(diffrax.Dopri5())
+    assert jnp.allclose(ours.state["x"], theirs.state["x"], atol=1e-5)
+    assert isinstance(nj.circuits.RateRNN(8, solver=diffrax.Heun()).solver, nj.solvers.Heun)
+    for wrong, kind, message in (
+        ("Dopri5", TypeError, "nj.solvers or a diffrax solver, got 'Dopri5'"),
+        (diffrax.Dopri5, TypeError, r"write solver=Dopri5\(\)"),
+        (diffrax.LeapfrogMidpoint(), ValueError, "give stepsize_controller="),
+    ):
+        with pytest.raises(kind, match=message):
+            nj.circuits.RateRNN(8, solver=wrong)
 
 
 def test_noise_has_the_variance_of_its_process():

@@ -137,9 +137,27 @@ def test_recording_on_a_grid_equals_that_of_fixed_steps():
         np.testing.assert_allclose(run[name], fixed[name], atol=1e-5)
 
 
+class Emitting(models.Relaxation):
+    """What it emits depends on its state and on time."""
+
+    def emit(self, state, clock):
+        return nj.Output(values={"late": state["V"] * clock.t})
+
+
+def test_what_is_emitted_is_a_record():
+    times = np.array([0.0, 1.5, 7.0])
+    late = {"a.late": nj.Trace("a.late", at=times), "V": nj.Trace("a.V", at=times)}
+    run = adaptive(nj.Block({"a": Emitting()}), record=late, inputs={"a": {"I": 0.5}})
+    np.testing.assert_allclose(run["a.late"], run["V"] * times[:, None], rtol=1e-12)
+    with pytest.raises(ValueError, match="out of range for 2 elements"):
+        adaptive(Emitting(), record={"x": nj.Trace("late", 5, at=times)})
+
+
 def test_refused_records():
     with pytest.raises(nj.UnknownNameError, match="record 'v'"):
         adaptive(record={"v": nj.Trace("v", at=[1.0])})
+    with pytest.raises(nj.UnknownNameError, match=r"Known: .*late"):
+        adaptive(Emitting(), record={"v": nj.Trace("lat", at=[1.0])})
     with pytest.raises(ValueError, match="outside the run from 0 to 20 ms"):
         adaptive(record={"V": nj.Trace("V", at=[21.0])})
     with pytest.raises(ValueError, match="give its times"):

@@ -3,9 +3,11 @@
 import jax
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -51,6 +53,23 @@ def test_it_goes_through_pipelines_and_searches():
     ).fit(u, y)  # fmt: skip
     assert search.best_params_ == {"reservoirregressor__leak": 1.0}
     assert search.best_score_ > 0.8
+
+
+@pytest.mark.parametrize("scoring", [None, "neg_mean_squared_error"])
+def test_parts_of_a_series_are_scored_as_what_goes_on(scoring):
+    u = np.random.default_rng(3).uniform(-1, 1, (240, 1))
+    y = lfilter([0.1], [1, -0.97], u[:, 0])  # far longer than a part
+    model = ReservoirRegressor(60, leak=0.05, radius=0.95, random_state=0, washout=20, penalty=1e-3)
+    parts = TimeSeriesSplit(3)
+    found = cross_validate(model, u, y, cv=parts, scoring=scoring, return_train_score=True)
+    score = r2_score if scoring is None else lambda y, z: -np.mean((y - z) ** 2)
+    for i, (fitted, test) in enumerate(parts.split(u)):
+        model.fit(u[fitted], y[fitted])
+        rates = np.asarray(nj.fitting.drive(model.circuit_, u).rates)  # of the series as a whole
+        z = rates @ model.readout_.weights[0] + model.readout_.bias[0]
+        np.testing.assert_allclose(found["test_score"][i], score(y[test], z[test]), rtol=1e-6)
+        np.testing.assert_allclose(found["train_score"][i], score(y[fitted], z[fitted]), rtol=1e-6)
+        np.testing.assert_allclose(model.predict(u), z, rtol=1e-6, atol=1e-9)
 
 
 def test_bad_parameters_are_refused_when_it_is_fitted():

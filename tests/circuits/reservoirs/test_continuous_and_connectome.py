@@ -39,7 +39,8 @@ def test_a_rate_network_is_a_reservoir_in_continuous_time():
     sim = nj.simulate(
         fitted.circuit, duration=200.0, inputs={"u": smooth}, solver=diffrax.Tsit5(),
         stepsize_controller=diffrax.PIDController(rtol=1e-9, atol=1e-9),
-        record={"x": nj.Trace("x", at=times), "z": nj.Trace(_output(fitted.circuit), at=times)},
+        record={"x": nj.Trace("x", at=times), "z": nj.Trace("output", at=times),
+                "r": nj.Trace("rate", [3, 5], at=times)},
     )  # fmt: skip
     plain = nj.unwrap(fitted.circuit)
     W, B = np.asarray(plain.recurrent), np.asarray(plain.input)
@@ -48,12 +49,8 @@ def test_a_rate_network_is_a_reservoir_in_continuous_time():
     np.testing.assert_allclose(sim["x"], exact, atol=1e-6)
     z = np.tanh(exact) @ np.asarray(plain.output).T + np.asarray(plain.output_bias)
     np.testing.assert_allclose(sim["z"], z, atol=1e-5)
+    np.testing.assert_allclose(sim["r"], np.tanh(exact[:, [3, 5]]), atol=1e-6)
     np.testing.assert_allclose(z, asked(times), atol=0.05)
-
-
-def _output(circuit):
-    plain = nj.unwrap(circuit)
-    return lambda state: plain.read_out(plain.rates(state))
 
 
 def test_a_connectome_is_a_reservoir_that_keeps_its_signs():
