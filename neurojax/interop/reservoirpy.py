@@ -6,7 +6,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from neurojax.circuits import EchoState, RecurrentCircuit, SparseWeights, Stacked
+from neurojax.circuits import (
+    EchoState,
+    Grouped,
+    NextGeneration,
+    RecurrentCircuit,
+    SparseWeights,
+    Stacked,
+)
 from neurojax.circuits.recurrent import check_finite
 from neurojax.circuits.reservoirs.edge_of_stability import EdgeOfStability
 from neurojax.circuits.reservoirs.fixed_in_degree import worth_it
@@ -40,12 +47,15 @@ def from_reservoirpy(model: Any, *, nonlinearity: Any = None) -> RecurrentCircui
     | `Reservoir >> Ridge`, `ESN` | `nodes`, `edges`; a node with `Wout` | the circuit with `output` and `output_bias` |
     | ... `<<` feedback | an edge with delay 1, or `Wfb` | `feedback` |
     | ... with the input to the read-out | | `WithInputs` |
+    | `NVAR` in place of the reservoir, without feedback | `delay`, `order`, `strides` | `NextGeneration` |
     | `Reservoir >> Reservoir >> Ridge`, without feedback | several reservoirs in a chain | `Stacked`; layers that the read-out does not see have weights of 0 |
+    | `data >> [Reservoir, Reservoir] >> Ridge`, without feedback | several reservoirs side by side, `NVAR` among them | `Grouped`, likewise |
 
     States are where they were: `{"h": node.state["out"]}`, or `{"x": ...}` of the external form (of
-    an `IPReservoir` a x + b). Without a state a circuit begins at zero as reservoirpy does; what
-    differs in the first step is that feedback begins with the bias of the read-out instead of 0, an
-    `IPReservoir` with x = -b/a, and rates of the external form with the activation of 0.
+    an `IPReservoir` a x + b), and `{"past": ...}`, the latest rows of the `store` of an `NVAR`.
+    Without a state a circuit begins at zero as reservoirpy does; what differs in the first step is
+    that feedback begins with the bias of the read-out instead of 0, an `IPReservoir` with x = -b/a,
+    and rates of the external form with the activation of 0.
 
     Arguments:
         model: a node, or a `Model` of an initialised reservoir and a fitted read-out. Load it
@@ -58,8 +68,8 @@ def from_reservoirpy(model: Any, *, nonlinearity: Any = None) -> RecurrentCircui
 
     Raises:
         ValueError: for what has no equal here, which the message names: other nodes, several
-            reservoirs that are no chain, noise, feedback through a nonlinearity or with other
-            delays; for matrices that do not fit together or are not finite.
+            reservoirs neither in a chain nor side by side, noise, feedback through a nonlinearity
+            or with other delays; for matrices that do not fit together or are not finite.
         TypeError: for an object that is no node and no model, and what are no real numbers.
 
     Source: Trouvain, Pedrelli, Dinh and Hinaut (2020), ICANN, LNCS 12397:494.
@@ -77,7 +87,7 @@ def from_reservoirpy(model: Any, *, nonlinearity: Any = None) -> RecurrentCircui
     """  # noqa: E501
     nodes = getattr(model, "nodes", None)
     if nodes is None:
-        if _is_readout(model) or not _is_reservoir(model):
+        if _is_readout(model) or not _has_rates(model):
             raise TypeError(
                 "model must be an initialised reservoir of reservoirpy, or a model of one and its "
                 f"read-out, got {type(model).__name__}"
@@ -88,8 +98,8 @@ def from_reservoirpy(model: Any, *, nonlinearity: Any = None) -> RecurrentCircui
     if getattr(model, "edges", None) is None:
         raise TypeError(f"the model has nodes, but no edges among them: {type(model).__name__}")
     nodes, edges = list(nodes), list(model.edges)
-    if sum(map(_is_reservoir, nodes)) > 1:
-        return _stacked(nodes, edges, nonlinearity)
+    if sum(map(_has_rates, nodes)) > 1:
+        return _several(nodes, edges, nonlinearity)
     reservoir, readout = _graph(nodes, edges)
     if readout is None:
         return _circuit(reservoir, nonlinearity)
@@ -98,9 +108,7 @@ def from_reservoirpy(model: Any, *, nonlinearity: Any = None) -> RecurrentCircui
     seen = [edge[0] for edge in edges if edge[-1] is readout]
     if len(seen) == 1:
         return _circuit(reservoir, nonlinearity, output, bias, back)
-    if back:
-        raise ValueError("a read-out of the inputs together with feedback has no equal")
-    inner = _circuit(reservoir, nonlinearity)
+    inner = _circuit(reservoir, nonlinearity, back=back)
     if seen[0] is not reservoir:  # its features are in the order of the edges; ours: inputs last
         output = np.roll(output, inner.n, axis=1)
     return _with_bias(WithInputs(inner, outputs=len(output), output=output), bias)
@@ -108,6 +116,8 @@ def from_reservoirpy(model: Any, *, nonlinearity: Any = None) -> RecurrentCircui
 
 def _circuit(node, nonlinearity, output=None, bias=None, back: int = 0) -> Any:
     """The circuit of a reservoir; the last `back` columns of `Win` are those of feedback."""
+    if _is_delayed(node):
+        return _delayed(node, output, bias, back)
     for name in ("W", "Win"):
         if callable(getattr(node, name)) or getattr(node, name) is None:
             raise ValueError(f"{name} of the reservoir is not drawn yet: run it once, then import")
@@ -135,7 +145,7 @@ def _circuit(node, nonlinearity, output=None, bias=None, back: int = 0) -> Any:
     if worth_it(n, float(np.max(np.sum(dense != 0, axis=1))) / n):
         weights = SparseWeights.from_matrix(dense)
     named = {
-        "inputs": Win.shape[1], "outputs": 0 if output is None else len(output),
+        "inputs": Win.shape[1], "outputs": back if output is None else len(output),
         "recurrent": weights, "radius": None, "input": Win if Win.shape[1] else None,
         "bias": _per_unit(node, "bias", n), "bias_scaling": 1.0, "output": output,
         "nonlinearity": _activation(node) if nonlinearity is None else nonlinearity,
@@ -154,14 +164,30 @@ def _circuit(node, nonlinearity, output=None, bias=None, back: int = 0) -> Any:
     return _with_bias(circuit, bias)
 
 
-def _stacked(nodes: list, edges: list, nonlinearity) -> Any:
-    """Reservoirs in a chain as layers, with the read-out of one or some of them, or without."""
+def _delayed(node, output=None, bias=None, back: int = 0) -> Any:
+    """The circuit of an NVAR, whose features are in the same order."""
+    inputs = node.input_dim
+    if inputs is None:
+        raise ValueError("the NVAR does not know its inputs yet: run it once, then import")
+    if back:
+        raise ValueError("an NVAR with feedback has no equal")
+    if node.order < 2:
+        raise ValueError("an NVAR of order 1 has each feature twice, which has no equal")
+    circuit = NextGeneration(
+        inputs, outputs=0 if output is None else len(output), output=output,
+        delays=node.delay, degrees=node.order, stride=node.strides,
+    )  # fmt: skip
+    return _with_bias(circuit, bias)
+
+
+def _several(nodes: list, edges: list, nonlinearity) -> Any:
+    """Reservoirs in a chain or side by side, with the read-out of one or some, or without."""
     reservoirs, readout = _kinds(nodes)
     for edge in edges:
         _check_delay(edge, 0)
     # nodes are told apart by what they are: some compare their arrays
     below = {id(node): [edge[0] for edge in edges if edge[-1] is node] for node in nodes}
-    drives = lambda node: _is_reservoir(node) or _is_readout(node)
+    drives = lambda node: _has_rates(node) or _is_readout(node)
     only = lambda node, one: [other is one for other in below[id(node)]] == [True]
     first = [node for node in reservoirs if not any(map(drives, below[id(node)]))]
     chain = list(first)
@@ -171,24 +197,27 @@ def _stacked(nodes: list, edges: list, nonlinearity) -> Any:
             break
         chain += above
     seen = [] if readout is None else below[id(readout)]
-    fits = all(map(_is_reservoir, seen)) and (seen or readout is None)
-    if len(first) != 1 or len(chain) != len(reservoirs) or not fits:
+    fits = all(map(_has_rates, seen)) and (seen or readout is None)
+    sources = [set(map(id, below[id(node)])) for node in first]
+    alone = len(first) == 1 or all(one == sources[0] for one in sources)
+    if not alone or len(chain) != len(reservoirs) or not fits:
         raise ValueError(
-            f"the model has {len(reservoirs)} reservoirs, which are not layers in a chain with a "
-            "read-out of their own: import one at a time, and join them by nj.circuits.Stacked or "
-            "Grouped"
+            f"the model has {len(reservoirs)} reservoirs, which are not layers in a chain, or side "
+            "by side on the same input, with a read-out of their own: import one at a time, and "
+            "join them by nj.circuits.Stacked or Grouped"
         )
-    layers = [_circuit(node, nonlinearity) for node in chain]
+    parts = [_circuit(node, nonlinearity) for node in chain]
+    whole: Any = Stacked if len(first) == 1 else Grouped
     if readout is None:
-        return Stacked(layers)
+        return whole(parts)
     output, bias = _weights_out(readout)
-    sizes = {id(node): layer.n for node, layer in zip(chain, layers, strict=True)}
+    sizes = {id(node): part.n for node, part in zip(chain, parts, strict=True)}
     blocks = np.split(output, np.cumsum([sizes[id(node)] for node in seen])[:-1], axis=1)
-    of_layer = {id(node): block for node, block in zip(seen, blocks, strict=True)}
-    for name, n in sizes.items():  # a layer that the read-out does not see has weights of 0
-        of_layer.setdefault(name, np.zeros((len(output), n)))
-    output = np.concatenate([of_layer[name] for name in sizes], axis=1)
-    return _with_bias(Stacked(layers, outputs=len(output), output=output), bias)
+    of_part = {id(node): block for node, block in zip(seen, blocks, strict=True)}
+    for name, n in sizes.items():  # a part that the read-out does not see has weights of 0
+        of_part.setdefault(name, np.zeros((len(output), n)))
+    output = np.concatenate([of_part[name] for name in sizes], axis=1)
+    return _with_bias(whole(parts, outputs=len(output), output=output), bias)
 
 
 def _graph(nodes: list, edges: list) -> tuple[Any, Any]:
@@ -208,11 +237,11 @@ def _graph(nodes: list, edges: list) -> tuple[Any, Any]:
 
 def _kinds(nodes: list) -> tuple[list, Any]:
     """The reservoirs and the read-out (or `None`) of a model."""
-    reservoirs = [node for node in nodes if _is_reservoir(node)]
+    reservoirs = [node for node in nodes if _has_rates(node)]
     readouts = [node for node in nodes if _is_readout(node)]
     for node in nodes:
         kind = type(node).__name__
-        if not (_is_reservoir(node) or _is_readout(node)) and kind not in ("Input", "Output"):
+        if not (_has_rates(node) or _is_readout(node)) and kind not in ("Input", "Output"):
             raise ValueError(f"the model has a node of the kind {kind}, which has no equal")
     if len(readouts) > 1:
         raise ValueError(f"the model has {len(readouts)} read-outs: import one at a time")
@@ -289,6 +318,14 @@ def _is_reservoir(node) -> bool:
     return all(hasattr(node, name) for name in needed) and (
         hasattr(node, "lr") or hasattr(node, "proximity")
     )
+
+
+def _is_delayed(node) -> bool:
+    return all(hasattr(node, name) for name in ("delay", "order", "strides", "input_dim"))
+
+
+def _has_rates(node) -> bool:
+    return _is_reservoir(node) or _is_delayed(node)
 
 
 def _is_readout(node) -> bool:

@@ -1,5 +1,6 @@
 """Objects shaped like those of reservoirpy 0.3 and 0.4 become circuits that do the same."""
 
+from itertools import combinations_with_replacement
 from types import SimpleNamespace as Like
 
 import numpy as np
@@ -139,6 +140,67 @@ def test_read_out_feedback_and_inputs_to_the_read_out():
         np.testing.assert_allclose(run(circuit)[1], features @ wide.Wout + wide.bias, rtol=1e-9)
 
 
+@pytest.mark.parametrize("last", [True, False])
+def test_feedback_with_inputs_to_the_read_out(last):
+    source, fed, out = Input(), reservoir(Win=matrix(N, INPUTS + 3)), readout(N + INPUTS)
+    out.bias[:] = 0.0  # begins with 0 there, and with the bias here
+    seen = [(fed, 0, out), (source, 0, out)]
+    edges = [*(seen if last else seen[::-1]), (out, 1, fed), (source, 0, fed)]
+    h, z, expected = np.zeros(N), np.zeros(3), []
+    for u in U:
+        total = fed.W.toarray() @ h + fed.Win @ np.append(u, z) + fed.bias
+        h = (1 - fed.lr) * h + fed.lr * np.tanh(total)
+        z = np.append(*((h, u) if last else (u, h))) @ out.Wout
+        expected.append(z)
+    circuit = from_reservoirpy(Like(nodes=[fed, out, source], edges=edges))
+    np.testing.assert_allclose(run(circuit)[1], expected, rtol=1e-9)
+
+
+def delayed(k=2, order=2, strides=1):
+    return Like(delay=k, order=order, strides=strides, input_dim=INPUTS)
+
+
+def monomials(node):
+    """The features as reservoirpy computes them."""
+    store, features = np.zeros((node.delay * node.strides, INPUTS)), []
+    for u in U:
+        store = np.roll(store, 1, axis=0)
+        store[0] = u
+        linear = np.ravel(store[:: node.strides])
+        index = list(combinations_with_replacement(range(len(linear)), node.order))
+        features.append(np.append(linear, np.prod(linear[index], axis=1)))
+    return np.array(features)
+
+
+@pytest.mark.parametrize("numbers", [(1, 2, 1), (3, 2, 2), (2, 3, 4)])
+def test_a_vector_autoregression_is_a_next_generation_reservoir(numbers):
+    node = delayed(*numbers)
+    features = monomials(node)
+    np.testing.assert_allclose(run(from_reservoirpy(node))[0], features, rtol=1e-12)
+    out, source = readout(features.shape[1] + INPUTS), Input()
+    edges = [(source, 0, out), (source, 0, node), (node, 0, out)]
+    circuit = from_reservoirpy(Like(nodes=[source, node, out], edges=edges))
+    expected = np.concatenate([U, features], axis=1) @ out.Wout + out.bias
+    np.testing.assert_allclose(run(circuit)[1], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("seen", [[0, 1, 2], [2, 0], []])
+def test_reservoirs_with_the_same_input_are_side_by_side(seen, shared):
+    source, parts = Input(), [layer(INPUTS), delayed(), layer(INPUTS)]
+    rates = [loop(parts[0], None)[0], monomials(parts[1]), loop(parts[2], None)[0]]
+    nodes, edges = [*parts], [(source, 0, part) for part in parts if shared]
+    if seen:
+        features = np.concatenate([rates[i] for i in seen], axis=1)
+        out = readout(features.shape[1])
+        nodes, edges = [source, out, *parts], edges + [(parts[i], 0, out) for i in seen]
+    circuit = from_reservoirpy(Like(nodes=nodes, edges=edges))
+    found = run(circuit)
+    np.testing.assert_allclose(found[0], np.concatenate(rates, axis=1), rtol=1e-9)
+    if seen:
+        np.testing.assert_allclose(found[1], features @ out.Wout + out.bias, rtol=1e-9)
+
+
 def layer(inputs):
     return reservoir(Win=matrix(N, inputs))
 
@@ -168,17 +230,18 @@ def test_reservoirs_in_a_chain_are_layers(seen):
 
 
 def test_other_graphs_of_reservoirs_are_refused():
-    source, a, b, c, out = Input(), layer(INPUTS), layer(N), layer(N), readout()
+    source, other, a, b, c, out = Input(), Input(), layer(INPUTS), layer(N), layer(N), readout()
     for edges in (
         [(a, 0, b), (a, 0, c), (c, 0, out)],  # a tree
         [(a, 0, b), (c, 0, out)],
         [(a, 0, b), (b, 0, a), (b, 0, c), (c, 0, out)],
         [(a, 0, b), (b, 0, c)],  # nothing is read out
+        [(source, 0, a), (other, 0, b), (source, 0, c), (a, 0, out), (b, 0, out), (c, 0, out)],
         [(a, 0, b), (b, 0, c), (c, 0, out), (source, 0, out)],
         [(source, 0, a), (a, 0, b), (source, 0, b), (b, 0, c), (c, 0, out)],
     ):
         with pytest.raises(ValueError, match="3 reservoirs, which are not layers in a chain"):
-            from_reservoirpy(Like(nodes=[source, a, b, c, out], edges=edges))
+            from_reservoirpy(Like(nodes=[source, other, a, b, c, out], edges=edges))
     with pytest.raises(ValueError, match="with delay 1"):
         edges = [(a, 0, b), (b, 0, out), (out, 1, a)]
         from_reservoirpy(Like(nodes=[a, b, out], edges=edges))
@@ -219,7 +282,7 @@ def test_arrays_of_a_read_out_are_checked():
 
 
 def test_what_has_no_equal_is_refused_by_name():
-    node, out = reservoir(), readout()
+    node, out, past = reservoir(), readout(), delayed()
 
     def custom(x):
         return x
@@ -229,7 +292,10 @@ def test_what_has_no_equal_is_refused_by_name():
         (reservoir(noise_rc=0.1), "noise_rc=0.1"),
         (reservoir(synapse_normalization=True), "only lr=1 has"),
         (reservoir(activation=custom), "custom, is none of"),
-        (Like(nodes=[node, reservoir()], edges=[]), "2 reservoirs, which are not layers"),
+        (Like(nodes=[node, reservoir(), out], edges=[]), "2 reservoirs, which are not layers"),
+        (Like(delay=2, order=2, strides=1, input_dim=None), "NVAR does not know its inputs"),
+        (delayed(order=1), "NVAR of order 1"),
+        (Like(nodes=[past, out], edges=[(past, 0, out), (out, 1, past)]), "NVAR with feedback"),
         (Like(nodes=[Input()], edges=[]), "no reservoir"),
         (Like(nodes=[node, out, readout()], edges=[]), "2 read-outs"),
         (Like(nodes=[node, Delay()], edges=[]), "node of the kind Delay"),

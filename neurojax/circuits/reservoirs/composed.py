@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from neurojax.core import Clock, Output, unwrap
 from neurojax.core.inputs import resolve
+from neurojax.core.part_inputs import with_added
 from neurojax.core.tracing import known
 
 from ..recurrent import RecurrentCircuit, channels, readout
@@ -40,6 +41,11 @@ class AbstractComposite(RecurrentCircuit):
         clock = Clock(0, 1.0, key)
         return {name: p.init_state(key=clock.child(name).key) for name, p in self.parts.items()}
 
+    def recounted(self, state, before, dt):
+        """What each part counts in steps."""
+        own = {n: part.recounted(state[n], before, dt) for n, part in self.parts.items()}
+        return state | own
+
     def visible(self, state):
         """The visible states of the parts."""
         return {name: part.visible(state[name]) for name, part in self.parts.items()} | {
@@ -68,11 +74,13 @@ class AbstractComposite(RecurrentCircuit):
     def _with(self, parts) -> Any:
         return eqx.tree_at(lambda circuit: circuit.parts, self, parts)
 
-    def _step(self, name: str, state, inputs, u, clock: Clock):
-        """One step of a part; `u` is left out where there is none."""
+    def _step(self, name: str, state, inputs, u, clock: Clock, currents: Any = None):
+        """One step of a part; `u` and currents into its units are left out where there are none."""
         own = dict(inputs.get(name, {}))
         if u is not None:
             own["u"] = u
+        if currents is not None:
+            own = with_added(own, {"I_e": currents})
         return self.parts[name].step(state[name], own, clock.child(name))
 
 

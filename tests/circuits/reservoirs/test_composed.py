@@ -69,6 +69,37 @@ def test_inputs_and_squares_are_among_the_rates():
     np.testing.assert_allclose(driven(nested), np.concatenate([squared, rates, U], 1), rtol=1e-12)
 
 
+def test_outputs_of_rates_and_inputs_are_fed_back():
+    rng = np.random.default_rng(1)
+    W, B, F, out = (rng.normal(size=s) for s in ((6, 6), (6, 2), (6, 1), (1, 8)))
+    inner = EchoState(6, inputs=2, outputs=1, recurrent=W, radius=None, input=B, feedback=F,
+                      bias_scaling=0.0, leak=0.5)  # fmt: skip
+    circuit, targets = WithInputs(inner, output=out), rng.normal(size=(25, 1))
+    for forced in (False, True):
+        h, z, expected = np.zeros(6), np.zeros(1), []
+        for u, target in zip(U, targets, strict=True):
+            h = 0.5 * h + 0.5 * np.tanh(W @ h + B @ u + F @ z)
+            expected.append(np.append(h, u))
+            z = target if forced else out @ expected[-1]
+        run = nj.fitting.drive(circuit, U, targets=targets if forced else None)
+        np.testing.assert_allclose(run.rates, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [
+    RateRNN, nj.circuits.LeakyRNN, nj.circuits.EIReservoir, nj.circuits.NeuronLevelModels,
+    nj.circuits.IzhikevichReservoir,
+])  # fmt: skip
+def test_outputs_without_inputs_are_fed_back_as_by_the_circuit_itself(kind):
+    F = 0.2 * np.random.default_rng(1).normal(size=(60, 1))
+    options = {"inputs": 2, "outputs": 1, "feedback": F}
+    out = np.random.default_rng(2).normal(size=(1, 60))
+    inner = kind(60, output=out, **options)
+    circuit = WithInputs(inner, output=np.append(out, np.zeros((1, 2)), axis=1))
+    alone, both = (nj.fitting.drive(c, U).rates for c in (inner, circuit))
+    np.testing.assert_allclose(both[:, :60], alone, rtol=1e-9)
+    assert np.abs(alone - nj.fitting.drive(kind(60, inputs=2), U).rates).max() > 1e-3
+
+
 def test_read_out_generation_and_simulation():
     x = np.stack([np.sin(0.3 * np.arange(400)), np.cos(0.3 * np.arange(400))], axis=1)
     circuit = WithInputs(Stacked([*layers()[:2], EchoState(30, inputs=5, outputs=3)]))
@@ -112,7 +143,14 @@ def test_bad_parts_are_refused_at_the_door():
         Grouped([first, second])
     with pytest.raises(TypeError, match=r"circuits\[1\] must be a recurrent circuit"):
         Grouped([first, nj.circuits.ClassicalHopfield([[1, -1]])])
+    fed = EchoState(5, inputs=1, outputs=1, feedback=True)
     with pytest.raises(ValueError, match="feeds its outputs back"):
-        WithInputs(EchoState(5, inputs=1, outputs=1, feedback=True))
+        WithSquares(fed)
+    with pytest.raises(ValueError, match="feeds its outputs back"):
+        Stacked([WithInputs(fed)])
+    with pytest.raises(ValueError, match="feeds back 1 outputs, but WithInputs has outputs=2"):
+        WithInputs(fed, outputs=2)
+    with pytest.raises(nj.UnknownNameError, match="never reads the input 'I_e'"):
+        nj.simulate(WithInputs(first), duration=1.0, dt=1.0, inputs={"u": U[0], "I_e": 1.0})
     with pytest.raises(ValueError, match="it has none"):
         WithInputs(EchoState(5))
