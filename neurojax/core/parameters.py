@@ -128,7 +128,8 @@ def as_parameter(value) -> Any:
 
 
 def _is_list_of_numbers(value) -> bool:
-    return type(value) in (list, tuple) and all(
+    # a tuple has the components of one parameter
+    return type(value) is list and all(
         isinstance(x, int | float | complex | np.number) for x in jax.tree.leaves(value)
     )
 

@@ -19,7 +19,8 @@ def drawn_parameters(n: int, key, parameters: dict[str, Any]) -> dict[str, Any]:
 
     def drawn(name: str, value):
         if isinstance(value, tuple | list):
-            return tuple(drawn(f"{name}[{i}]", part) for i, part in enumerate(value))
+            parts = [drawn(f"{name}[{i}]", part) for i, part in enumerate(value)]
+            return tuple(parts) if isinstance(value, tuple) else parts
         if not isinstance(value, laws.AbstractDistribution):
             return value
         if key is None:

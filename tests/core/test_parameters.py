@@ -125,7 +125,9 @@ def test_a_parameter_is_a_number(value):
 def test_a_list_of_numbers_is_an_array():
     cell = nj.neurons.LIF(V_th=[-50.0, -45], n=2)
     np.testing.assert_array_equal(cell.V_th, [-50.0, -45.0])
-    np.testing.assert_array_equal(nj.neurons.LIF().population(2, t_ref=(1, 2)).t_ref, [1.0, 2.0])
+    np.testing.assert_array_equal(nj.neurons.LIF().population(2, t_ref=[1, 2]).t_ref, [1.0, 2.0])
+    two = nj.neurons.ALIF(n=3, b=(1.0, 2.0), tau_b=(10, 100))  # a tuple: components
+    assert [x.shape for x in two.b] == [(), ()] and float(two.tau_b[1]) == 100.0
     runs = [nj.simulate(c, duration=50.0, dt=0.1, inputs={"I_e": 600.0}).stats.spikes[""]
             for c in (cell, nj.neurons.LIF(V_th=np.array([-50.0, -45.0]), n=2))]  # fmt: skip
     assert runs[0] == runs[1] > 0

@@ -70,7 +70,7 @@ def test_parameters_of_receptors_are_drawn():
          r"^initial\['V_m'\] does not fit 3 neurons"),
         (lambda: nj.neurons.LIF(E_L=np.nan), ValueError, "E_L of LIF must be a number, got nan"),
         (lambda: nj.neurons.LIF(receptors={"g": nj.synapses.ExpConductance(E_rev=np.nan)}),
-         ValueError, "E_rev of ExpConductance must be a number, got nan"),
+         ValueError, "E_rev of ExpConductance must be finite, got nan"),
         (lambda: nj.neurons.LIF(receptors={"V_m": nj.synapses.Delta()}), ValueError,
          "cannot be called 'V_m'"),
         (lambda: nj.neurons.LIF(receptors={"I_e": nj.synapses.Delta()}), ValueError,
