@@ -346,8 +346,8 @@ def generate(circuit: Any, state: Any, steps: Any, *, dt: float = 1.0, key: Any 
     outputs = 0 if plain.output is None else plain.output.shape[0]
     if outputs == 0 or inputs not in (0, outputs):
         raise ValueError(
-            f"generate needs outputs, and as many inputs or none; this circuit has {inputs} inputs "
-            f"and {outputs} outputs"
+            "generate needs as many outputs as inputs, or outputs and no inputs; this circuit has "
+            f"{inputs} inputs and {outputs} outputs"
         )
     if key is not None:
         check_key(key)
