@@ -57,22 +57,24 @@ def run_diffrax(
         raise TypeError(
             f"with stepsize_controller= the adjoint is 'auto' or a diffrax adjoint, got {adjoint!r}"
         )
+    origin = _origin(controller, t0)
     constant = isinstance(controller, diffrax.ConstantStepSize)
     if constant and dt is None:
         raise ValueError("diffrax.ConstantStepSize() needs dt= (ms)")
     if isinstance(controller, diffrax.AbstractAdaptiveStepSizeController):
         edges = _edges(inputs, t0, t1)
         if edges.size:
-            controller = diffrax.ClipStepSizeController(controller, jump_ts=edges)
+            controller = diffrax.ClipStepSizeController(controller, jump_ts=edges - origin)
     settings = _Settings(
         solver, controller, None if adjoint == "auto" else adjoint, float(duration),
         math.ceil(duration / dt - 1e-6) if constant else None,
     )  # fmt: skip
     ys, final, steps, code, where, leaf = _solve(
-        dynamics, start, inputs, jnp.asarray(t0, jnp.result_type(float)),
+        dynamics, start, inputs, jnp.asarray(t0, jnp.result_type(float)), jnp.asarray(origin),
+        jnp.asarray(t0 - origin, jnp.result_type(float)),
         None if dt is None else jnp.asarray(float(dt)), key,
         {name: Trace(r.what, r.index) for name, r in recorders.items()},
-        {name: jnp.asarray(ts) for name, ts in given.items()}, settings,
+        {name: jnp.asarray(ts - origin) for name, ts in given.items()}, settings,
     )  # fmt: skip
     if throw and not is_traced(steps):
         _raise_trouble(model, start, diffrax.is_successful(code), code, where, leaf)
@@ -213,6 +215,18 @@ def _times(name: str, recorder, t0, t1, duration: float, dt):
     return np.minimum(labels * stride, t1)
 
 
+def _origin(controller, t0):
+    """The ms from which diffrax counts, since 32 bits hold no small part of a late time.
+
+    Controllers that have times of their own count as those do, from 0.
+    """
+    import diffrax
+
+    if not isinstance(controller, diffrax.PIDController | diffrax.ConstantStepSize):
+        return 0
+    return max(math.floor(t0), 0) if known(t0) else jnp.maximum(jnp.floor(t0), 0.0).astype(int)
+
+
 def _edges(inputs, t0, t1) -> Any:
     """Jumps of the inputs inside the run, at which an adaptive step must end; sorted."""
     leaves = jax.tree.leaves(inputs, is_leaf=signals.is_input)
@@ -242,14 +256,17 @@ def _raise_trouble(model, start, successful, code, where, leaf) -> None:
 
 
 @eqx.filter_jit
-def _solve(dynamics, state, inputs, t0, dt, key, recorders, given, settings: _Settings):
+def _solve(
+    dynamics, state, inputs, start, origin, t0, dt, key, recorders, given, settings: _Settings
+):
     import diffrax
 
     model = as_continuous(unwrap(dynamics)).prepare()
-    inputs = signals.prepare_inputs(inputs, 1.0)
+    clock = Clock(origin, 1.0, key)
+    inputs = signals.since(signals.prepare_inputs(inputs, 1.0), clock)
     moving, rest = advanced_leaves(state, None)
     t1 = t0 + settings.duration
-    field = VectorField(model, rest, Clock(0, 1.0, key))
+    field = VectorField(model, rest, clock)
     noise = jax.eval_shape(lambda y: field.diffusion(t0, y, inputs), moving)
     noisy = bool(jax.tree.leaves(noise))
     if noisy and key is None:
@@ -265,10 +282,12 @@ def _solve(dynamics, state, inputs, t0, dt, key, recorders, given, settings: _Se
     path = None
     if noisy:
         tol = settings.duration * _RESOLUTION if dt is None else 0.5 * dt
-        path = brownian(solver, moving, t0, t1, tol, key)
+        path = brownian(solver, moving, t0, t1, tol, key, start)
     terms = terms_for(solver, field, path)
     subs = {
-        name: diffrax.SubSaveAt(ts=ts, fn=_reader(model, name, recorders[name], state, rest))
+        name: diffrax.SubSaveAt(
+            ts=jnp.clip(ts, t0, t1), fn=_reader(model, name, recorders[name], state, rest, clock)
+        )
         for name, ts in given.items()
     }
     subs[_FINAL] = diffrax.SubSaveAt(t1=True)
@@ -290,14 +309,14 @@ def _solve(dynamics, state, inputs, t0, dt, key, recorders, given, settings: _Se
     return ys, eqx.combine(last, rest), steps, solution.result, where, leaf
 
 
-def _reader(model, name: str, recorder: Trace, state, rest):
+def _reader(model, name: str, recorder: Trace, state, rest, clock):
     """The recorded part of a state, or of what the model emits in it."""
     visible, what = jax.eval_shape(model.visible, state), recorder.what
     if not isinstance(what, str) or get(visible, what) is not None:
         check_index(name, recorder, jax.eval_shape(Trace(what).read, visible))
         return lambda t, y, args: recorder.read(model.visible(eqx.combine(y, rest)))
     # there are no steps: the clock says the time, and has no noise
-    emitted = lambda t, state: readouts(model.emit(state, Clock(1, t)))
+    emitted = lambda t, state: readouts(model.emit(state, Clock(1, clock.t + t)))
     values = eqx.filter_eval_shape(emitted, 0.0, state)
     if get(values, what) is None:
         raise unknown(what, visible, values, what="record")

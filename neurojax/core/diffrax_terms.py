@@ -101,12 +101,12 @@ class _Amplitude(eqx.Module):
         return lineax.DiagonalLinearOperator(filled)
 
 
-def brownian(solver, like, t0, t1, tol, key):
-    """A Brownian path shaped like `like`; runs that begin at different times share no noise."""
+def brownian(solver, like, t0, t1, tol, key, start):
+    """A Brownian path shaped like `like`; runs with another time of `start` share no noise."""
     import diffrax
 
     shape = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), like)
-    begin = jax.lax.bitcast_convert_type(jnp.asarray(t0, jnp.float32), jnp.uint32)
+    begin = jax.lax.bitcast_convert_type(jnp.asarray(start, jnp.float32), jnp.uint32)
     base: Any = Clock(0, 1.0, key).child("diffusion").key
     key = jax.random.fold_in(base, begin)
     needed = getattr(solver, "minimal_levy_area", diffrax.BrownianIncrement)

@@ -56,7 +56,7 @@ class AbstractInput(eqx.Module):
         """The value at time t (ms)."""
 
     def within(self, clock: Clock) -> "AbstractInput":
-        """A smooth signal whose argument is the time since the beginning of the step, ms."""
+        """The signal as a function of the time since the beginning of the step, ms."""
         return Within(self, self, clock.t)
 
     def edges(self) -> Array | np.ndarray:
@@ -285,7 +285,14 @@ class Ramp(AbstractInput):
 
     def __call__(self, t) -> Array:
         """The value at time t (ms)."""
-        fraction = jnp.clip((t - self.start) / (self.stop - self.start), 0.0, 1.0)
+        return self._after(0.0, t)
+
+    def within(self, clock: Clock) -> "Within":
+        """Read by the time since it started, so that it stays straight late in a run."""
+        return Within(self, jax.tree_util.Partial(Ramp._after, self, clock.t), jnp.zeros(()))
+
+    def _after(self, begin, t):
+        fraction = jnp.clip((t - (self.start - begin)) / (self.stop - self.start), 0.0, 1.0)
         return self.first + (self.last - self.first) * fraction
 
     def edges(self) -> Array | np.ndarray:
@@ -361,7 +368,7 @@ class Sine(AbstractInput):
 
 
 class Within(AbstractInput):
-    """A smooth signal in one step: called with the time since the step began.
+    """A signal in one step: called with the time since the step began.
 
     Arguments:
         whole: the signal.
@@ -388,7 +395,14 @@ class Within(AbstractInput):
 
     def __call__(self, t) -> Array:
         """The value t ms after the beginning of the step."""
-        return self.here(self.begin + t)
+        time = self.begin + t
+        if not self.whole.smooth:
+            # rounded down, so that a jump comes after all times before it
+            part = time - self.begin
+            lost = (self.begin - (time - part)) + (t - part)
+            below = jnp.nextafter(time, jnp.full_like(time, -jnp.inf)) - time
+            time = time + jax.lax.stop_gradient(jnp.where(lost < 0, below, 0.0))
+        return self.here(time)
 
 
 class Sampled(AbstractInput):
@@ -731,6 +745,12 @@ def held(inputs, clock: Clock):
             return x
         return x.within(clock) if x.smooth else x.at(clock)
 
+    return jax.tree.map(read, inputs, is_leaf=is_input)
+
+
+def since(inputs, clock: Clock):
+    """Every signal as a function of the time since that of the clock."""
+    read = lambda x: x.within(clock) if isinstance(x, AbstractInput) else x
     return jax.tree.map(read, inputs, is_leaf=is_input)
 
 

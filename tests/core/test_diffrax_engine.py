@@ -108,6 +108,75 @@ def test_constant_steps_and_given_steps():
         adaptive(stepsize_controller=diffrax.ConstantStepSize())
 
 
+class Integral(nj.ContinuousDynamics):
+    """The integral of an input, and of the time."""
+
+    solver: models.Solver = S.Heun()
+
+    def init_state(self, *, key=None):
+        return {"x": jnp.zeros(()), "t": jnp.zeros(())}
+
+    def drift(self, t, state, inputs):
+        return {"x": inputs["I"], "t": jnp.asarray(t)}
+
+
+class Pulse(nj.inputs.AbstractInput):
+    """A signal of a user's own that jumps from 0 to 2 at `start` and back at `stop`."""
+
+    start: float
+    stop: float
+
+    def at(self, clock):
+        raise NotImplementedError
+
+    def __call__(self, t):
+        return jnp.where((t >= self.start) & (t < self.stop), 2.0, 0.0)
+
+    def edges(self):
+        return np.array([self.start, self.stop])
+
+
+LATE = 1e5
+LATE_SIGNALS = {
+    "step": (nj.inputs.Step(2.0, LATE + 1, LATE + 3), 4.0),
+    "ramp": (nj.inputs.Ramp(0.0, 3.0, LATE + 1, LATE + 4), 4.5 + 18.0),
+    "sampled": (nj.inputs.Sampled([1.0, 3.0, -2.0, 0.0], 2.5, LATE), 5.0),
+    "sine": (nj.inputs.Sine(1.0, 25.0), 2.0 * 40.0 / (2 * np.pi) * np.sin(np.pi / 4) ** 2),
+    "own": (Pulse(LATE + 1, LATE + 3), 4.0),
+    "sum": (nj.inputs.Step(2.0, LATE + 1, LATE + 3) + Pulse(LATE + 6, LATE + 9) + 1.0, 20.0),
+}
+
+
+@pytest.mark.parametrize("name", LATE_SIGNALS)
+def test_late_inputs_in_single_precision(float32, name):
+    signal, expected = LATE_SIGNALS[name]
+    signal = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), signal)
+    record = {"x": nj.Trace("x", at=[LATE + 10.0])}
+    run = adaptive(
+        Integral(), 10.0, t0=LATE, inputs={"I": signal}, record=record,
+        stepsize_controller=diffrax.PIDController(rtol=1e-6, atol=1e-6),
+    )  # fmt: skip
+    assert float(run["x"][0]) == pytest.approx(expected, rel=3e-6)
+    assert float(run.final_state.state["t"]) == pytest.approx(10 * LATE + 50.0, rel=1e-6)
+    assert int(run.stats.steps) < 60
+
+
+@pytest.mark.parametrize("t0", [0.3, 7.7, 1000.1, -3.6])
+def test_a_run_from_any_time(t0):
+    pulse = nj.inputs.Step(2.0, t0 + 1.25, t0 + 3.0) + nj.inputs.Ramp(0.0, 1.0, t0, t0 + 2.0)
+    at = [t0, t0 + 2.0, t0 + 5.0]
+    record = {"x": nj.Trace("x", at=at)}
+    run = adaptive(Integral(), 5.0, t0=t0, inputs={"I": pulse}, record=record)
+    np.testing.assert_allclose(run["x"], [0.0, 2.5, 7.5], atol=1e-9)
+    assert run.times("x").tolist() == at
+    begin = lambda step: nj.SimState(Integral().init_state(), step)
+    inside = jax.jit(
+        lambda step: adaptive(Integral(), 5.0, dt=0.1, state=begin(step), inputs={"I": pulse})
+    )
+    late = inside(round(t0 / 0.1))
+    assert float(late.final_state.state["x"]) == pytest.approx(7.5, abs=1e-9)
+
+
 # -- recording --------------------------------------------------------------------------------
 
 
