@@ -8,8 +8,21 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's palette
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-GREY, DARK, PALE = "#8C8C8C", "#333333", "#D9D9D9"
-COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#CC79A7", "#56B4E9", DARK)  # one for each of a set
+GREY, PALE = "#8C8C8C", "#D9D9D9"
+
+
+def dark() -> str:
+    """The darkest colour; on a dark ground, where text is light, that of the text."""
+    from matplotlib import rcParams
+    from matplotlib.colors import to_rgb
+
+    text = rcParams["text.color"]
+    return text if sum(to_rgb(text)) > 1.5 else "#333333"
+
+
+def colours() -> tuple[str, ...]:
+    """One for each of a set."""
+    return (BLUE, VERMILION, GREEN, ORANGE, "#CC79A7", "#56B4E9", dark())
 
 
 def new_axes(width: float, height: float) -> "Axes":

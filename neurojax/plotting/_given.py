@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from neurojax.core import Simulation
+from neurojax.core.open_records import Records
 from neurojax.core.tracing import known
 
 
@@ -26,3 +27,8 @@ def check_one_run(name: str, source: Any) -> None:
             f"{name} holds a batch of runs (vmap); pick one first, for example "
             f"jax.tree.map(lambda x: x[0], {name})"
         )
+
+
+def array_records(sim: Simulation | Records) -> list[str]:
+    """The names of the records that are arrays over time."""
+    return [k for k, r in sim.records.items() if hasattr(r, "ndim") and k in sim.sample_times]

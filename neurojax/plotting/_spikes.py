@@ -7,15 +7,17 @@ import numpy as np
 from neurojax.core import Simulation, SpikeRecord
 from neurojax.core.errors import UnknownNameError, suggestion
 from neurojax.core.open_records import Records
+from neurojax.core.spikes import _shortest
 
 
 class Population(NamedTuple):
-    """The spikes of one population: its name, times in ms, neurons and their number."""
+    """The spikes of one population: its name, times in ms, neurons, their number and the step."""
 
     name: str
     times: np.ndarray
     neurons: np.ndarray
     n: int
+    dt: float
 
 
 def populations(
@@ -34,7 +36,10 @@ def populations(
     for name, part in source.items():
         if not isinstance(part, SpikeRecord):
             raise TypeError(f"population {name!r} must be a SpikeRecord, got {type(part).__name__}")
-    return [Population(str(k), part.times, part.neurons, part.n) for k, part in source.items()]
+    return [
+        Population(str(k), part.times, part.neurons, part.n, float(part.dt))
+        for k, part in source.items()
+    ]
 
 
 def span(source: Any) -> tuple[float, float] | None:
@@ -43,7 +48,7 @@ def span(source: Any) -> tuple[float, float] | None:
         return source.t0, source.t0 + source.steps * source.dt
     if not isinstance(source, Simulation) or source.final_state.dt is None:
         return None
-    end, dt = int(source.final_state.step), float(source.final_state.dt)
+    end, dt = int(source.final_state.step), _shortest(source.final_state.dt)
     return (end - int(source.stats.steps)) * dt, end * dt
 
 

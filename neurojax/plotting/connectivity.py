@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._axes import BLUE, DARK, VERMILION, inches, new_axes, open_frame, whole_numbers
+from ._axes import BLUE, VERMILION, dark, inches, new_axes, open_frame, whole_numbers
 from ._synapses import weights_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def connectivity(source: Any, *, degrees: bool = True, ax: "Axes | None" = None)
         `ax.figure.axes`.
 
     Raises:
-        ValueError: the matrix has not two axes.
+        ValueError: the matrix has not two axes, or a weight is NaN.
         TypeError: a network with several projections, or none, is given.
 
     Example:
@@ -45,13 +45,20 @@ def connectivity(source: Any, *, degrees: bool = True, ax: "Axes | None" = None)
     right = None
     if ax is None:
         ax, right = _panels(degrees)
-    cell = 72.0 * min(inches(ax)) / max(n_pre, n_post, 1)
-    shape = {"marker": "s", "markersize": float(np.clip(0.9 * cell, 0.7, 12.0)), "mew": 0.0}
+    if weight is not None and np.isnan(weight).any():
+        raise ValueError(
+            f"weights must be numbers, there are {int(np.isnan(weight).sum())} NaN among "
+            f"{weight.size}: where there is no synapse a matrix has a 0"
+        )
+    width, height = inches(ax)
+    if n_pre == n_post:
+        width = height = min(width, height)
+    mark = _mark(width / max(n_post, 1), height / max(n_pre, 1))
     negative = np.zeros(len(pre), bool) if weight is None else weight < 0
     for part, colour, label in ((~negative, BLUE, "w ≥ 0"), (negative, VERMILION, "w < 0")):
         ax.plot(
             post[part], pre[part], linestyle="none", color=colour, rasterized=True, label=label,
-            **shape,
+            **mark,
         )  # fmt: skip
     ax.set_xlim(-0.5, n_post - 0.5)
     ax.set_ylim(n_pre - 0.5, -0.5)
@@ -61,12 +68,12 @@ def connectivity(source: Any, *, degrees: bool = True, ax: "Axes | None" = None)
     ax.set_ylabel("presynaptic neuron" + _part_of(getattr(source, "source", ())))
     ax.set_title(f"{len(pre)} synapses, {n_pre} → {n_post} neurons", loc="left", fontsize=11)
     if negative.any():
-        # dots may be too small to tell their colour
-        size = 6.0 / shape["markersize"]
-        ax.legend(
-            frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), markerscale=size,
-            handletextpad=0.0, borderaxespad=0.0,
+        legend = ax.legend(
+            frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), handletextpad=0.0,
+            borderaxespad=0.0,
         )  # fmt: skip
+        for handle in legend.get_lines():  # dots may be too small to tell their colour
+            handle.set(marker="s", markersize=6.0, markeredgewidth=0.0)
     if right is not None:
         _histogram(right[0], np.bincount(post, minlength=n_post), "in-degree")
         _histogram(right[1], np.bincount(pre, minlength=n_pre), "out-degree")
@@ -86,10 +93,19 @@ def _one_projection(source: Any):
     )
 
 
+def _mark(width: float, height: float) -> dict[str, Any]:
+    """The mark of a synapse in a cell of this size (inches): seen in any, and nowhere large."""
+    wide, high = np.clip(0.9 * 72.0 * np.array([width, height]), 0.7, 12.0).tolist()
+    if wide == high:
+        return {"marker": "s", "markersize": wide, "mew": 0.0}
+    return {"marker": "|" if wide < high else "_", "markersize": max(wide, high),
+            "mew": min(wide, high)}  # fmt: skip
+
+
 def _part_of(groups) -> str:
-    """Which neurons the side of a projection has, where these are not all of one population."""
+    """Which neurons the side of a projection has."""
     if len(groups) == 1 and groups[0][1] is None:
-        return ""
+        return f" of {groups[0][0]}"
     names = ", ".join(name if part is None else f"{name}{part!r}" for name, part in groups)
     return f" (counted within {names})" if names else ""
 
@@ -134,7 +150,7 @@ def _histogram(ax: "Axes", degrees: np.ndarray, name: str) -> None:
     width = max(1, -(-(high - low + 1) // 40))  # whole numbers in each bar
     edges = np.arange(low, high + width + 1, width) - 0.5
     counts, _ = np.histogram(degrees, edges)
-    ax.stairs(counts, edges, fill=True, color=DARK, alpha=0.75)
+    ax.stairs(counts, edges, fill=True, color=dark(), alpha=0.75)
     if low == high:
         ax.set_xlim(max(-0.5, low - 5.5), low + 5.5)  # one bar, not a wall
     ax.set_ylim(bottom=0.0)

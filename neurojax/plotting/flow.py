@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._axes import DARK, GREY, ORANGE, VERMILION, new_axes, open_frame
+from ._axes import GREY, ORANGE, VERMILION, dark, new_axes, open_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,11 +45,13 @@ def flow(
         'component 1'
     """
     paths = np.asarray(trajectories, float)
-    if paths.ndim not in (2, 3) or paths.shape[-1] < 2:
+    if paths.ndim not in (2, 3) or paths.shape[-1] < 2 or not paths.size:
         raise ValueError(
-            "trajectories must have shape (time, n) or (trial, time, n) with n of at least 2, got "
-            f"{paths.shape}"
+            "trajectories must have shape (time, n) or (trial, time, n) with n of at least 2 and "
+            f"one time at least, got {paths.shape}"
         )
+    if labels is not None and (isinstance(labels, str) or len(labels) != 2):
+        raise ValueError(f"labels must be two, one for each axis, got {labels!r}")
     paths = paths.reshape(-1, *paths.shape[-2:])
     n = paths.shape[-1]
     centre, plane, names = _plane(paths, plane)
@@ -76,6 +78,11 @@ def _plane(paths, plane):
             raise ValueError(f"plane must have shape (2, {n}), got {plane.shape}")
         return np.zeros(n), plane, ("direction 1", "direction 2")
     rows = paths.reshape(-1, n)
+    if not np.all(np.isfinite(rows)):
+        raise ValueError(
+            "trajectories must be finite for their principal components to be found; there is a "
+            "NaN or an infinity: leave it out, or give plane="
+        )
     centre = rows.mean(axis=0)
     values, vectors = np.linalg.eigh((rows - centre).T @ (rows - centre))
     plane = vectors[:, np.argsort(values)[:-3:-1]].T
@@ -96,10 +103,10 @@ def _draw_points(ax, points, n: int, centre, plane) -> None:
     where = (states - centre) @ plane.T
     converged, stable = np.asarray(points.converged), np.asarray(points.stable)
     gate = converged & ~stable & (points.unstable_directions == 1)
-    open_dot = {"facecolor": "white", "edgecolor": VERMILION}
+    open_dot = {"facecolor": ax.get_facecolor(), "edgecolor": VERMILION}
     kinds = (
         ("slow", ~converged, {"marker": ".", "color": ORANGE, "s": 14, "zorder": 2}),
-        ("stable", converged & stable, {"color": DARK, "s": 36, "zorder": 4}),
+        ("stable", converged & stable, {"color": dark(), "s": 36, "zorder": 4}),
         ("unstable", converged & ~stable, {"s": 36, "zorder": 3, **open_dot}),
         ("saddle, one direction", gate, {"marker": "x", "color": VERMILION, "s": 14, "zorder": 4}),
     )

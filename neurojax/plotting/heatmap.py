@@ -7,7 +7,8 @@ import numpy as np
 
 from neurojax.recordings import Recording
 
-from ._axes import DARK, PALE, new_axes
+from ._axes import PALE, dark, inches, new_axes
+from ._columns import picked
 from ._given import check_given
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def heatmap(
     Arguments:
         recording: what to draw.
         neurons: labels or numbers of columns; by default all identified ones, or all columns if
-            none is.
+            none is. Neurons that are not identified are named by their column, such as `#3`.
         shade: name of a series of the recording; by default `"reversal"` where there is one.
         ax: where to draw; by default a new figure.
 
@@ -41,7 +42,7 @@ def heatmap(
         The axes drawn on.
 
     Raises:
-        ValueError: there is no such series.
+        ValueError: there is no such series, or nothing is to be drawn.
 
     Example:
         >>> import neurojax as nj
@@ -52,11 +53,13 @@ def heatmap(
     check_given("recording", recording, Recording, "a Recording")
     if shade is not None and shade not in recording.series:
         raise ValueError(f"no series {shade!r}; there are {sorted(recording.series)}")
-    part = recording.select(neurons if neurons is not None else _default(recording))
+    part, names = picked(recording, neurons)
+    if not names:
+        raise ValueError("there is no neuron to draw")
     scaled = _scaled(part.values.astype(float))
     order = _order(scaled)
     if ax is None:
-        ax = new_axes(9.0, 1.6 + min(9.0, 0.085 * len(order)) + 0.6)
+        ax = new_axes(9.0, 2.2 + min(9.0, max(0.8, 0.085 * len(order))))
     from matplotlib import colormaps
 
     image = ax.pcolormesh(
@@ -69,12 +72,15 @@ def heatmap(
         rasterized=True,
     )
     ax.invert_yaxis()
-    bar = ax.figure.colorbar(image, ax=ax, extend="both", shrink=0.6, pad=0.02)
-    bar.set_label("standard deviations from the mean")
+    low = inches(ax)[1] < 4.0
+    bar = ax.figure.colorbar(image, ax=ax, extend="both", shrink=1.0 if low else 0.6, pad=0.02)
+    bar.set_label(
+        "standard deviations\nfrom the mean" if low else "standard deviations from the mean"
+    )
     ax.set_xlabel("time (s)")
     ax.set_ylabel("neuron")
     if len(order) <= _NAMED:
-        names = [part.labels[i] for i in order]
+        names = [names[i] for i in order]
         ax.set_yticks(range(len(order)), names, fontsize=9 if len(order) <= 40 else 5)
         ax.tick_params(axis="y", length=0)
     if shade is None:
@@ -82,10 +88,6 @@ def heatmap(
     if shade is not None:
         _mark(ax, recording, shade)
     return ax
-
-
-def _default(recording: Recording) -> tuple[int, ...]:
-    return recording.exact or tuple(range(len(recording.labels)))
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:
@@ -121,7 +123,12 @@ def _mark(ax: "Axes", recording: Recording, shade: str) -> None:
     on = np.nan_to_num(values.astype(float)) > 0
     if on.any():
         ax.fill_between(
-            series.times, 1.005, 1.025, where=on.tolist(), step="mid", color=DARK, linewidth=0,
+            series.times, 1.005, 1.025, where=on.tolist(), step="mid", color=dark(), linewidth=0,
             transform=ax.get_xaxis_transform(), clip_on=False,
         )  # fmt: skip
-    ax.set_title(f"black: {shade.replace('_', ' ')}", loc="left", fontsize=9, pad=15)
+    ax.set_title(
+        f"marked: {shade.replace('_', ' ')}",
+        loc="left",
+        fontsize=9,
+        pad=5.0 + 0.025 * 72.0 * inches(ax)[1],
+    )

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurojax.analysis import spikes
+from neurojax.analysis.spikes._events import finite, positive
 
-from ._axes import COLOURS, inches, new_axes, open_frame, whole_numbers
+from ._axes import colours, inches, new_axes, open_frame, whole_numbers
 from ._spikes import Population, populations, span
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def raster(
 ) -> "Axes":
     """Draw every spike as a tick or a dot, populations above each other in colours of their own.
 
-    Below it the firing rate of each population over time; the last bin may be a shorter one.
+    Below it the firing rate of each population over time; the last bin may be a shorter one. There
+    are no rates before the begin of a run and after its end.
     Dots are one image even in a PDF, so a large network makes no large file.
 
     Arguments:
@@ -60,22 +62,27 @@ def raster(
         >>> ax.lines[0].get_xydata().tolist()
         [[3.5, 1.0]]
     """
+    bin = positive("bin", bin)
     parts = populations(source, record)
-    begin, end = span(source) or (0.0, None)
-    start = begin if t_start is None else float(t_start)
-    stop = _end(end, parts, start) if t_stop is None else float(t_stop)
+    begin, end = span(source) or (None, None)
+    start = (begin or 0.0) if t_start is None else finite("t_start", t_start)
+    stop = _end(end, parts, start) if t_stop is None else finite("t_stop", t_stop)
     if not stop > start:
         raise ValueError(f"t_stop must be after t_start={start:g} ms, got {stop:g} ms")
     below, beside = None, None
     if ax is None:
         ax, below, beside = _panels(rate, histogram)
     _dots(ax, parts, start, stop)
+    # what is known of the window
+    first = start if begin is None else max(start, begin)
+    last = stop if end is None else min(stop, end)
     if below is not None:
-        _rates(below, parts, bin, start, stop)
+        _rates(below, parts, bin, first, last)
+        below.set_xlim(start, stop)
         ax.tick_params(axis="x", labelbottom=False)
         ax.set_xlabel("")
     if beside is not None:
-        _bars(beside, parts, start, stop)
+        _bars(beside, parts, first, last)
     return ax
 
 
@@ -106,7 +113,7 @@ def _panels(rate: bool, histogram: bool):
 
 
 def _colour(k: int) -> str:
-    return COLOURS[k % len(COLOURS)]
+    return (found := colours())[k % len(found)]
 
 
 def _dots(ax: "Axes", parts: list[Population], start: float, stop: float) -> None:
@@ -170,8 +177,8 @@ def _dot_size(parts: list[Population]) -> float:
 
 
 def _rates(ax: "Axes", parts: list[Population], bin, start: float, stop: float) -> None:
-    bin = min(float(bin), stop - start)
-    for k, part in enumerate(parts):
+    bin = min(bin, stop - start)
+    for k, part in enumerate(parts if stop > start else ()):
         source = (part.times, part.neurons, part.n)
         times, rate = spikes.population_rate(source, bin, t_start=start, t_stop=stop)
         edges = np.append(times - 0.5 * bin, times[-1] + 0.5 * bin)
@@ -180,7 +187,6 @@ def _rates(ax: "Axes", parts: list[Population], bin, start: float, stop: float) 
             edges, rate = np.append(edges, stop), np.append(rate, last)
         ax.stairs(rate, edges, color=_colour(k), linewidth=1.1, label=part.name)
     ax.set_ylim(bottom=0.0)
-    ax.set_xlim(start, stop)
     ax.set_xlabel("time (ms)")
     ax.set_ylabel("rate (Hz)")
     open_frame(ax, "left", "bottom")
@@ -190,7 +196,7 @@ def _bars(ax: "Axes", parts: list[Population], start: float, stop: float) -> Non
     total = sum(part.n for part in parts)
     size = max(1, -(-total // _GROUPS))  # neurons that share a bar
     first = 0
-    for k, part in enumerate(parts):
+    for k, part in enumerate(parts if stop > start else ()):
         source = (part.times, part.neurons, part.n)
         each = spikes.rates(source, t_start=start, t_stop=stop)
         edges = np.append(np.arange(0, part.n, size), part.n)

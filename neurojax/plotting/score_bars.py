@@ -7,7 +7,7 @@ import numpy as np
 from neurojax.fitting import Fit, Scores, average
 from neurojax.fitting.scores import one_row_per_kind
 
-from ._axes import BLUE, DARK, GREY, ORANGE, new_axes, open_frame
+from ._axes import BLUE, GREY, ORANGE, dark, new_axes, open_frame
 from ._given import check_given
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def score_bars(fit: Fit, protocol: str | None = None, *, ax: "Axes | None" = Non
         points = row.r_by_animal[np.isfinite(row.r_by_animal)]
         jitter = np.linspace(-0.18, 0.18, len(points)) if len(points) > 1 else np.zeros(len(points))
         ax.plot(
-            points, place + jitter, "o", color="white", markeredgecolor=DARK, markersize=4,
+            points, place + jitter, "o", color="white", markeredgecolor=dark(), markersize=4,
             markeredgewidth=0.8, zorder=3,
         )  # fmt: skip
     right = max([0.0] + [float(np.nanmax(row.r_by_animal)) for row, _ in rows])

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 def stdp_window(lag: Any, change: Any, *, unit: str = "", ax: "Axes | None" = None) -> "Axes":
     """Draw the change of a weight against the lag of a pair of spikes.
 
-    Lags of either sign are lines of their own: the jump between them is not joined.
+    Lags of either sign are lines of their own: the jump between them is not joined. A single one
+    is a dot.
 
     Arguments:
         lag: t_post - t_pre in ms.
@@ -25,7 +26,7 @@ def stdp_window(lag: Any, change: Any, *, unit: str = "", ax: "Axes | None" = No
         The axes drawn on.
 
     Raises:
-        ValueError: the two are not equally long.
+        ValueError: the two are not equally long, or a number is not finite.
 
     Example:
         >>> import numpy as np
@@ -39,12 +40,17 @@ def stdp_window(lag: Any, change: Any, *, unit: str = "", ax: "Axes | None" = No
         raise ValueError(
             f"lag and change must be equally long lists, got {lag.shape} and {change.shape}"
         )
+    for name, values in (("lag", lag), ("change", change)):
+        if not np.all(np.isfinite(values)):
+            where = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise ValueError(f"{name} must be finite, got {values[where]} at {where}: leave it out")
     if ax is None:
         ax = new_axes(5.2, 3.4)
     order = np.argsort(lag, kind="stable")
     lag, change = lag[order], change[order]
     for part, colour in ((lag < 0, VERMILION), (lag > 0, BLUE)):
-        ax.plot(lag[part], change[part], color=colour, linewidth=1.6)
+        marker = "o" if part.sum() == 1 else None  # a line of one point is not seen
+        ax.plot(lag[part], change[part], marker=marker, color=colour, linewidth=1.6)
     together = (lag == 0) & (change != 0)
     ax.plot(lag[together], change[together], "o", color=GREY, markersize=4)
     ax.axhline(0.0, color=GREY, linewidth=0.7, zorder=0)

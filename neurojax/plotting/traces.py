@@ -7,11 +7,13 @@ import numpy as np
 
 from neurojax.core import Simulation
 from neurojax.core.open_records import Records
+from neurojax.core.paths import leaf_names
 from neurojax.recordings import Recording
 
-from ._axes import BLUE, DARK, new_axes, open_frame
-from ._columns import checked_columns
-from ._given import check_given, check_one_run
+from ._axes import BLUE, dark, new_axes, open_frame
+from ._columns import checked_columns, like_voltage, picked
+from ._given import array_records, check_given, check_one_run
+from ._spikes import is_spikes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +37,7 @@ def traces(
         source: a recording, a simulation, or what `nj.open_records` gives.
         neurons: labels or numbers of columns; by default the first 12 that are identified.
             A simulation knows numbers only.
-        record: which record of a simulation; not needed if it has one.
+        record: which record of a simulation; not needed if only one is an array over time.
         ax: where to draw; by default a new figure.
 
     Returns:
@@ -66,7 +68,7 @@ def traces(
     if ax is None:
         ax = new_axes(8.0, 1.2 + 0.45 * len(names))
     for k, trace in enumerate(values.T):
-        ax.plot(times, trace - k * step, color=BLUE if k % 2 == 0 else DARK, linewidth=0.9)
+        ax.plot(times, trace - k * step, color=BLUE if k % 2 == 0 else dark(), linewidth=0.9)
     ax.set_yticks([-k * step for k in range(len(names))], names)
     ax.set_xlim(times[0], times[-1])
     ax.set_xlabel("time (s)" if isinstance(source, Recording) else "time (ms)")
@@ -77,27 +79,40 @@ def traces(
 
 
 def _of_recording(recording: Recording, neurons):
-    if neurons is None:
-        neurons = (recording.exact or tuple(range(len(recording.labels))))[:_MOST]
-    part = recording.select(neurons)
-    columns = [n if isinstance(n, int) else recording.column(n) for n in neurons]
-    names = [label or f"#{c}" for label, c in zip(part.labels, columns, strict=True)]
+    part, names = picked(recording, neurons, _MOST)
     return part.times, part.values.astype(float), names, part.unit
 
 
 def _of_simulation(sim: Simulation | Records, neurons, record: str | None):
+    known = array_records(sim)
     if record is None:
-        if len(sim.records) != 1:
-            raise ValueError(f"name one of the records: record= one of {sorted(sim.records)}")
-        record = next(iter(sim.records))
-    values, times = sim[record], np.asarray(sim.times(record))
-    if not hasattr(values, "ndim"):
-        raise ValueError(f"record {record!r} is no array over time; take one of its parts")
+        if len(known) != 1:
+            which = (
+                f"there are {sorted(known)}; name one with record=" if known else "there is none"
+            )
+            raise ValueError(f"a record that is an array over time is needed, {which}")
+        record = known[0]
+    values = sim[record]
+    if record not in known:
+        raise ValueError(
+            f"record {record!r} is no array over time: "
+            + ("nj.plotting.raster draws spikes" if is_spikes(values) else "record its parts")
+        )
+    times = np.asarray(sim.times(record))
     values = np.asarray(values, float).reshape(len(times), -1)
     n = values.shape[1]
     columns = list(range(n))[:_MOST] if neurons is None else checked_columns("neurons", neurons, n)
     names = [record] if values.shape[1] == 1 else [f"{record}[{c}]" for c in columns]
-    return times, values[:, columns], names, f"(unit of {record})"
+    return times, values[:, columns], names, _unit(sim, record)
+
+
+def _unit(sim: Simulation | Records, record: str) -> str:
+    """The unit: mV of what is named like a voltage, in runs of models that have a `V_m`."""
+    state = sim.final_state.state if isinstance(sim, Simulation) else None
+    leaves = [*leaf_names(state), record]
+    if like_voltage(record) and any(leaf.split(".")[-1] == "V_m" for leaf in leaves):
+        return "mV"
+    return f"(unit of {record})"
 
 
 def _apart(values: np.ndarray) -> float:
@@ -112,5 +127,5 @@ def _scale_bar(ax: "Axes", step: float, unit: str) -> None:
     magnitude = 10.0 ** np.floor(np.log10(step))
     size = magnitude * max(m for m in (1.0, 2.0, 5.0) if m * magnitude <= step)
     where = ax.get_yaxis_transform()
-    ax.plot([1.01, 1.01], [0.0, size], transform=where, color=DARK, linewidth=2, clip_on=False)
+    ax.plot([1.01, 1.01], [0.0, size], transform=where, color=dark(), linewidth=2, clip_on=False)
     ax.text(1.02, size / 2, f"{size:g} {unit}".strip(), transform=where, va="center", rotation=90)

@@ -8,7 +8,7 @@ import numpy as np
 from neurojax.tasks import Trials
 from neurojax.tasks.scores import checked_outputs
 
-from ._axes import COLOURS, PALE, new_axes, open_frame
+from ._axes import PALE, colours, new_axes, open_frame
 from ._given import check_given
 
 if TYPE_CHECKING:
@@ -98,8 +98,9 @@ def _panels(names: list[str]) -> "list[Axes]":
 def _lines(ax: "Axes", edges, values, width: float, **style) -> None:
     # a sample holds for its step
     held = np.concatenate([values, values[-1:]])
+    several = colours()
     for k in range(values.shape[-1]):
-        colour = COLOURS[k % len(COLOURS)]
+        colour = several[k % len(several)]
         ax.plot(edges, held[:, k], drawstyle="steps-post", color=colour, linewidth=width, **style)
 
 

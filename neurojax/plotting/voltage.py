@@ -10,9 +10,9 @@ from neurojax.core.errors import UnknownNameError, suggestion
 from neurojax.core.open_records import Records
 from neurojax.core.recorders import chosen
 
-from ._axes import BLUE, DARK, new_axes, open_frame
-from ._columns import checked_columns
-from ._given import check_given, check_one_run
+from ._axes import BLUE, dark, new_axes, open_frame
+from ._columns import checked_columns, like_voltage
+from ._given import array_records, check_given, check_one_run
 from ._spikes import is_spikes, populations
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def voltage(
     """Draw voltage traces one above the other, each spike as a line up to `peak`.
 
     A model that is reset has no spike in its voltage: the line stands where one would be. With
-    one trace the axis shows mV, with several a bar shows the scale.
+    one trace the axis shows mV, with several a bar shows the scale; records whose names do not
+    begin with a v have a unit of their own.
 
     Arguments:
         sim: a simulation, or what `nj.open_records` gives, with a record of voltages and one of
@@ -90,16 +91,23 @@ def voltage(
     if ax is None:
         ax = new_axes(8.0, 2.6 if len(shown) == 1 else 0.9 + 0.85 * len(shown))
     for k, trace in enumerate(values.T):
-        colour = BLUE if k % 2 == 0 else DARK
+        colour = BLUE if k % 2 == 0 else dark()
         label = f"{name}[{shown[k]}]"
         ax.plot(times, trace - k * step, color=colour, linewidth=0.9, label=label)
         mine = found.times[found.neurons == who[k]]
         mine = mine[(mine >= times[0]) & (mine <= times[-1])]
-        _ticks(ax, mine, _before(times, trace, mine) - k * step, top - k * step, colour, label)
+        _ticks(
+            ax,
+            mine,
+            _before(times, trace, mine, found.dt) - k * step,
+            top - k * step,
+            colour,
+            label,
+        )
     ax.set_xlim(times[0], times[-1])
     ax.set_xlabel("time (ms)")
     if len(shown) == 1:
-        ax.set_ylabel(f"{name} (mV)")
+        ax.set_ylabel(f"{name} (mV)" if like_voltage(name) else name)
         open_frame(ax, "left", "bottom")
     else:
         ax.set_yticks(
@@ -108,12 +116,18 @@ def voltage(
         )
         ax.tick_params(axis="y", length=0)
         open_frame(ax, "bottom")
-        _scale_bar(ax, high - (len(shown) - 1) * step, top - high)
+        unit = "mV" if like_voltage(name) else f"(unit of {name})"
+        _scale_bar(ax, high - (len(shown) - 1) * step, top - high, unit)
     return ax
 
 
 def _array_record(sim: Simulation | Records, name: str | None) -> str:
-    known = [k for k, r in sim.records.items() if hasattr(r, "ndim") and k in sim.sample_times]
+    known = array_records(sim)
+    if not known:
+        raise ValueError(
+            "a record of voltages is needed, there is none: add one to record=, such as "
+            "{'V': nj.Trace('V_m')}"
+        )
     if name is None and len(known) == 1:
         return known[0]
     if name is None:
@@ -153,11 +167,12 @@ def _neurons(given, shown: list[int], columns: int, n: int, name: str) -> list[i
     return [i % n for i in who]
 
 
-def _before(times, trace, spikes):
-    """The voltage just before each spike, from where its line rises."""
+def _before(times, trace, spikes, dt: float):
+    """The voltage as drawn just before each spike, a step earlier: there its line rises."""
     rounding = np.minimum(1e-6 + 1e-7 * spikes, 0.1 * np.diff(times).min(initial=np.inf))
     last = np.clip(np.searchsorted(times, spikes - rounding) - 1, 0, len(times) - 1)
-    return trace[last]
+    apart = times[np.minimum(last + 1, len(times) - 1)] - times[last]
+    return np.where(apart < 1.5 * dt, trace[last], np.interp(spikes - dt, times, trace))
 
 
 def _ticks(ax: "Axes", spikes, low, top, colour: str, label: str) -> None:
@@ -167,13 +182,13 @@ def _ticks(ax: "Axes", spikes, low, top, colour: str, label: str) -> None:
     ax.plot(x, y, color=colour, linewidth=0.9, label=f"spikes of {label}")
 
 
-def _scale_bar(ax: "Axes", bottom: float, room: float) -> None:
-    """A vertical bar of a round length in mV at the right."""
+def _scale_bar(ax: "Axes", bottom: float, room: float, unit: str) -> None:
+    """A vertical bar of a round length at the right."""
     magnitude = 10.0 ** np.floor(np.log10(room))
     size = magnitude * max(m for m in (1.0, 2.0, 5.0) if m * magnitude <= room)
     where = ax.get_yaxis_transform()
     ax.plot(
-        [1.01, 1.01], [bottom, bottom + size], transform=where, color=DARK, linewidth=2,
+        [1.01, 1.01], [bottom, bottom + size], transform=where, color=dark(), linewidth=2,
         clip_on=False, label="_scale",
     )  # fmt: skip
-    ax.text(1.02, bottom + size / 2, f"{size:g} mV", transform=where, va="center")
+    ax.text(1.02, bottom + size / 2, f"{size:g} {unit}", transform=where, va="center")

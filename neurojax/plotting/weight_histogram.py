@@ -8,13 +8,14 @@ import numpy as np
 from neurojax.core.parameter_checks import check_count
 from neurojax.synapses.receptor import AbstractReceptor
 
-from ._axes import COLOURS, inches, new_axes, open_frame
+from ._axes import colours, inches, new_axes, open_frame
 from ._synapses import weights_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ROW = 0.22  # height of a row of a legend in inches
+_ROW = 0.22  # height of a row of a legend in inches, for letters of 10 points
+_FEW = 4  # the most rows of such a legend; a longer one is wider and has smaller letters
 _LINES = ("-", "--", ":", "-.")  # of the first sets that have all colours, the next ones, ...
 
 
@@ -60,13 +61,22 @@ def weight_histogram(
         raise ValueError("there is no weight to draw")
     for name, values in sets.items():
         if not np.all(np.isfinite(values)):
-            raise ValueError(f"weights {name!r} must be finite; there is a NaN or an infinity")
+            which = f"weights {name!r}" if name else "weights"
+            raise ValueError(f"{which} must be finite; there is a NaN or an infinity")
     edges = np.histogram_bin_edges(np.concatenate(list(sets.values())), bins)
+    many = len(sets) > _FEW * _in_a_row(sets, 5.0)
+    size = 8.0 if many else 10.0
     if ax is None:
-        ax = new_axes(5.6, 3.4 + _ROW * max(0, -(-len(sets) // _in_a_row(sets, 5.0)) - 1))
+        width = 9.0 if many else 5.6
+        columns = _in_a_row(sets, width - 0.6, size)
+        rows = -(-len(sets) // columns)
+        ax = new_axes(width, 3.4 + _ROW * 0.1 * size * (rows - 1))
+    else:
+        columns = _in_a_row(sets, inches(ax)[0], size)
+    several = colours()
     for k, (name, values) in enumerate(sets.items()):
         counts, _ = np.histogram(values, edges)
-        colour, line = COLOURS[k % len(COLOURS)], _LINES[k // len(COLOURS) % len(_LINES)]
+        colour, line = several[k % len(several)], _LINES[k // len(several) % len(_LINES)]
         ax.stairs(counts, edges, fill=True, color=colour, alpha=0.3)
         label = f"{name} ({len(values)})"
         ax.stairs(counts, edges, color=colour, linewidth=1.2, linestyle=line, label=label)
@@ -76,18 +86,20 @@ def weight_histogram(
     else:
         ax.set_ylim(bottom=0.0)
     if any(sets):
-        columns = _in_a_row(sets, inches(ax)[0])
-        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns)
+        ax.legend(
+            frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns,
+            fontsize=size if many else None,
+        )  # fmt: skip
     ax.set_xlabel(f"weight ({unit})" if unit else "weight")
     ax.set_ylabel("synapses")
     open_frame(ax, "left", "bottom")
     return ax
 
 
-def _in_a_row(sets: dict[str, np.ndarray], width: float) -> int:
+def _in_a_row(sets: dict[str, np.ndarray], width: float, size: float = 10.0) -> int:
     """How many names of sets stand beside each other in a legend as wide as this (inches)."""
     longest = max(len(f"{name} ({len(values)})") for name, values in sets.items())
-    return int(np.clip(width / (0.09 * longest + 0.6), 1, len(sets)))
+    return int(np.clip(width / (0.1 * size * (0.09 * longest + 0.6)), 1, len(sets)))
 
 
 def _unit(network: Any) -> str | None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from neurojax.fitting import Fit, edge_weights
 
-from ._axes import BLUE, DARK, GREEN, open_frame
+from ._axes import BLUE, GREEN, dark, open_frame
 from ._given import check_given
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def weights_against_counts(fit: Fit) -> "Figure":
     """Draw the size of each fitted weight over the count of its edge, both logarithmic.
 
     Left are chemical synapses, right gap junctions. The title gives the correlation of the size
-    with log(1 + count); black lines are medians of five groups of edges of about the same number.
+    with log(1 + count); short lines are medians of five groups of edges of about the same number.
 
     Arguments:
         fit: what `neurojax.fit` returned, for a `ConnectomeCircuit`.
@@ -71,7 +71,7 @@ def weights_against_counts(fit: Fit) -> "Figure":
         ax.set_xlabel("count in the connectome (synapses or sections)")
         ax.set_ylabel("fitted |w|" if kind == "chemical" else "fitted g")
         open_frame(ax, "left", "bottom")
-    figure.supxlabel(NOT_BIOLOGY, fontsize=9, color=DARK)
+    figure.supxlabel(NOT_BIOLOGY, fontsize=9, color=dark())
     return figure
 
 
@@ -93,4 +93,4 @@ def _medians(ax, counts: np.ndarray, sizes: np.ndarray) -> None:
     for k, (low, high) in enumerate(itertools.pairwise(bounds)):
         inside = (counts >= low) & ((counts <= high) if k == last else (counts < high))
         if inside.any():
-            ax.hlines(np.median(sizes[inside]), low, high, color="black", linewidth=2)
+            ax.hlines(np.median(sizes[inside]), low, high, color=dark(), linewidth=2)

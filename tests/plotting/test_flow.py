@@ -1,5 +1,7 @@
 """The picture of trajectories and fixed points."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,17 @@ def test_principal_components():
 def test_refusals():
     with pytest.raises(ValueError, match="trajectories must have shape"):
         flow(np.zeros(3))
+    for empty in (np.zeros((0, 3)), np.zeros((0, 5, 3)), np.zeros((2, 0, 3))):
+        with pytest.raises(ValueError, match="one time at least, got"):
+            flow(empty)
+    gaps = PATHS.copy()
+    gaps[0, 3] = np.nan
+    with pytest.raises(ValueError, match=r"must be finite .*: leave it out, or give plane="):
+        flow(gaps)
+    assert len(flow(gaps, plane=np.eye(3)[:2]).lines) == 4
+    for labels in (("x",), "xy", ("x", "y", "z")):
+        with pytest.raises(ValueError, match="labels must be two, one for each axis"):
+            inspect.unwrap(flow)(PATHS, labels=labels)
     with pytest.raises(ValueError, match="plane must have shape"):
         flow(PATHS, plane=np.eye(2))
     with pytest.raises(ValueError, match="points have 3 variables"):

@@ -1,5 +1,7 @@
 """The pictures of recordings show the samples that are there, in the order that is said."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,47 @@ def test_traces_of_unlabelled_neurons_and_of_simulations():
     assert plotting.traces(sim, [-1]).get_yticklabels()[0].get_text() == "V[-1]"
     with pytest.raises(ValueError, match="no trace"):
         plotting.traces(recording(), [])
+    for draw, given in ((plotting.traces, recording()), (plotting.traces, sim),
+                        (plotting.heatmap, recording())):  # fmt: skip
+        for wrong in (3, slice(3)):
+            with pytest.raises(TypeError, match=r"neurons must be a list of .*, such as \[0, 1\]"):
+                inspect.unwrap(draw)(given, wrong)
+
+
+def test_one_label_is_one_neuron():
+    for draw in (plotting.traces, plotting.heatmap):
+        names = [t.get_text() for t in draw(recording(), "B").get_yticklabels()]
+        assert names == ["B"]
+
+
+def test_the_default_record_is_the_one_that_is_an_array():
+    cell = nj.neurons.LIF(n=2)
+    record = {"V": nj.Trace("V_m"), "refractory": nj.Trace("refractory"), "s": nj.Spikes()}
+    run = lambda *names: nj.simulate(
+        cell, duration=2.0, dt=0.1, record={k: record[k] for k in names}
+    )
+    ax = plotting.traces(run("V", "s"))
+    assert ax.get_yticklabels()[0].get_text() == "V[0]"
+    with pytest.raises(ValueError, match=r"there are \['V', 'refractory'\]; name one"):
+        plotting.traces(run(*record))
+    with pytest.raises(ValueError, match="an array over time is needed, there is none"):
+        plotting.traces(run("s"))
+    net = nj.Network({"E": cell, "I": cell}, [])
+    both = nj.simulate(net, duration=1.0, dt=0.1, record={"s": nj.Spikes("E", "I"), "V": "E.V_m"})
+    for sim in (run("s"), both):
+        with pytest.raises(ValueError, match=r"'s' is no array over time: nj.plotting.raster dra"):
+            plotting.traces(sim, record="s")
+    with pytest.raises(nj.UnknownNameError, match="'W'"):
+        plotting.traces(both, record="W")
+
+
+def test_the_scale_of_membrane_potentials_is_in_millivolts():
+    cell = nj.neurons.LIF(n=2, receptors={"e": nj.synapses.ExpConductance()})
+    record = {"V": "V_m", "membrane": "V_m", "g": "e.g"}
+    sim = nj.simulate(cell, duration=1.0, dt=0.1, record=record)
+    for name, unit in (("V", "mV"), ("membrane", "(unit of membrane)"), ("g", "(unit of g)")):
+        text = plotting.traces(sim, record=name).texts[0].get_text()
+        assert text.split(" ", 1)[1] == unit
 
 
 def test_heatmap_puts_like_neurons_together_and_missing_samples_grey():
@@ -59,9 +102,20 @@ def test_heatmap_puts_like_neurons_together_and_missing_samples_grey():
     assert shown.mask.sum() == 1 and shown.mask[names.index("B"), 3]
     there = shown[names.index("C")].filled(np.nan)
     np.testing.assert_allclose([there.mean(), there.std()], [0.0, 1.0], atol=1e-12)
-    assert ax.get_title(loc="left") == "black: reversal"
+    assert ax.get_title(loc="left") == "marked: reversal"
     with pytest.raises(ValueError, match="no series 'speed'"):
         plotting.heatmap(recording(), shade="speed")
+
+
+def test_pictures_of_few_neurons_have_room_and_names():
+    for neurons, names in (([3], ["#3"]), ([0, 3], ["#3", "A"]), ([3, 1, 0], ["#3", "A", "B"])):
+        ax = plotting.heatmap(recording(), neurons)
+        assert sorted(t.get_text() for t in ax.get_yticklabels()) == names
+        ax.figure.draw_without_rendering()
+        box, figure = ax.figure.axes[1].yaxis.label.get_window_extent(), ax.figure.bbox
+        assert box.y0 >= 0.0 and box.y1 <= figure.y1 and box.x1 <= figure.x1
+    with pytest.raises(ValueError, match="no neuron to draw"):
+        plotting.heatmap(recording(), [])
 
 
 def test_heatmap_of_a_constant_and_of_one_frame():

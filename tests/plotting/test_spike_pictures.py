@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from matplotlib import style
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from scipy import sparse
 
@@ -110,6 +112,48 @@ def test_the_last_bin_of_the_rate_may_be_shorter():
         np.testing.assert_allclose(data.values, 1e3 * np.array(counts) / (n * np.diff(data.edges)))
 
 
+def test_rates_are_shown_where_the_run_has_been():
+    sim = simulation({"s": {"E": E, "I": I}}, {})  # from 0 to 20 ms
+    ax = nj.plotting.raster(sim, bin=5.0, t_start=-10.0, t_stop=33.0, histogram=True)
+    _, rate, bars = ax.figure.axes
+    assert ax.get_xlim() == rate.get_xlim() == (-10.0, 33.0)
+    assert rate.patches[0].get_data().edges.tolist() == [0.0, 5.0, 10.0, 15.0, 20.0]
+    np.testing.assert_allclose(bars.patches[0].get_data().values, [50.0, 0.0, 100.0])
+    ax = nj.plotting.raster(sim, t_start=40.0, t_stop=60.0, histogram=True)
+    assert not any(axes.patches for axes in ax.figure.axes)
+    for name in ("bin", "t_start", "t_stop"):
+        with pytest.raises(TypeError, match=f"{name} must be a number, got 'a'"):
+            inspect.unwrap(nj.plotting.raster)(sim, **{name: "a"})
+    with pytest.raises(ValueError, match=r"bin must be positive .*, got None"):
+        inspect.unwrap(nj.plotting.raster)(sim, bin=None)
+
+
+def test_a_spike_in_the_last_step_of_a_run_in_float32_is_drawn():
+    last = record([20.0], [0], 1, dt=np.float32(0.01))
+    sim = simulation({"s": last}, {}, steps=2000)
+    state = nj.SimState(0, 2000, np.float32(0.01))  # whose end is a little before 20 ms
+    ax = nj.plotting.raster(nj.Simulation(sim.records, state, sim.stats, {}))
+    assert ax.lines[0].get_xdata().tolist() == [20.0]
+    assert ax.figure.axes[1].patches[0].get_data().values.tolist() == [0.0, 0.0, 0.0, 200.0]
+
+
+def test_pictures_can_be_seen_on_a_dark_ground():
+    sim = simulation({"v": VOLTS, "s": E}, {"v": TIMES})
+    sets = {str(k): np.arange(5.0) for k in range(7)}
+    with style.context("dark_background"):
+        figures = [nj.plotting.voltage(sim), nj.plotting.traces(sim, record="v")]
+        drawn = [line.get_color() for ax in figures for line in ax.lines]
+        ax = nj.plotting.connectivity(np.eye(3))
+        drawn += [patch.get_facecolor() for axes in ax.figure.axes[1:] for patch in axes.patches]
+        drawn += [
+            patch.get_edgecolor() for patch in nj.plotting.weight_histogram(sets).patches[1::2]
+        ]
+        drawn += [text.get_color() for text in
+                  nj.plotting.raster(dict.fromkeys(sets, I)).get_yticklabels()]  # fmt: skip
+    assert min(sum(to_rgb(colour)) for colour in drawn) > 1.0
+    assert nj.plotting.traces(sim, record="v").lines[1].get_color() == "#333333"
+
+
 def test_names_of_small_populations_do_not_overprint():
     sizes = {"E": 400, "A": 8, "B": 8, "S": 5}
     many = {"E": 400, **{f"small {k}": 3 for k in range(25)}}
@@ -173,6 +217,32 @@ def test_spikes_rise_from_the_voltage_before_them(tmp_path):
     lines = {line.get_label(): line for line in ax.lines}
     assert [len(lines[f"spikes of v[{k}]"].get_xdata()) // 3 for k in range(3)] == [1, 0, 2]
     ax.figure.savefig(tmp_path / "voltage.png")
+
+
+@pytest.mark.parametrize("every", [2, 7, 20])
+def test_spikes_rise_from_the_line_that_is_drawn(every):
+    rng = np.random.default_rng(0)
+    times, values = TIMES[every - 1 :: every], rng.normal(-60.0, 5.0, 40 // every)
+    spikes = record(np.arange(8, 40) * 0.5, np.zeros(32, int), 1)
+    sim = simulation({"v": values[:, None], "s": spikes}, {"v": times})
+    _, lines = nj.plotting.voltage(sim).lines
+    drawn = lines.get_xydata()[::3]
+    assert len(drawn)
+    np.testing.assert_allclose(drawn[:, 1], np.interp(drawn[:, 0] - 0.5, times, values))
+
+
+def test_what_is_no_voltage_is_not_in_millivolts():
+    sim = simulation({"E.g": VOLTS, "E.V_m": VOLTS, "s": E}, {"E.g": TIMES, "E.V_m": TIMES})
+    for name, label, unit in (("E.g", "E.g", "(unit of E.g)"), ("E.V_m", "E.V_m (mV)", "mV")):
+        assert nj.plotting.voltage(sim, [0], record=name).get_ylabel() == label
+        text = nj.plotting.voltage(sim, record=name).texts[0].get_text()
+        assert text.split(" ", 1)[1] == unit
+    with pytest.raises(ValueError, match="a record of voltages is needed, there is none"):
+        nj.plotting.voltage(simulation({"s": E}, {}), record="Q")
+    for wrong in (3, slice(3), None):
+        keyword = {"columns": wrong} if wrong is not None else {"neurons": 3}
+        with pytest.raises(TypeError, match=r"must be a list of numbers of .*, such as"):
+            inspect.unwrap(nj.plotting.voltage)(sim, record="E.V_m", **keyword)
 
 
 def test_voltage_of_named_neurons_and_populations():
@@ -292,6 +362,20 @@ def test_voltages_of_a_part_have_the_spikes_of_their_neurons(index):
             np.testing.assert_allclose(drawn, sim["s"].train(int(neuron)), atol=1e-3)
 
 
+def test_synapses_of_flat_matrices_can_be_seen():
+    marks = lambda *shape: nj.plotting.connectivity(np.ones(shape)).lines[0]
+    flat, tall, square = marks(5, 1000), marks(1000, 5), marks(5, 5)
+    assert [line.get_marker() for line in (flat, tall, square)] == ["|", "_", "s"]
+    assert flat.get_markersize() == tall.get_markersize() == square.get_markersize() == 12.0
+    for line in (flat, tall):  # and do not hide their neighbours
+        assert 0.5 < line.get_markeredgewidth() < 1.0
+
+
+def test_weights_that_are_no_numbers_are_not_drawn():
+    with pytest.raises(ValueError, match="there are 1 NaN among 2: where there is no synapse"):
+        nj.plotting.connectivity(np.array([[0.0, np.nan], [1.0, 0.0]]))
+
+
 def test_connectivity_says_where_a_projection_ends():
     cell = nj.neurons.LIF(receptors={"exc": nj.synapses.ExpCurrent()})
     part = nj.Projection("E", ("E", slice(5, 10)), "exc", nj.connectivity.all_to_all())
@@ -299,7 +383,8 @@ def test_connectivity_says_where_a_projection_ends():
     for source in (net, net.projections["E->E[5:10]:exc"]):
         ax = nj.plotting.connectivity(source)
         assert ax.get_xlabel() == "postsynaptic neuron (counted within E[5:10])"
-        assert ax.get_ylabel() == "presynaptic neuron"
+        assert ax.get_ylabel() == "presynaptic neuron of E"
+    assert nj.plotting.connectivity(np.eye(2)).get_ylabel() == "presynaptic neuron"
 
 
 def test_connectivity_of_an_edge_list_counts_multi_edges():
@@ -374,19 +459,24 @@ def test_weight_histogram():
     assert (ax.get_yscale(), ax.get_legend(), ax.get_xlabel()) == ("log", None, "weight (nS)")
     with pytest.raises(ValueError, match="there is no weight"):
         nj.plotting.weight_histogram([])
+    with pytest.raises(ValueError, match=r"^weights must be finite"):
+        nj.plotting.weight_histogram([np.nan, 1.0])
     with pytest.raises(ValueError, match="weights 'a' must be finite"):
         nj.plotting.weight_histogram({"a": [np.nan]})
 
 
 def test_legends_of_many_weights_stay_in_the_picture():
-    for names in (["before", "after"], [f"excitatory->inhibitory:{k}" for k in range(12)]):
+    layers = ("L23e", "L4e", "L5e", "L6e", "TC")
+    for names in (["before", "after"], [f"excitatory->inhibitory:{k}" for k in range(12)],
+                  [f"{a}->{b}:exc" for a in layers for b in layers],
+                  [f"set {k}" for k in range(20)]):  # fmt: skip
         ax = nj.plotting.weight_histogram({name: np.arange(5.0) for name in names})
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # of a layout that has no room
             ax.figure.draw_without_rendering()
         box, figure = ax.get_legend().get_window_extent(), ax.figure.bbox
         assert box.x0 >= 0.0 and box.x1 <= figure.x1 and box.y1 <= figure.y1
-        assert ax.get_window_extent().height / ax.figure.dpi > 2.0
+        assert ax.get_window_extent().height > max(2.0 * ax.figure.dpi, box.height)
         looks = {(p.get_edgecolor(), p.get_linestyle()) for p in ax.patches[1::2]}
         assert len(looks) == len(names)
     with pytest.raises(ValueError, match="bins must be a positive whole number, got 0"):
@@ -401,3 +491,8 @@ def test_stdp_window_has_a_gap_at_zero():
     assert together == [[0.0, 0.5]]
     with pytest.raises(ValueError, match=r"equally long lists, got \(2,\) and \(1,\)"):
         nj.plotting.stdp_window([1.0, 2.0], [1.0])
+    dots = nj.plotting.stdp_window([-10.0, 10.0], [-0.5, 0.5]).lines[:2]
+    assert [line.get_marker() for line in dots] == ["o", "o"]
+    for lag, change in (([-1.0, 1.0], [0.5, np.nan]), ([np.inf, 1.0], [0.5, 0.2])):
+        with pytest.raises(ValueError, match=r"must be finite, got (nan at 1|inf at 0): leave it"):
+            nj.plotting.stdp_window(lag, change)
