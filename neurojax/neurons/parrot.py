@@ -7,11 +7,11 @@ import jax.numpy as jnp
 
 from neurojax.core import Clock, Output, SpikeOutput
 
-from .source import AbstractGenerator
+from .source import AbstractSource
 
 
 @final
-class Parrot(AbstractGenerator):
+class Parrot(AbstractSource):
     """Neurons that repeat what arrives at their port `spikes`.
 
     Any impulse above zero makes one spike in the step in which it arrives, whatever its weight;

@@ -11,11 +11,11 @@ from neurojax.core.inputs import MS_HZ
 from neurojax.core.parameter_checks import check_positive
 from neurojax.core.surrogate import AbstractSurrogate, StraightThrough
 
-from .source import AbstractGenerator, chance
+from .source import AbstractSource, chance
 
 
 @final
-class Poisson(AbstractGenerator):
+class Poisson(AbstractSource):
     r"""Independent Poisson spike trains of constant rate.
 
     In each step a neuron spikes with probability $1 - e^{-\mathrm{rate}\,dt}$, that of at least
@@ -63,7 +63,7 @@ class Poisson(AbstractGenerator):
 
 
 @final
-class InhomogeneousPoisson(AbstractGenerator):
+class InhomogeneousPoisson(AbstractSource):
     r"""Independent Poisson spike trains whose rate is an input.
 
     As `Poisson`, with $1 - \exp(-\int \mathrm{rate}\,dt)$ over the step; a negative rate counts as

@@ -12,7 +12,7 @@ from neurojax.core.parameter_checks import check_shapes, check_size
 
 from ._population import drawn_parameters, refuse_laws
 
-_Kind = TypeVar("_Kind", bound="AbstractGenerator")
+_Kind = TypeVar("_Kind", bound="AbstractSource")
 
 
 class AbstractSource(Dynamics):
@@ -23,17 +23,12 @@ class AbstractSource(Dynamics):
 
     n: eqx.AbstractVar[int]
     receives: ClassVar[bool] = False  # whether a projection may end on it
+    drawn_later: ClassVar[bool] = True  # distributions are refused here, with better advice
 
     def __check_init__(self):
+        refuse_laws(self)
         check_size(self.n)
         check_shapes(self, self.n)
-
-
-class AbstractGenerator(AbstractSource):
-    """A source that makes its spikes by itself, for any number of neurons."""
-
-    def __post_init__(self):
-        refuse_laws(self)
 
     def population(self: _Kind, n: int, *, key=None, **parameters) -> _Kind:
         """The same kind of source with `n` neurons.
@@ -55,6 +50,10 @@ class AbstractGenerator(AbstractSource):
             (100,)
         """
         return dataclasses.replace(self, n=int(n), **drawn_parameters(n, key, parameters))
+
+
+class AbstractGenerator(AbstractSource):
+    """A source that makes its spikes by itself, for any number of neurons."""
 
 
 def step_key(clock: Clock, name: str):

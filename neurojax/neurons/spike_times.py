@@ -29,6 +29,7 @@ class SpikeTimes(AbstractSource):
             array per neuron.
         neurons: the neuron of each time.
         n: number of neurons; default: the length of the list, or as many as `neurons` names.
+            `population(n)` keeps the spikes and has other neurons, which are silent.
 
     Raises:
         ValueError: for times that are not positive and finite, lists of different lengths, neurons
@@ -46,7 +47,7 @@ class SpikeTimes(AbstractSource):
 
     times: Any
     neurons: Any
-    labels: Any
+    labels: Any = eqx.field(init=False)
     n: int = eqx.field(static=True)
 
     def __init__(self, times, neurons=None, n: int | None = None):

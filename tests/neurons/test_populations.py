@@ -1,5 +1,6 @@
 """Populations made from one cell or source, and what is refused."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -82,3 +83,26 @@ def test_parameters_of_receptors_are_drawn():
 def test_refusals(build, error, message):
     with pytest.raises(error, match=message):
         build()
+
+
+def test_sources_of_any_kind_have_populations():
+    class EveryK(nj.neurons.AbstractSource):
+        k: nj.Parameter = nj.parameter(5.0)
+        n: int = eqx.field(static=True, default=1)
+
+        def init_state(self, *, key=None):
+            return {"left": jnp.zeros(self.n)}
+
+        def step(self, state, inputs, clock):
+            left = jnp.where(state["left"] <= 0, self.k, state["left"]) - 1
+            return {"left": left}, nj.Output(spikes=nj.SpikeOutput(-left, -0.5))
+
+    run = lambda source: nj.simulate(source, duration=12.0, dt=1.0, record={"s": nj.Spikes()})["s"]
+    np.testing.assert_array_equal(run(EveryK().population(3, k=4)).counts(), [3, 3, 3])
+    assert EveryK().population(20, k=LAW, key=jax.random.key(0)).k.shape == (20,)
+    with pytest.raises(TypeError, match=r"k of EveryK is the distribution .*population\(n, k="):
+        EveryK(k=LAW)
+    replayed = nj.neurons.SpikeTimes([[1.0, 3.0], [2.0]]).population(4)
+    np.testing.assert_array_equal(run(replayed).counts(), [2, 1, 0, 0])
+    with pytest.raises(ValueError, match="neurons must lie between 0 and 0"):
+        replayed.population(1)
