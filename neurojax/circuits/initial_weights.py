@@ -63,6 +63,9 @@ class Gaussian(AbstractWeights):
 class Orthogonal(AbstractWeights):
     r"""$g\,Q$ with a random orthogonal $Q$ (uniform by Haar's measure): all singular values $g$.
 
+    Arguments:
+        gain: g.
+
     Source: Saxe, McClelland and Ganguli (2014), arXiv:1312.6120.
 
     Example:

@@ -40,6 +40,9 @@ def spectral_radius(weights) -> Array:
 def spectral_abscissa(weights) -> Array:
     """The greatest real part of an eigenvalue (on the host, in double precision).
 
+    Arguments:
+        weights: a square matrix, `SparseWeights` or a `LowRank`.
+
     Example:
         >>> import numpy as np, neurojax as nj
         >>> float(nj.circuits.spectral_abscissa(np.diag([1.0, -3.0])))
@@ -50,6 +53,10 @@ def spectral_abscissa(weights) -> Array:
 
 def with_spectral_radius(weights, radius: float) -> Array:
     """The weights scaled so that their spectral radius is `radius` exactly.
+
+    Arguments:
+        weights: a square matrix.
+        radius: the greatest modulus of an eigenvalue that they shall have, 0 or more.
 
     Raises:
         ValueError: if they have no spectral radius to scale (all eigenvalues are zero), for a
@@ -81,6 +88,10 @@ def with_spectral_radius(weights, radius: float) -> Array:
 
 def with_spectral_abscissa(weights, abscissa: float) -> Array:
     """The weights with their diagonal shifted so that their spectral abscissa is `abscissa`.
+
+    Arguments:
+        weights: a square matrix.
+        abscissa: the greatest real part of an eigenvalue that they shall have.
 
     Example:
         >>> import jax.numpy as jnp, neurojax as nj

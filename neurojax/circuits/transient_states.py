@@ -163,7 +163,12 @@ class TransientStates(ContinuousDynamics):
 
 
 class Coalition(NamedTuple):
-    """Units that were active together: from step `start` to before step `stop`.
+    """Units that were active together.
+
+    Arguments:
+        start: the first step.
+        stop: the step after the last one.
+        members: numbers of the units, rising.
 
     Example:
         >>> Coalition(0, 20, (1, 2)).members

@@ -5,11 +5,37 @@ from collections.abc import Iterable
 
 
 class NonFiniteError(ArithmeticError):
-    """A state became NaN or infinite during a run."""
+    """A state became NaN or infinite during a run.
+
+    Example:
+        >>> import neurojax as nj
+        >>> class Explosion(nj.ContinuousDynamics):
+        ...     solver: nj.solvers.AbstractStepper = nj.solvers.Heun()
+        ...
+        ...     def init_state(self, *, key=None):
+        ...         return {"x": 1.0}
+        ...
+        ...     def drift(self, t, state, inputs):
+        ...         return {"x": state["x"] ** 2}
+        >>> try:
+        ...     nj.simulate(Explosion(), duration=20.0, dt=0.1)
+        ... except nj.NonFiniteError as error:
+        ...     print(error)
+        the state leaf 'x' of Explosion became NaN or infinite in step 14 (t = 1.4 ms). ...
+    """
 
 
 class UnknownNameError(KeyError):
-    """A name that is not part of the model, the recording or the connectome."""
+    """A name that is not part of the model, the recording or the connectome.
+
+    Example:
+        >>> import neurojax as nj
+        >>> try:
+        ...     nj.simulate(nj.neurons.LIF(), duration=1.0, dt=0.1, inputs={"I": 300.0})
+        ... except nj.UnknownNameError as error:
+        ...     print(error)
+        the model never reads the input 'I'. Did you mean 'I_e'? Known: I_e.
+    """
 
     def __str__(self) -> str:
         # KeyError would show the message quoted

@@ -16,6 +16,9 @@ def unwrap(model):
 
     `simulate` and `fit` do this once at entry; do it yourself before you call `step`.
 
+    Arguments:
+        model: a model, a parameter or any other tree of them.
+
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
         >>> float(nj.unwrap(nj.positive(2.0)))
@@ -26,6 +29,9 @@ def unwrap(model):
 
 def positive(value) -> Any:
     """A parameter that stays positive under gradient steps: trained as its logarithm.
+
+    Arguments:
+        value: where it starts, above 0: a number or an array, in the unit of the parameter.
 
     Raises:
         ValueError: if the start value is not positive.
@@ -43,6 +49,11 @@ def positive(value) -> Any:
 
 def bounded(value, low, high) -> Any:
     """A parameter that stays between `low` and `high`: trained as the logit of its place.
+
+    Arguments:
+        value: where it starts, strictly inside: a number or an array.
+        low: the lower bound, a number or an array that broadcasts with `value`.
+        high: the upper bound, the same.
 
     Raises:
         ValueError: if the start value is not strictly inside.
@@ -71,6 +82,9 @@ def _between(x, low, high):
 def frozen(value) -> Any:
     """A parameter (or a whole part of a model) that training leaves as it is.
 
+    Arguments:
+        value: a number, an array or a part of a model.
+
     Example:
         >>> import jax, neurojax as nj
         >>> float(jax.grad(lambda x: nj.unwrap(nj.frozen(x)) ** 2)(3.0))
@@ -92,6 +106,10 @@ def parameter(default=None, *, required: bool = False) -> Any:
     """A field of a model: a number or array that becomes a floating-point array.
 
     It may also be given as `nj.positive(...)`, `nj.bounded(...)` or `nj.frozen(...)`.
+
+    Arguments:
+        default: the value where none is given; `None` for a parameter that may be left out.
+        required: whether it must be given; it has no default then.
 
     Example:
         >>> import neurojax as nj

@@ -157,6 +157,9 @@ class Spikes(eqx.Module):
 
     Gives a `SpikeRecord`, or a dictionary of them for several names.
 
+    Arguments:
+        names: of populations, dotted for parts of parts (`"left.E"`); none for a model that is one.
+
     Example:
         >>> import neurojax as nj
         >>> nj.Spikes("E", "I").names

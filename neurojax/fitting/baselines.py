@@ -58,6 +58,13 @@ def train_mean(
 
     Its correlation is 0 by convention; its R² and squared error say what drift alone costs.
 
+    Arguments:
+        aligned: normalised recordings.
+        folds: who is hidden.
+        train: frames to learn from.
+        test: frames to score.
+        name: of the row.
+
     Example:
         >>> import jax, neurojax as nj
         >>> worms = nj.fitting.Normalisation().apply(nj.recordings.load("dag2023")[:2], train=0.6)
@@ -285,8 +292,20 @@ def left_out_animal_baselines(
 ) -> list[Scores]:
     """The rows to put beside a circuit whose weights never saw the animal that it is scored on.
 
-    Arguments and errors as for `same_animal_baselines`. The last two rows are refitted for each
-    fold, on what is visible there.
+    The last two rows are refitted for each fold, on what is visible there.
+
+    Arguments:
+        aligned: normalised recordings; its neurons are those of `connectome`.
+        folds: who is hidden.
+        connectome: the wiring.
+        train: frames to learn from, of the other animals.
+        test: frames to score.
+        shuffled: rewired connectomes, as controls.
+        thorough: every row; otherwise only those that the headline of a fit is compared with,
+            the strongest included.
+
+    Raises:
+        ValueError: the connectome has other neurons.
 
     Example:
         >>> import jax, neurojax as nj

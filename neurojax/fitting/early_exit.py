@@ -211,6 +211,14 @@ def oracle_exits(outputs: Any, labels: Any) -> Exits:
 
     A trial that is never right takes all steps.
 
+    Arguments:
+        outputs: of each step, shape (trials, time, classes).
+        labels: classes as whole numbers from 0, shape (trials,).
+
+    Raises:
+        ValueError: for shapes that do not fit, outputs that are not finite, or a label that is no
+            class.
+
     Example:
         >>> import jax.numpy as jnp
         >>> from neurojax.fitting.early_exit import oracle_exits

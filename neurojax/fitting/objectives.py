@@ -32,6 +32,10 @@ class AbstractObjective(eqx.Module):
 def huber(error: Array, delta: float = 1.0) -> Array:
     """Squared error up to `delta`, linear beyond: e^2, then delta (2 |e| - delta).
 
+    Arguments:
+        error: e, any shape.
+        delta: where it becomes linear, in the unit of the error.
+
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
         >>> nj.fitting.huber(jnp.array([0.5, 3.0])).tolist()
@@ -162,6 +166,11 @@ class UserObjective(AbstractObjective):
 
     The model is the circuit with wrappers resolved, or the whole `Estimator` where an observation
     or an observer was given to `fit`.
+
+    Arguments:
+        function: of (model, batch, key); gives a scalar.
+        frames: number of frames of a window.
+        whole: whether it is given the `Estimator` rather than the circuit.
 
     Example:
         >>> import neurojax as nj

@@ -262,6 +262,10 @@ def bootstrap_interval(
 def join(parts: Sequence[Scores], name: str = "") -> Scores:
     """Scores of several parts of the folds as one, e.g. each animal left out in turn.
 
+    Arguments:
+        parts: scores of the same animals, on different folds.
+        name: of the row; default that of the first part.
+
     Raises:
         ValueError: there is no part, or the animals differ.
 
@@ -282,6 +286,10 @@ def join(parts: Sequence[Scores], name: str = "") -> Scores:
 
 def average(runs: Sequence[Scores], name: str = "") -> Scores:
     """Scores averaged over several runs on the same folds, e.g. several shuffled connectomes.
+
+    Arguments:
+        runs: scores of the same animals and hidden neurons.
+        name: of the row; default that of the first run.
 
     Raises:
         ValueError: there is no run, or the runs hid different neurons.
@@ -338,6 +346,9 @@ def table(rows: Sequence[Scores]) -> str:
 
     Columns: mean r and its standard deviation over animals, r of each animal, median R² and mean
     squared error.
+
+    Arguments:
+        rows: scores of the same animals, one per method.
 
     Raises:
         ValueError: there is no row, or the animals differ.

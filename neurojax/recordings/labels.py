@@ -30,6 +30,9 @@ def tidy_label(label: str) -> str:
 
     Some sources write `VA01` for `VA1`. A number that ends in a zero (`AS10`) stays.
 
+    Arguments:
+        label: a name as a source writes it.
+
     Example:
         >>> from neurojax.recordings import tidy_label
         >>> tidy_label("VA01"), tidy_label("as10"), tidy_label("IL2DL"), tidy_label("DB03?")
@@ -44,6 +47,9 @@ def mirrored_label(label: str) -> str | None:
     Names end in `L` or `R`. `AWCON` and `AWCOFF` are the two AWC neurons, named by what they
     express instead of by side. Whether the partner exists is for the caller to look up: some
     unpaired neurons (`AVL`, `RIR`) end in these letters too.
+
+    Arguments:
+        label: a name in the usual spelling, see `tidy_label`.
 
     Example:
         >>> from neurojax.recordings import mirrored_label

@@ -26,6 +26,20 @@ class ForecastTask(Task):
     Attributes:
         length: of a trial in ms.
         horizon: how far ahead the targets are, ms.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, neurojax as nj
+        >>> class Wave(nj.tasks.ForecastTask):
+        ...     dt: float = 1.0
+        ...     length: float = 100.0
+        ...     horizon: float = 5.0
+        ...     channels = 1
+        ...
+        ...     def series(self, key, count):
+        ...         return jnp.sin(0.1 * self.dt * jnp.arange(count))[:, None]
+        >>> trial = Wave().trial(jax.random.key(0))
+        >>> trial.inputs.shape, bool(trial.targets[0, 0] == trial.inputs[5, 0])
+        ((100, 1), True)
     """
 
     length: eqx.AbstractVar[float]

@@ -219,6 +219,9 @@ class HiddenMarkov(Task):
 def stationary(transition: Any) -> Float[Array, " states"]:
     """The probabilities of states that a transition matrix leaves as they are.
 
+    Arguments:
+        transition: probabilities [from, to], each row sums to 1.
+
     Example:
         >>> from neurojax import tasks
         >>> tasks.stationary([[0.9, 0.1], [0.3, 0.7]]).round(4).tolist()

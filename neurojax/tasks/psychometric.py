@@ -9,7 +9,11 @@ import numpy as np
 class PsychometricFit(NamedTuple):
     r"""A cumulative normal $P(x) = \Phi((x - \mathrm{bias}) / \mathrm{threshold})$.
 
-    `bias` is where both answers are equally frequent; at `bias + threshold` 84 % are positive.
+    At `bias + threshold` 84 % of the answers are positive.
+
+    Arguments:
+        bias: the level at which both answers are equally frequent.
+        threshold: the standard deviation of the normal, in the unit of the levels.
 
     Example:
         >>> import neurojax as nj

@@ -86,6 +86,10 @@ def evoked_energy(Q: Any, state: Any) -> Float[Array, "..."]:
 class EnergyDirections(NamedTuple):
     """States by the energy they evoke; made by `amplified_states`.
 
+    Arguments:
+        energies: the greatest first, shape (count,).
+        states: of length 1 and orthogonal, shape (count, n).
+
     Example:
         >>> import numpy as np, neurojax as nj
         >>> nj.analysis.dynamics.amplified_states(-np.eye(3), 2).energies.shape

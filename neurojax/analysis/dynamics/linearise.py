@@ -83,6 +83,11 @@ def eigenvalues(
 class Linearisation(NamedTuple):
     """The matrices of `linearise`.
 
+    Arguments:
+        A: the Jacobian by the state, shape (n, n), per ms for a flow.
+        B: the Jacobian by each input, shape (n, size of the input).
+        offset: the rate of change (what a step changes, for a map) there, shape (n,).
+
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
         >>> circuit = nj.circuits.RateRNN(3, tau=10.0)

@@ -10,6 +10,10 @@ from jaxtyping import Array, Float
 class SchurForm(NamedTuple):
     """A = Q T Q^T; made by `schur_form`.
 
+    Arguments:
+        T: block upper triangular, shape (n, n).
+        Q: orthogonal, its columns are the modes, shape (n, n).
+
     Example:
         >>> import numpy as np, neurojax as nj
         >>> nj.analysis.dynamics.schur_form(np.diag([1.0, 2.0])).T.shape

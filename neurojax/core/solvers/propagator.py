@@ -24,6 +24,10 @@ class Propagator(AbstractStepper):
     them; a coupled circuit gets one dense matrix.
     The matrices are computed once per run. Time steps limit only the resolution of the inputs.
 
+    Arguments:
+        local: the matrices of cells, made by `prepare`; leave it out.
+        dense: the matrix of a coupled circuit, made by `prepare`; leave it out.
+
     Raises:
         ValueError: if the drift is not affine in state and inputs together, or a coupled
             system has more than 2048 variables.

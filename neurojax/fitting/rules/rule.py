@@ -52,6 +52,11 @@ def check_plain_output(rule: str, circuit) -> None:
 def squared_error(outputs, targets, mask) -> Array:
     """Mean of the squared error over weighted steps and over outputs.
 
+    Arguments:
+        outputs: of each step, shape (..., time, outputs).
+        targets: of the same shape.
+        mask: weight of each step, shape (..., time); what has none may be NaN.
+
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
         >>> outputs, mask = jnp.full((4, 2), 3.0), jnp.array([0.0, 1.0, 1.0, 1.0])
@@ -67,6 +72,11 @@ def squared_error(outputs, targets, mask) -> Array:
 
 def cross_entropy(outputs, targets, mask) -> Array:
     """Mean cross-entropy over weighted steps of logits with targets that are probabilities.
+
+    Arguments:
+        outputs: logits of each step, shape (..., time, outputs).
+        targets: probabilities, of the same shape.
+        mask: weight of each step, shape (..., time).
 
     Example:
         >>> import jax.numpy as jnp, neurojax as nj
