@@ -59,8 +59,8 @@ def test_traces_of_unlabelled_neurons_and_of_simulations():
 
 def test_one_label_is_one_neuron():
     for draw in (plotting.traces, plotting.heatmap):
-        names = [t.get_text() for t in draw(recording(), "B").get_yticklabels()]
-        assert names == ["B"]
+        ax = draw(recording().rename({"B": "AVAL"}), "AVAL")
+        assert [t.get_text() for t in ax.get_yticklabels()] == ["AVAL"]
 
 
 def test_the_default_record_is_the_one_that_is_an_array():
