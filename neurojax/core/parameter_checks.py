@@ -46,6 +46,13 @@ def check_shapes(model, n: int) -> None:
             raise TypeError(
                 f"{field.name} of {type(model).__name__} must be a number or an array, got None"
             )
+        value = getattr(model, field.name)
+        several = getattr(model, "in_components", ())
+        if own and isinstance(value, tuple) and field.name not in several:
+            raise TypeError(
+                f"{field.name} of {type(model).__name__} must be a number or an array, got a tuple "
+                f"of {len(value)}: give values per neuron as an array or a list"
+            )
     for name, value in each_parameter(model):
         shape = jnp.shape(value)
         if shape not in ((), (n,)):
@@ -66,7 +73,7 @@ def check_no_nan(model) -> None:
 
 def components(value) -> tuple:
     """The components of a parameter that may have several: a tuple, or one number or array."""
-    return tuple(value) if isinstance(value, tuple | list) else (value,)
+    return value if isinstance(value, tuple) else (value,)
 
 
 def refuse_distributions(model, advice: str) -> None:
@@ -146,9 +153,9 @@ def check_choice(model, name: str, choices) -> None:
         )
 
 
-def check_components(model, *names: str) -> None:
-    """Parameters with several components have the same number of them."""
-    counts = {name: len(components(getattr(model, name))) for name in names}
+def check_components(model) -> None:
+    """The parameters `in_components` of a model have the same number of them."""
+    counts = {name: len(components(getattr(model, name))) for name in model.in_components}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
         raise ValueError(

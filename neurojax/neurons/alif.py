@@ -1,6 +1,6 @@
 """The leaky integrate-and-fire neuron with an adaptive threshold."""
 
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -60,6 +60,8 @@ class ALIF(AbstractLeaky):
         9
     """
 
+    in_components: ClassVar[tuple[str, ...]] = ("b", "tau_b")
+
     C_m: Parameter = parameter(250.0)
     g_L: Parameter = parameter(25.0)
     E_L: Parameter = parameter(-70.0)
@@ -77,7 +79,7 @@ class ALIF(AbstractLeaky):
     solver: AbstractStepper = None  # type: ignore
 
     def __check_init__(self):
-        check_components(self, "b", "tau_b")
+        check_components(self)
         check_positive(self, "tau_b")
 
     @property

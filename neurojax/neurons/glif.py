@@ -1,6 +1,6 @@
 """Generalised leaky integrate-and-fire neurons, five levels."""
 
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -85,6 +85,8 @@ class GLIF(AbstractRefractory):
         14
     """
 
+    in_components: ClassVar[tuple[str, ...]] = ("asc_amps", "asc_decay", "asc_r")
+
     C_m: Parameter = parameter(58.72)
     g: Parameter = parameter(9.43)
     E_L: Parameter = parameter(-78.85)
@@ -109,7 +111,7 @@ class GLIF(AbstractRefractory):
 
     def __check_init__(self):
         check_choice(self, "level", (1, 2, 3, 4, 5))
-        check_components(self, "asc_amps", "asc_decay", "asc_r")
+        check_components(self)
         check_positive(self, "C_m", "g")
         check_positive(self, "t_ref", "th_spike_decay", "asc_decay", "th_voltage_decay", zero=True)
 

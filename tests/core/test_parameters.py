@@ -133,6 +133,8 @@ def test_a_list_of_numbers_is_an_array():
     assert runs[0] == runs[1] > 0
     with pytest.raises(ValueError, match=r"V_th of LIF must be a scalar or have shape \(2,\)"):
         nj.neurons.LIF(V_th=[-50.0, -49.0, -48.0], n=2)
+    with pytest.raises(TypeError, match="V_th of LIF must be a number or an array, got a tuple of"):
+        nj.neurons.LIF(V_th=(-50.0, -49.0), n=2)
     with pytest.raises(ValueError, match="a list with rows of different lengths"):
         nj.connectivity.Dense([[1.0], [2.0, 3.0]])
 
