@@ -6,7 +6,7 @@ from .eif import EIF
 from .escape import EscapeLIF
 from .gamma_renewal import GammaRenewal
 from .glif import GLIF
-from .integrate_and_fire import AbstractIntegrateAndFire
+from .integrate_and_fire import AbstractIntegrateAndFire, AbstractRefractory
 from .izhikevich import Izhikevich, IzhikevichPublished
 from .lif import LIF
 from .lif_adaptation import LIFAdaptation
@@ -23,6 +23,7 @@ from .upswing import Upswing
 __all__ = [
     "AbstractIntegrateAndFire",
     "AbstractNeuron",
+    "AbstractRefractory",
     "AbstractSource",
     "ALIF",
     "AdEx",

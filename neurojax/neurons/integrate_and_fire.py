@@ -75,7 +75,8 @@ class AbstractRefractory(AbstractIntegrateAndFire):
     """An integrate-and-fire neuron whose membrane is held for round(t_ref / dt) steps.
 
     Half a step is rounded up: 0.15 ms are two steps of 0.1 ms, 0.04 ms are none. The receptors go
-    on; delta impulses that arrive meanwhile are ignored.
+    on; delta impulses that arrive meanwhile are ignored. The steps that are left are the leaf
+    `refractory`, an integer: `rest` gives `jnp.zeros((), jnp.int32)` for it, `drift` gives `None`.
     """
 
     t_ref: eqx.AbstractVar[Parameter]

@@ -106,3 +106,38 @@ def test_sources_of_any_kind_have_populations():
     np.testing.assert_array_equal(run(replayed).counts(), [2, 1, 0, 0])
     with pytest.raises(ValueError, match="neurons must lie between 0 and 0"):
         replayed.population(1)
+
+
+def test_a_refractory_neuron_of_ones_own():
+    """Without a leak the interval is t_ref + C (V_th - V_reset) / I, in whole steps."""
+
+    class Integrator(nj.neurons.AbstractRefractory):
+        t_ref: nj.Parameter = nj.parameter(2.0)
+        n: int = eqx.field(static=True, default=1)
+        receptors: dict = eqx.field(default_factory=dict)
+        initial: dict = eqx.field(default_factory=dict)
+        surrogate: nj.surrogate.AbstractSurrogate = nj.surrogate.Triangle()
+        solver: nj.solvers.AbstractStepper | None = None
+
+        def rest(self):
+            return {"V_m": -60.0, "refractory": jnp.zeros((), jnp.int32)}
+
+        def drift(self, t, state, inputs):
+            current = inputs["I_e"] + self.synaptic_current(state, state["V_m"], inputs)
+            rate = jnp.broadcast_to(current / 100.0, (self.n,))
+            return {"V_m": rate, "refractory": None} | self.receptor_drifts(state)
+
+        def threshold(self, state):
+            return -50.0
+
+        def scale(self):
+            return 10.0
+
+        def after_spike(self, state, spiked):
+            return {"V_m": jnp.where(spiked, -60.0, state["V_m"])}
+
+    cells = Integrator().population(2, t_ref=np.array([2.0, 5.0]))
+    record = {"s": nj.Spikes()}
+    spikes = nj.simulate(cells, duration=200.0, dt=0.5, inputs={"I_e": 101.0}, record=record)["s"]
+    np.testing.assert_array_equal(np.diff(spikes.train(0)), 12.0)
+    np.testing.assert_array_equal(np.diff(spikes.train(1)), 15.0)
