@@ -45,6 +45,14 @@ class RecurrentCircuit(Dynamics):
 
     Weights are [to, from]. `recurrent`, `input`, `output` and `feedback` may be wrapped
     (`nj.frozen`, `masked`, `sign_kept`); what is not there is `None`.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, neurojax as nj
+        >>> circuit = nj.circuits.RateRNN(50, inputs=2, outputs=1, key=jax.random.key(0))
+        >>> isinstance(circuit, nj.circuits.RecurrentCircuit)
+        True
+        >>> circuit.read_out(jnp.zeros((10, 50))).shape  # of rates [time, unit]
+        (10, 1)
     """
 
     output: eqx.AbstractVar[Any]  # (outputs, n) or None

@@ -25,6 +25,16 @@ class DecisionTask(Task):
     Attributes:
         decision: length of the decision period in ms.
         grace: its first part that does not count, ms.
+
+    Example:
+        >>> import jax, neurojax as nj
+        >>> task = nj.tasks.PerceptualDecision()
+        >>> trials = task.trials(jax.random.key(0), 64)
+        >>> float(task.score(trials, trials.targets).mean())  # the right answers
+        1.0
+        >>> curve = task.psychometric(trials, trials.targets)  # by coherence
+        >>> curve.fraction[[0, -1]].tolist()
+        [0.0, 1.0]
     """
 
     decision: eqx.AbstractVar[float]
