@@ -95,6 +95,10 @@ class Block(ContinuousDynamics):
         for name, part in self.parts.items():
             part.check_state(state[name])
 
+    def recounted(self, state, before, dt):
+        """Each part's own counts."""
+        return {n: part.recounted(state[n], before, dt) for n, part in self.parts.items()}
+
     def visible(self, state):
         """The visible states of the parts."""
         return {name: part.visible(state[name]) for name, part in self.parts.items()}

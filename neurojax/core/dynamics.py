@@ -5,6 +5,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array
 
 from .clock import Clock
@@ -42,6 +43,20 @@ class Dynamics(eqx.Module):
 
     A model in discrete time implements `init_state` and `step`; a model with a vector field
     is a `ContinuousDynamics`.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> class RunningSum(nj.Dynamics):
+        ...     def init_state(self, *, key=None):
+        ...         return {"x": jnp.zeros(())}
+        ...
+        ...     def step(self, state, inputs, clock):
+        ...         return {"x": state["x"] + inputs["u"]}, nj.Output()
+        >>> sim = nj.simulate(
+        ...     RunningSum(), duration=3.0, dt=1.0, inputs={"u": 2.0}, record={"x": "x"}
+        ... )
+        >>> sim["x"].tolist()
+        [2.0, 4.0, 6.0]
     """
 
     @abstractmethod
@@ -67,6 +82,21 @@ class Dynamics(eqx.Module):
         `simulate` calls it with a state that it is given, where only some of its leaves may be
         known.
         """
+
+    def recounted(self, state: State, before, dt) -> State:
+        """The state with what it counts in steps of `before` ms counted in steps of `dt` ms.
+
+        `simulate` calls it with a state that was made in other steps. By default leaves of the name
+        `refractory` count steps; a model that counts others converts them here, or refuses.
+        """
+        ratio = before / dt
+
+        def counted(path, leaf):
+            if getattr(path[-1] if path else None, "key", None) != "refractory":
+                return leaf
+            return jnp.round(leaf * ratio).astype(leaf.dtype)
+
+        return jax.tree_util.tree_map_with_path(counted, state)
 
     def visible(self, state: State) -> State:
         """What recorders and graded coupling see: the state with pending jumps applied."""
@@ -126,6 +156,21 @@ class ContinuousDynamics(Dynamics):
     3. `propagate` moves those parts over the whole step, `receive` adds the impulses that
        arrived at their ports;
     4. `emit` reads spikes or rates from the new state.
+
+    Example:
+        >>> import jax.numpy as jnp, neurojax as nj
+        >>> class Leak(nj.ContinuousDynamics):
+        ...     tau: nj.Parameter = nj.parameter(10.0)  # ms
+        ...     solver: nj.solvers.AbstractStepper = nj.solvers.RungeKutta4()
+        ...
+        ...     def init_state(self, *, key=None):
+        ...         return {"x": jnp.ones(())}
+        ...
+        ...     def drift(self, t, state, inputs):
+        ...         return {"x": -state["x"] / self.tau}
+        >>> sim = nj.simulate(Leak(tau=5.0), duration=5.0, dt=0.1)
+        >>> round(float(sim.final_state.state["x"]), 4)  # exp(-1)
+        0.3679
     """
 
     solver: eqx.AbstractVar[AbstractStepper]

@@ -101,20 +101,8 @@ def simulate(
         raise TypeError(
             f"dynamics must be an instance of a neurojax Dynamics, got {_described(dynamics)}"
         )
-    if not isinstance(inputs, dict | None):
-        raise TypeError(
-            "inputs must be a dictionary by name, for example {'I_e': 200.0}, got "
-            + _described(inputs)
-        )
-    recorders = as_recorders(record)
-    inputs = arrays_only(_values(inputs or {}))
-    _finite_positive("duration", duration)
-    if dt is not None:
-        _finite_positive("dt", dt)
-    if is_traced(t0):
-        raise ValueError("t0 must be a plain number; inside jit give state=SimState(state, step)")
-    if isinstance(t0, bool) or not (np.ndim(t0) == 0 and math.isfinite(float(t0))):
-        raise ValueError(f"t0 must be a finite number of ms, got {t0!r}")
+    inputs, recorders = as_given(inputs, record)
+    check_times(duration, 1.0 if dt is None else dt, t0)  # a controller may need none
     Clock(0, 1.0, key, noise)  # refuses what is no key
     if stepsize_controller is not None:
         from .diffrax_engine import run_diffrax
@@ -131,7 +119,7 @@ def simulate(
                 key, state, throw,
             )  # fmt: skip
         except ShapeError as error:
-            _name_misfits(dynamics, inputs, error)
+            name_misfits(dynamics, inputs, error)
             raise
     if dt is None:
         raise ValueError(
@@ -145,14 +133,10 @@ def simulate(
     if isinstance(dynamics, Dynamics):
         dynamics = dynamics.on_grid(float(dt))
     dynamics = arrays_only(dynamics)
-    start, waiting = _start(dynamics, state, key, t0, dt)
+    start, waiting = start_of(dynamics, state, key, t0, dt)
     step0 = start.step
     first_step = None if is_traced(step0) else int(step0)
-    _check_reach(inputs, first_step, steps, float(dt))
-    check_impulses(dynamics, inputs, float(dt))
-    for message in _empty(recorders, first_step or 0, steps):
-        # no error: a run may be one of many short pieces
-        warnings.warn(message, stacklevel=2)
+    check_run(dynamics, inputs, recorders, first_step, steps, float(dt))
     run = FixedStepRun(
         dynamics, inputs, recorders, steps, first_step, step0, float(dt), key, noise, adjoint
     )
@@ -164,27 +148,71 @@ def simulate(
         stream = None if stream_to is None else _stream(stream_to, run, start.state)
         return run.outside(start.state, waiting, stream, progress, throw)
     except ShapeError as error:
-        _name_misfits(dynamics, inputs, error)
+        name_misfits(dynamics, inputs, error)
         raise
 
 
+def as_given(inputs, record) -> tuple[dict, dict[str, Any]]:
+    """The inputs with all numbers as arrays, and the recorders by name."""
+    if not isinstance(inputs, dict | None):
+        raise TypeError(
+            "inputs must be a dictionary by name, for example {'I_e': 200.0}, got "
+            + _described(inputs)
+        )
+    recorders = as_recorders(record)
+    return arrays_only(_values(inputs or {})), recorders
+
+
+def check_times(duration, dt, t0) -> None:
+    """The length of a run and of its steps, and the time of the first, are plain numbers."""
+    _finite_positive("duration", duration)
+    _finite_positive("dt", dt)
+    if is_traced(t0):
+        raise ValueError("t0 must be a plain number; inside jit give state=SimState(state, step)")
+    if isinstance(t0, bool) or not (np.ndim(t0) == 0 and math.isfinite(float(t0))):
+        raise ValueError(f"t0 must be a finite number of ms, got {t0!r}")
+
+
+def check_run(dynamics, inputs: dict, recorders, first_step, steps: int, dt: float) -> None:
+    """Inputs and recorders belong to a run of these steps.
+
+    Raises:
+        ValueError: for an input that does not reach over the run, or not to a port.
+    """
+    _check_reach(inputs, first_step, steps, dt)
+    _check_impulses(dynamics, inputs, dt)
+    for message in _empty(recorders, first_step or 0, steps):
+        # no error: a run may be one of many short pieces
+        warnings.warn(message, stacklevel=3)
+
+
 def _values(inputs: dict, path: str = "inputs") -> dict:
-    """The inputs with lists of numbers as arrays."""
+    """The inputs with lists of numbers as arrays, and all numbers as floating-point ones."""
     found = {}
     for name, value in inputs.items():
         where = f"{path}[{name!r}]"
         if isinstance(value, dict):
             found[name] = _values(value, where)
         elif isinstance(value, list | tuple):
-            found[name] = _array(where, value)
+            found[name] = _floating(_array(where, value))
         elif value is None or isinstance(value, str):
             raise TypeError(
                 f"{where} must be a number, an array or one of nj.inputs, got {value!r}; leave it "
                 "out if there is nothing to give"
             )
         else:
-            found[name] = value
+            found[name] = _floating(value)
     return found
+
+
+def _floating(value):
+    """A number or an array as one of floating-point numbers; anything else as it is."""
+    if isinstance(value, int):
+        return float(value)
+    if not isinstance(value, np.ndarray | np.generic | jax.Array):
+        return value
+    whole = any(jnp.issubdtype(value.dtype, kind) for kind in (jnp.integer, jnp.bool_))
+    return value.astype(float) if whole else value
 
 
 def _array(where: str, value: list | tuple) -> np.ndarray:
@@ -217,7 +245,7 @@ def _stream(folder, run: FixedStepRun, state) -> Stream:
     return Stream(folder, whole, records)
 
 
-def _name_misfits(dynamics, inputs: dict, error: ShapeError) -> None:
+def name_misfits(dynamics, inputs: dict, error: ShapeError) -> None:
     """Raise the error anew, beginning with the inputs that are not shaped like their neurons.
 
     Only after an error: what else a model does with the shapes of its inputs is its own affair.
@@ -241,23 +269,24 @@ def _at_parts(dynamics, inputs: dict):
                 yield f"inputs[{name!r}][{port!r}]", port, own, repr(name), parts[name]
 
 
-def check_impulses(dynamics, inputs: dict, dt: float) -> None:
+def _check_impulses(dynamics, inputs: dict, dt: float) -> None:
     """Impulses go to receptors of spikes, one sample a step, not negative for conductances.
 
     Raises:
         ValueError: otherwise.
     """
     impulses = lambda x: isinstance(x, signals.Poisson | signals.Sampled)
-    if not any(map(impulses, jax.tree.leaves(inputs, is_leaf=signals.is_input))):
+    if not any(map(impulses, jax.tree.leaves(inputs, is_leaf=_is_single))):
         return
     for where, port, value, _, part in _at_parts(dynamics, inputs):
         receptors = getattr(part, "receptors", None)
-        if not impulses(value) or not isinstance(receptors, dict):
+        if isinstance(value, dict) or not isinstance(receptors, dict):
             continue
         receptor = receptors.get(port)
-        if isinstance(value, signals.Sampled):
-            if receptor is not None and not receptor.is_held and known(value.dt):
-                _check_samples(where, float(value.dt), dt)
+        for x in jax.tree.leaves(value, is_leaf=_is_single):
+            if isinstance(x, signals.Sampled) and receptor is not None and not receptor.is_held:
+                _check_samples(where, x.dt, dt)
+        if not isinstance(value, signals.Poisson):
             continue
         if port == "I_e" or (receptor is not None and receptor.is_held):
             raise ValueError(
@@ -275,12 +304,17 @@ def check_impulses(dynamics, inputs: dict, dt: float) -> None:
             )
 
 
-def _check_samples(where: str, given: float, dt: float) -> None:
-    if not np.isclose(given, dt, rtol=1e-5):
+def _is_single(x) -> bool:
+    """Whether a node of inputs is a signal that is no sum of others."""
+    return signals.is_input(x) and not isinstance(x, signals.Sum)
+
+
+def _check_samples(where: str, given, dt: float) -> None:
+    if known(given) and not np.isclose(float(given), dt, rtol=1e-5):
         raise ValueError(
             f"{where} goes to a receptor of spikes, where a sample is the impulse of one step: its "
-            f"dt={given:g} ms must be that of the run, {dt:g} ms. Add up what arrives in each "
-            "step, or give spikes as a population nj.neurons.SpikeTimes"
+            f"dt={float(given):g} ms must be that of the run, {dt:g} ms. Add up what arrives in "
+            "each step, or give spikes as a population nj.neurons.SpikeTimes"
         )
 
 
@@ -404,14 +438,15 @@ def _as_adjoint(adjoint):
     )
 
 
-def _start(dynamics, state, key, t0, dt) -> tuple[SimState, Any]:
+def start_of(dynamics, state, key, t0, dt) -> tuple[SimState, Any]:
     """Where the run begins, and the values of stochastic inputs where it goes on."""
     if isinstance(state, SimState):
         if t0 != 0.0:
             raise ValueError("give either t0= or state= of an earlier run, which has its own time")
         if isinstance(dynamics, Dynamics):
             unwrap(dynamics).check_state(state.state)
-        return SimState(_held_in_units_of(dt, state), _step_in_units_of(dt, state)), state.inputs
+        own = _counted_in_units_of(dt, state, unwrap(dynamics))
+        return SimState(own, _step_in_units_of(dt, state)), state.inputs
     step = 0 if t0 == 0.0 else whole_steps("t0", t0, dt)
     if state is None:
         init = unwrap(dynamics)
@@ -439,19 +474,16 @@ def _step_in_units_of(dt, state: SimState):
     return jnp.where(jnp.abs(ratio - 1) < 1e-6, step, jnp.round(step * ratio).astype(int))
 
 
-def _held_in_units_of(dt, state: SimState):
-    """The state with the steps for which neurons are refractory still counted in steps of `dt`."""
+def _counted_in_units_of(dt, state: SimState, model: Dynamics):
+    """The state with what the model counts in steps counted in steps of `dt`."""
     if _has_steps_of(dt, state):
         return state.state
-    own = state.dt
-
-    def counted(path, leaf):
-        last = path[-1] if path else None
-        if getattr(last, "key", None) != "refractory":
-            return leaf
-        return jnp.round(leaf * (own / dt)).astype(leaf.dtype)
-
-    return jax.tree_util.tree_map_with_path(counted, state.state)
+    new = model.recounted(state.state, state.dt, dt)
+    if known(state.dt):
+        return new
+    same = jnp.abs(state.dt / dt - 1) < 1e-6
+    pick = lambda old, x: old if x is old else jnp.where(same, old, x)
+    return jax.tree.map(pick, state.state, new)
 
 
 def _tracing(*trees) -> bool:
@@ -463,7 +495,7 @@ def _tracing(*trees) -> bool:
 
 def _check_reach(inputs, first_step, steps: int, dt: float) -> None:
     """Sampled inputs must cover the run."""
-    leaves, _ = jax.tree_util.tree_flatten_with_path(inputs, is_leaf=signals.is_input)
+    leaves, _ = jax.tree_util.tree_flatten_with_path(inputs, is_leaf=_is_single)
     for path, x in leaves:
         if not isinstance(x, signals.Sampled) or first_step is None:
             continue

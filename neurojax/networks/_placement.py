@@ -130,9 +130,9 @@ def portion(share: Share) -> Portion:
 
 
 def per_neuron(value, share: Share, name: str):
-    """A number for all neurons, or an array with a value for each."""
+    """A number for all neurons, also as an array of one, or an array with a value for each."""
     value = np.asarray(value)
-    if value.ndim == 0:
+    if value.ndim == 0 or (value.shape == (1,) and share.n > 1):
         return Common(value)
     if value.shape != (share.n,):
         raise ValueError(
@@ -172,7 +172,8 @@ def signal(x, share: Share, name: str):
     """An input with its amplitudes divided; the time axis of a sampled one stays whole."""
     if isinstance(x, Sampled):
         values = np.asarray(x.values)
-        if values.ndim > 1 and values.shape[1:] != (share.n,):
+        alike = values.shape[1:] in ((), (1,))
+        if not alike and values.shape[1:] != (share.n,):
             raise ValueError(
                 f"{name} has samples of shape {values.shape[1:]}; only numbers and shape "
                 f"({share.n},), one value per neuron, can be divided over devices"
@@ -180,18 +181,18 @@ def signal(x, share: Share, name: str):
         part = lambda device: values[:, share.ids[device]]
         sampled: dict[str, Any] = {"dt": Common(x.dt), "t0": Common(x.t0), "totals": None}
         sampled |= {"numbers": None}
-        return copy_of(
-            type(x), sampled | {"values": Common(values) if values.ndim == 1 else Divided(part)}
-        )
+        return copy_of(type(x), sampled | {"values": Common(values) if alike else Divided(part)})
     if isinstance(x, AbstractStochasticInput):
-        if x.shape not in ((), (share.n,)):
+        if x.shape not in ((), (1,), (share.n,)):
             raise ValueError(
                 f"{name} is noise of shape {x.shape}; only one signal for all neurons, or one per "
                 f"neuron, shape ({share.n},), can be divided over devices"
             )
         values = {field.name: getattr(x, field.name) for field in dataclasses.fields(x)}
         values |= {k: per_neuron(v, share, name) for k, v in values.items() if eqx.is_array(v)}
-        own = copy_of(type(x), values | {"shape": (share.size,) if x.shape else ()})
+        if x.shape != (share.n,):
+            return copy_of(type(x), values)
+        own = copy_of(type(x), values | {"shape": (share.size,)})
         return copy_of(InPart, {"signal": own, "portion": portion(share)})
     if eqx.is_array_like(x):
         return per_neuron(x, share, name)

@@ -22,7 +22,7 @@ from neurojax.core import (
 )
 from neurojax.core.fixed_step import Setup, run_steps
 from neurojax.core.paths import get, leaf_names, unknown
-from neurojax.core.recorders import indices_of, readout, readouts
+from neurojax.core.recorders import check_index, indices_of, readout, readouts
 from neurojax.core.spikes import SpikeRecord
 
 from . import _division
@@ -54,7 +54,6 @@ class _Wanted(NamedTuple):
 
     recorder: Any
     columns: np.ndarray
-    single: bool
 
 
 class ShardedRun:
@@ -214,13 +213,11 @@ class ShardedRun:
         share = self.shares[recorder.what.split(".")[0]]
         if any(leaf.shape != (share.n,) for leaf in jax.tree.leaves(value)):
             raise ValueError(f"record {name!r} is not one value per neuron, and cannot be divided")
+        check_index(name, recorder, value)
         index: Any = slice(None) if recorder.index is None else recorder.index
         index = index.as_slice() if hasattr(index, "as_slice") else index
-        try:
-            chosen = np.arange(share.n)[index]
-        except IndexError as error:
-            raise ValueError(f"record {name!r}: {error} ({share.n} neurons)") from error
-        single, chosen = np.ndim(chosen) == 0, np.atleast_1d(chosen)
+        chosen = np.arange(share.n)[index]
+        shape, chosen = np.shape(chosen), np.ravel(chosen)
         device, where = share.places(chosen)
         # every device records as many elements as the one that has most
         counts = np.bincount(device, minlength=self.devices)
@@ -235,7 +232,7 @@ class ShardedRun:
             _by_device(own),
             is_leaf=lambda x: x is None,
         )
-        return _Wanted(local, columns, single)
+        return _Wanted(local, columns.reshape(shape))
 
     # -- the loop over chunks ----------------------------------------------------------------
 
@@ -245,7 +242,7 @@ class ShardedRun:
             if isinstance(recorder, Spikes):
                 per_step += sum(self.shares[n].n for n in recorder.names) / 8
             else:
-                per_step += 8 * len(self.wanted[name].columns) / recorder.every
+                per_step += 8 * self.wanted[name].columns.size / recorder.every
         chunk = min(steps, max(1, int(_CHUNK_BYTES / per_step)) if per_step else steps)
         chunk = min(chunk, max(1, _MOST_COUNTED // max(s.n for s in self.shares.values())))
         if chunk < steps:
@@ -298,9 +295,8 @@ class ShardedRun:
     def _sample(self, name: str, sample, first: int):
         """What one chunk recorded, in the order of the neurons."""
         if name in self.wanted:
-            wanted = self.wanted[name]
-            pick = 0 if wanted.single else slice(None)
-            return jax.tree.map(lambda x: on_host(x)[:, wanted.columns][:, pick], sample)
+            columns = self.wanted[name].columns
+            return jax.tree.map(lambda x: on_host(x)[:, columns], sample)
         kept = {}
         for population_, words in sample.items():
             words = on_host(words)[:, : -(-self.shares[population_].n // BITS)]
@@ -339,7 +335,8 @@ class ShardedRun:
     def _whole(self, name: str, array) -> np.ndarray:
         """A value for all neurons of a population, or the values of all of them."""
         values = on_host(array)
-        return self.shares[name].joined(values) if values.ndim and name in self.shares else values
+        alike = values.size == 1 or name not in self.shares  # a device has more than one place
+        return values if alike else self.shares[name].joined(values)
 
     def _trouble(self, arrays, end: int, throw: bool) -> tuple[int, int]:
         """The last step of the chunk, and the first leaf that is not finite."""

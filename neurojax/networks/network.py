@@ -44,6 +44,7 @@ from .plastic import (
     check_membrane,
     init,
     learnt_in,
+    longest_ring,
     membrane,
     places_under_way,
     present_weights,
@@ -380,6 +381,27 @@ class Network(Dynamics):
                 projection, or its synapses.
         """
         check_state(self, state)
+
+    def recounted(self, state, before, dt):
+        """What the populations count in steps.
+
+        Raises:
+            ValueError: if delays are longer than a step, or a rule remembers: what the state holds
+                of each step of `before` ms has no place in steps of `dt` ms.
+        """
+        rings = [("the inbox", self.layout.steps * self.delivers)]
+        rings += [(f"projection {p.name!r}", longest_ring(p, self.projections[p.name]))
+                  for p in self.plastic]  # fmt: skip
+        for what, steps in rings:
+            if steps > 1 and known(before):
+                raise ValueError(
+                    f"the state is of a grid of delays other than {dt:g} ms: {what} holds what is "
+                    f"under way there in steps of {before:g} ms; go on with dt={before:g}, or "
+                    "begin with init_state"
+                )
+        own = state["populations"]
+        own = {n: part.recounted(own[n], before, dt) for n, part in self.populations.items()}
+        return state | {"populations": own}
 
     def visible(self, state):
         """The visible states of the populations by name.

@@ -290,6 +290,12 @@ def _past(rule: AbstractRule, dt: float) -> dict[str, tuple[str, int]]:
     return {name: (other, round(ms / dt)) for name, (other, ms) in rule.remembered().items()}
 
 
+def longest_ring(plan: PlasticPlan, synapses) -> int:
+    """Over how many steps a plastic projection remembers; 1 is what arrives in the next step."""
+    past = [steps for rule in rules_of(synapses) for _, steps in _past(rule, plan.dt).values()]
+    return max(plan.delays[-1], *(1 + steps for steps in past), 1)
+
+
 def learnt_in(state, plan: PlasticPlan, rules: Rules) -> dict[str, Any]:
     """The state of a plastic projection in that of its network, of one run or of several.
 

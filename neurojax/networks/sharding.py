@@ -1,18 +1,24 @@
 """One network on many devices: neurons and their incoming synapses divided, spikes gathered."""
 
-import math
 from typing import Any
 
 import jax
-import numpy as np
 from jax.sharding import Mesh
 
-from neurojax.core import Clock, SimState, Simulation
+from neurojax.core import Clock, Simulation
 from neurojax.core.checks import admitted
-from neurojax.core.inputs import begin_noise, with_noise
+from neurojax.core.errors import ShapeError
+from neurojax.core.inputs import begin_noise, prepare_inputs, with_noise
 from neurojax.core.parameters import arrays_only, unwrap
-from neurojax.core.recorders import as_recorders
-from neurojax.core.simulate import check_impulses, whole_steps
+from neurojax.core.simulate import (
+    Number,
+    as_given,
+    check_run,
+    check_times,
+    name_misfits,
+    start_of,
+    whole_steps,
+)
 from neurojax.core.tracing import is_traced
 from neurojax.neurons import AbstractNeuron, AbstractSource
 
@@ -24,9 +30,9 @@ def simulate_sharded(
     network: Network,
     mesh: Mesh,
     *,
-    duration: float | int,
-    dt: float | int,
-    t0: float | int = 0.0,
+    duration: Number,
+    dt: Number,
+    t0: Number = 0.0,
     inputs: Any = None,
     record: dict[str, Any] | None = None,
     key: Any = None,
@@ -94,22 +100,25 @@ def simulate_sharded(
             "simulate_sharded works outside of jit, grad and vmap; derivatives through a divided "
             "network are not there yet"
         )
-    for name, value in (("duration", duration), ("dt", dt)):
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{name} must be a positive number of ms, got {value!r}")
+    inputs, recorders = as_given(inputs, record)
+    check_times(duration, dt, t0)
+    dt = float(dt)
     steps = whole_steps("duration", duration, dt)
-    network = arrays_only(unwrap(network.on_grid(float(dt))))
+    network = arrays_only(unwrap(network.on_grid(dt)))
     _check_divisible(network)
-    recorders = as_recorders(record)
-    inputs = arrays_only({} if inputs is None else inputs)
-    check_impulses(network, inputs, float(dt))
-    start = _start(network, state, key, t0, float(dt))
-    clock = Clock(start.step, float(dt), key)
-    values = begin_noise(inputs, clock, start.inputs)
-    prepared = network.prepare()
-    whole, output = admitted("Network", prepared, start.state, with_noise(inputs, values), clock)
-    run = ShardedRun(prepared, whole, output, inputs, recorders, mesh, float(dt), key, values)
-    return run.simulation(int(start.step), steps, throw)
+    start, waiting = start_of(network, state, key, t0, dt)
+    first = int(start.step)
+    check_run(network, inputs, recorders, first, steps, dt)
+    clock = Clock(first, dt, key)
+    values = begin_noise(inputs, clock, waiting)
+    prepared, now = network.prepare(), with_noise(prepare_inputs(inputs, dt), values)
+    try:
+        whole, output = admitted("Network", prepared, start.state, now, clock)
+    except ShapeError as error:
+        name_misfits(network, inputs, error)
+        raise
+    run = ShardedRun(prepared, whole, output, inputs, recorders, mesh, dt, key, values)
+    return run.simulation(first, steps, throw)
 
 
 # -- the door ------------------------------------------------------------------------------------
@@ -128,21 +137,3 @@ def _check_divisible(network: Network) -> None:
                 f"population {name!r} ({type(part).__name__}) is not of nj.neurons, so its neurons "
                 "may depend on each other and cannot be divided; use simulate"
             )
-
-
-def _start(network: Network, state, key, t0, dt: float) -> SimState:
-    """The state of the whole network, as `simulate` would begin."""
-    if isinstance(state, SimState):
-        if t0 != 0.0:
-            raise ValueError("give either t0= or state= of an earlier run, which has its own time")
-        network.check_state(state.state)
-        step = state.step
-        if state.dt is not None and not np.isclose(float(state.dt), dt, rtol=1e-6):
-            step = whole_steps("the time of state=", float(state.dt) * int(step), dt)
-        return SimState(state.state, int(step), inputs=state.inputs)
-    if state is None:
-        child = None if key is None else Clock(0, 1.0, key).child("init_state").key
-        state = network.init_state(key=child)
-    else:
-        network.check_state(state)
-    return SimState(state, 0 if t0 == 0.0 else whole_steps("t0", t0, dt))

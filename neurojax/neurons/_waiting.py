@@ -28,3 +28,17 @@ def waited(
     total = fraction + (more - whole)
     carry = jnp.floor(total)
     return left + (whole + carry).astype(left.dtype), total - carry
+
+
+def recounted(state, before, dt, late: float) -> dict[str, Array]:
+    """`left` and `fraction` of a state of steps of `before` ms in steps of `dt` ms.
+
+    They name a time that is later by `late` steps, of either length, than the spike itself.
+    """
+    kind = state["fraction"].dtype
+    # the whole number is exact where a step holds a whole number of others
+    whole = in_steps(state["left"].astype(kind), dt / before)
+    rest = (state["fraction"] - late) * (before / dt) + late
+    down = jnp.floor(rest)
+    left, fraction = waited(down.astype(state["left"].dtype), rest - down, whole)
+    return {"left": left, "fraction": fraction.astype(kind)}

@@ -16,14 +16,14 @@ from neurojax.core.parameter_checks import check_positive
 from neurojax.core.spikes import pack
 from neurojax.core.tracing import alike, known
 
-from ._waiting import waited
-from .source import AbstractGenerator, step_key
+from ._waiting import recounted, waited
+from .source import AbstractSource, step_key
 
 _AT_ONCE = 16
 
 
 @final
-class GammaRenewal(AbstractGenerator):
+class GammaRenewal(AbstractSource):
     r"""Renewal processes with gamma-distributed intervals, stationary from the start.
 
     The intervals have mean 1 / rate and coefficient of variation $1/\sqrt{\mathrm{shape}}$: 1 is a
@@ -79,6 +79,10 @@ class GammaRenewal(AbstractGenerator):
             "spike": jnp.zeros(n),
             "begun": jnp.zeros(n, bool),
         }
+
+    def recounted(self, state, before, dt):
+        """The steps to the next spike."""
+        return state | recounted(state, before, dt, late=1.0)
 
     def step(self, state, inputs, clock: Clock):
         """Count the steps to the next spike; draw an interval after it."""

@@ -5,19 +5,20 @@ from typing import final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import paramax
 
 from neurojax.core import Clock, Output, Parameter, SpikeOutput, parameter
 from neurojax.core.inputs import MS_HZ
-from neurojax.core.parameter_checks import check_positive
+from neurojax.core.parameter_checks import check_finite, check_positive
 from neurojax.core.tracing import known
 
-from ._waiting import in_steps, waited
-from .source import AbstractGenerator
+from ._waiting import in_steps, recounted, waited
+from .source import AbstractSource
 
 
 @final
-class Regular(AbstractGenerator):
+class Regular(AbstractSource):
     r"""Spikes at $\mathrm{phase} + k \cdot \mathrm{interval}$, $k = 0, 1, \dots$.
 
     Each is emitted in the step whose end is nearest, half way between two in the later one; a first
@@ -32,8 +33,8 @@ class Regular(AbstractGenerator):
         n: number of neurons.
 
     Raises:
-        ValueError: if not just one of interval and rate is given, one of them is not positive, a
-            phase is negative, or a shape does not fit.
+        ValueError: if not just one of interval and rate is given, one of them is not positive
+            or infinite, a phase is negative, or a shape does not fit.
 
     Example:
         >>> import neurojax as nj
@@ -52,7 +53,9 @@ class Regular(AbstractGenerator):
     def __check_init__(self):
         if (self.interval is None) == (self.rate is None):
             raise ValueError("Regular needs either interval= (ms) or rate= (Hz)")
-        check_positive(self, "rate" if self.interval is None else "interval")
+        given = "rate" if self.interval is None else "interval"
+        check_positive(self, given)
+        check_finite(self, given)
         if self.phase is not None:
             check_positive(self, "phase", zero=True)
 
@@ -62,7 +65,7 @@ class Regular(AbstractGenerator):
     def on_grid(self, dt: float) -> "Regular":
         """The same source, if its intervals are at least one step."""
         interval = paramax.unwrap(self)._interval()
-        if known(interval) and not (interval >= dt * (1 - 1e-6)).all():
+        if known(interval) and not np.all(np.asarray(interval) >= dt * (1 - 1e-6)):
             raise ValueError(
                 f"Regular has intervals below one step of {dt} ms, got {interval.min()} ms"
             )
@@ -72,6 +75,12 @@ class Regular(AbstractGenerator):
         """Before the first step, which knows how long a step is."""
         n = self.n
         return {"left": jnp.full(n, -1, jnp.int32), "fraction": jnp.zeros(n), "spike": jnp.zeros(n)}
+
+    def recounted(self, state, before, dt):
+        """The steps to the next spike; those of a source that has not begun are not known yet."""
+        own, fresh = recounted(state, before, dt, late=0.5), state["left"] < 0
+        own = own | {"left": jnp.maximum(own["left"], 0)}
+        return state | {name: jnp.where(fresh, state[name], own[name]) for name in own}
 
     def step(self, state, inputs, clock: Clock):
         """Count the steps to the next spike."""

@@ -66,6 +66,10 @@ class AbstractUpswing(AbstractRefractory):
         """The rate of change of the potential while it is not held, over what was left as well."""
         return self.unless_refractory(state, rate * (1.0 + state["left"]))
 
+    def recounted(self, state, before, dt):
+        """What was left of the last step is a share of a step too."""
+        return super().recounted(state, before, dt) | {"left": state["left"] * (before / dt)}
+
     def threshold(self, state) -> Array:
         """The peak, mV."""
         return self.V_peak

@@ -409,3 +409,54 @@ def test_bare_state_names():
     assert leaf_names(tree) == ("E.V", "ring.0", "ring.1.values.r")
     assert get(tree, "ring.1.values.r").shape == (1,)
     assert get(tree, "E.V.T") is None and get(tree, "ring.7") is None and get(tree, "") is tree
+
+
+DELTA = nj.neurons.LIF(V_th=1e3, receptors={"d": nj.synapses.Delta()})
+
+
+def impulses(signal):
+    return nj.simulate(DELTA, duration=10.0, dt=0.1, inputs={"d": signal}).final_state.state["V_m"]
+
+
+@pytest.mark.parametrize(
+    "driven",
+    [
+        lambda x: impulses(nj.inputs.Sampled(x, 1.0)),
+        lambda x: impulses(nj.inputs.Sampled(x, 1.0) + 0.0),
+        lambda x: impulses(nj.inputs.Step(0.0) + (nj.inputs.Sampled(x, 1.0) + 0.0)),
+        jax.jit(lambda x: impulses(nj.inputs.Sampled(x, 1.0))),
+        jax.grad(lambda x: impulses(nj.inputs.Sampled(x, 1.0) + 0.0)[0]),
+    ],
+)
+def test_impulses_of_other_steps(driven):
+    """Each sample would arrive ten times."""
+    with pytest.raises(ValueError, match=r"inputs\['d'\] goes to a receptor .* its dt=1 ms must"):
+        driven(jnp.ones((10, 1)))
+
+
+def test_impulses_of_the_steps_of_the_run():
+    x = jnp.ones((100, 1))
+    alone = impulses(nj.inputs.Sampled(x, 0.1))
+    for signal in (nj.inputs.Sampled(x, 0.1) + 0.0, nj.inputs.Sampled(0.5 * x, 0.1) + 0.5):
+        np.testing.assert_allclose(impulses(signal), alone)
+    traced = jax.jit(lambda x, dt: impulses(nj.inputs.Sampled(x, dt)))(x, 0.1)
+    np.testing.assert_allclose(traced, alone)
+
+
+@pytest.mark.parametrize("more", [0.0, nj.inputs.Step(1.0)])
+def test_a_sampled_input_in_a_sum_covers_the_run(more):
+    drive = lambda count: nj.inputs.Sampled(np.ones(count), 0.1) + more
+    with pytest.raises(ValueError, match=r"\['I_e'\].* covers 0 to 0.5 ms .* from 0 to 1 ms"):
+        run(model=nj.neurons.LIF(), inputs={"I_e": drive(5)})
+    assert int(run(model=nj.neurons.LIF(), inputs={"I_e": drive(10)}).stats.steps) == 10
+
+
+@pytest.mark.parametrize(
+    ("given", "number"), [(420, 420.0), (np.int32(420), 420.0), (np.full(2, 420), 420.0),
+                          ([420, 420], 420.0), (True, 1.0), (np.ones(2, bool), 1.0)], ids=repr,
+)  # fmt: skip
+def test_whole_numbers_are_inputs(given, number):
+    end = lambda x: run(model=nj.neurons.LIF(n=2), inputs={"I_e": x}).final_state.state["V_m"]
+    np.testing.assert_array_equal(end(given), end(number))
+    traced = jax.jit(lambda x: end(x))(jnp.asarray(given))
+    np.testing.assert_allclose(traced, end(number), rtol=1e-14)

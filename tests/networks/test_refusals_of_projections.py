@@ -89,3 +89,28 @@ def test_a_port_of_a_model_that_is_coupled_to_itself():
         {"s": SOURCE, "own": Leaky()}, [nj.Projection("s", "own", "drive", ALL)], [gap]
     )
     assert int(nj.simulate(net, duration=3.0, dt=0.1).stats.steps) == 30
+
+
+@pytest.mark.parametrize("plasticity", [None, nj.plasticity.PairSTDP()])
+def test_what_is_under_way_has_no_place_in_other_steps(plasticity):
+    """0.6 ms are two steps of 0.3 ms, and 0.65 ms of 0.33 ms: rings of the same size."""
+    projection = nj.Projection("s", "p", "d", ALL, delay=0.6, plasticity=plasticity)
+    net = nj.Network({"s": SOURCE, "p": CELL}, [projection])
+    state = nj.simulate(net, duration=0.6, dt=0.3).final_state
+    where = "the inbox" if plasticity is None else "projection 's->p:d'"
+    with pytest.raises(ValueError, match=rf"{where} holds .* steps of 0.3 ms; go on with dt=0.3"):
+        nj.simulate(net, duration=0.6, dt=0.2, state=state)
+    same = nj.simulate(net, duration=0.6, dt=0.3, state=state)
+    assert int(same.final_state.step) == 4
+
+
+def test_a_share_of_a_step_goes_on_with_another_step():
+    """`left` of EIF and AdEx is a share of the step: the time is what stays."""
+    cell = nj.neurons.AdEx(t_ref=0.0)
+    state = {"V_m": np.zeros(1), "w": np.zeros(1), "left": np.full(1, 0.25)}
+    state |= {"refractory": np.array([4])}
+    net = nj.Network({"E": cell})
+    new = net.recounted({"populations": {"E": state}}, 0.2, 0.1)["populations"]["E"]
+    assert (float(new["left"][0]), int(new["refractory"][0])) == (0.5, 8)
+    block = nj.Block({"a": cell}).recounted({"a": state}, 0.2, 0.1)["a"]
+    np.testing.assert_array_equal(block["left"], new["left"])

@@ -134,7 +134,7 @@ def test_what_cannot_be_divided_is_refused():
     refused("function of the state", record={"v": nj.Trace(lambda s: s["A"]["V_m"].mean())})
     refused("at= is not there", record={"v": nj.Trace("A.V_m", at=[0.5])})
     refused("not part of this model", record={"v": nj.Trace("B.V_m")}, error=nj.UnknownNameError)
-    refused("out of bounds", record={"v": nj.Trace("A.V_m", 8)})
+    refused("out of range for 8 elements", record={"v": nj.Trace("A.V_m", 8)})
     refused("never reads the input", inputs={"A": {"I": 1.0}}, error=nj.UnknownNameError)
     refused("no such population", record={"s": nj.Spikes("B")}, error=nj.UnknownNameError)
     refused("not a whole number of steps", duration=0.25)
@@ -148,3 +148,97 @@ def test_what_cannot_be_divided_is_refused():
 def test_what_becomes_infinite_is_found():
     inputs = {"A": {"I_e": np.r_[np.zeros(7), np.nan]}}
     refused("'populations.A.V_m' became NaN", inputs=inputs, error=nj.NonFiniteError)
+
+
+def one_device():
+    return jax.make_mesh((1,), ("neurons",), devices=jax.devices()[:1])
+
+
+def both(net, **options):
+    """The run on one device as `simulate` makes it, and as a divided one."""
+    options = {"duration": 4.0, "dt": 1.0} | options
+    return nj.simulate(net, **options), nj.networks.simulate_sharded(net, one_device(), **options)
+
+
+def test_runs_go_on_with_another_step():
+    cells = {"E": nj.neurons.LIF(t_ref=20.0), "R": nj.neurons.Regular(interval=20.0)}
+    net = nj.Network(cells)
+    options = {"inputs": {"E": {"I_e": 2000.0}}, "record": {"s": nj.Spikes("E", "R")}}
+    state = nj.simulate(net, duration=4.0, dt=1.0, **options).final_state
+    alone, divided = both(net, duration=40.0, dt=0.5, state=state, **options)
+    for name in cells:
+        assert divided["s"][name].times.tolist() == alone["s"][name].times.tolist()
+    assert divided["s"]["R"].times.tolist() == [20.0, 40.0]
+
+
+@pytest.mark.parametrize(
+    "current",
+    [420, np.int32(420), [420] * 8, np.full(8, 420), jnp.full(8, 420), np.full(1, 420.0), [420],
+     nj.inputs.Sampled(np.full((4, 1), 420), 1.0), nj.inputs.Step(420) + np.zeros(1)],
+    ids=lambda x: type(x).__name__,
+)  # fmt: skip
+def test_whole_numbers_and_single_numbers_as_inputs(current):
+    net = nj.Network({"A": nj.neurons.LIF(n=8)})
+    wanted = nj.simulate(net, duration=4.0, dt=1.0, inputs={"A": {"I_e": 420.0}}).final_state
+    for sim in both(net, inputs={"A": {"I_e": current}}):
+        found = sim.final_state.state["populations"]["A"]["V_m"]
+        np.testing.assert_array_equal(found, wanted.state["populations"]["A"]["V_m"])
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_one_noise_for_all(shape):
+    net = nj.Network({"A": nj.neurons.LIF(n=8)})
+    noise = nj.inputs.OrnsteinUhlenbeck(400.0, 50.0, 5.0, shape=shape)
+    options = {"inputs": {"A": {"I_e": noise}}, "record": {"V": "A.V_m"}}
+    alone, divided = both(net, key=jax.random.key(0), **options)
+    np.testing.assert_allclose(divided["V"], alone["V"], rtol=1e-12)
+    again = both(net, key=jax.random.key(0), state=divided.final_state, **options)
+    np.testing.assert_allclose(again[1]["V"], again[0]["V"], rtol=1e-12)
+
+
+def test_traces_have_the_shape_of_their_index():
+    net = nj.Network({"A": nj.neurons.LIF(n=40)})
+    index = {"one": 3, "none": None, "list": [5, -1], "table": [[1, 2], [33, 4]]}
+    record = {name: nj.Trace("A.V_m", i) for name, i in index.items()}
+    inputs = {"A": {"I_e": np.linspace(0.0, 500.0, 40)}}
+    alone, divided = both(net, record=record, inputs=inputs)
+    for name in index:
+        np.testing.assert_allclose(divided[name], alone[name], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "match"),
+    [
+        ({"inputs": [1]}, TypeError, "inputs must be a dictionary by name"),
+        ({"inputs": {"A": {"I_e": None}}}, TypeError, r"inputs\['A'\]\['I_e'\] .* got None"),
+        ({"inputs": {"A": {"I_e": abs}}}, TypeError, "is a function: give its values over time"),
+        ({"inputs": {"A": {"I_e": np.ones(7)}}}, ValueError, r"shape \(7,\), but 'A' has 8 neu"),
+        ({"inputs": {"A": {"I_e": nj.inputs.Sine(np.ones(3), 5.0)}}}, ValueError, "has 8 neurons"),
+        ({"inputs": {"A": {"I_e": nj.inputs.Sampled(np.ones(2), 0.1)}}}, ValueError,
+         r"\['A'\]\['I_e'\] covers 0 to 0.2 ms .* from 0 to 1 ms"),
+        ({"inputs": {"A": {"I_e": nj.inputs.Sampled(np.ones(20), 0.1, t0=0.5)}}}, ValueError,
+         "covers 0.5 to 2.5 ms"),
+        ({"duration": np.array([1.0, 2.0])}, ValueError, "duration must be a positive number"),
+        ({"duration": True}, ValueError, "duration must be a positive number"),
+        ({"t0": np.nan}, ValueError, "t0 must be a finite number"),
+        ({"record": {"V": nj.Trace("A.V_m", np.arange(7) == 6)}}, ValueError,
+         "the mask has 7 entries, the record 8 elements"),
+        ({"record": {"V": nj.Trace("A.V_m", np.zeros(8, bool))}}, ValueError,
+         "a mask without True"),
+        ({"record": {"V": nj.Trace("A.V_m", slice(3, 3))}}, ValueError, "selects none of 8"),
+    ],
+)  # fmt: skip
+def test_the_door_is_that_of_simulate(options, error, match):
+    net = nj.Network({"A": nj.neurons.LIF(n=8, receptors=SYN)})
+    refused(match, net, error, **options)
+    with pytest.raises(error, match=match):
+        nj.simulate(net, **{"duration": 1.0, "dt": 0.1, **options})
+
+
+def test_records_that_stay_empty_are_told():
+    net = nj.Network({"A": nj.neurons.LIF(n=8)})
+    with pytest.warns(UserWarning, match="record 'V' stays empty"):
+        sim = nj.networks.simulate_sharded(
+            net, one_device(), duration=30.0, dt=1.0, record={"V": nj.Trace("A.V_m", every=1000)}
+        )
+    assert sim["V"].shape == (0, 8)

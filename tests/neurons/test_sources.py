@@ -111,6 +111,8 @@ def test_regular_refusals():
         nj.neurons.Regular()
     with pytest.raises(ValueError, match="interval of Regular must be positive"):
         nj.neurons.Regular(interval=0.0)
+    with pytest.raises(ValueError, match="interval of Regular must be finite, got inf"):
+        nj.neurons.Regular(interval=np.inf)
     with pytest.raises(ValueError, match=r"below one step of 0\.5 ms"):
         run(nj.neurons.Regular(interval=0.2), 5.0, 0.5)
 
@@ -229,3 +231,50 @@ def test_sources_drive_a_network():
     )
     sim = nj.simulate(net, duration=4.0, dt=0.1, record={"s": nj.Spikes("relay")})
     np.testing.assert_allclose(sim["s"].times, [1.5, 2.5])
+
+
+def resumed(source, dt, key=None, record=RECORD):
+    """The spikes in steps of `dt` ms, after 4 ms in steps of 1 ms."""
+    state = nj.simulate(source, duration=4.0, dt=1.0, key=key).final_state
+    return nj.simulate(source, duration=60.0, dt=dt, state=state, key=key, record=record)["s"]
+
+
+@pytest.mark.parametrize("dt", [1.0, 0.5, 0.25, 0.1, 2.0])
+def test_regular_goes_on_with_another_step(dt):
+    interval, phase = np.array([20.0, 7.311, 5.513]), np.array([20.0, 1.871, 4.6])
+    spikes = resumed(nj.neurons.Regular(interval=interval, phase=phase, n=3), dt)
+    for i in range(3):
+        exact = phase[i] + interval[i] * np.arange(12)
+        label = np.floor(exact / dt + 0.5 + 1e-9)
+        # at 4.6 ms is a spike that the step of 1 ms until 5 ms would have had
+        label = label[(exact > 4.0 + 1e-9) & (label <= 64.0 / dt)]
+        if dt == 2.0:  # the step nearest to 4.6 ms has gone by
+            label = np.maximum(label, 3)
+        np.testing.assert_array_equal(np.round(spikes.train(i) / dt), label)
+
+
+@pytest.mark.parametrize("dt", [0.5, 0.25, 0.1, 2.0])
+def test_gamma_renewal_goes_on_with_another_step(dt):
+    source = nj.neurons.GammaRenewal(rate=25.0, shape=900.0, n=40)
+    key = jax.random.key(2)
+    coarse, other = (resumed(source, step, key) for step in (1.0, dt))
+    for i in range(40):
+        # the time lies in the step that ends with the spike
+        end, found = coarse.train(i)[0], other.train(i)[0]
+        assert end - 1.0 - 1e-9 < found < end + dt + 1e-9
+
+
+def test_sources_in_networks_go_on_with_another_step():
+    source = nj.Network({"N": nj.Network({"R": nj.neurons.Regular(interval=20.0)})})
+    spikes = resumed(source, 0.5, record={"s": nj.Spikes("N.R")})
+    assert spikes.times.tolist() == [20.0, 40.0, 60.0]
+
+
+@pytest.mark.parametrize("dt", [1.0, 0.5])
+def test_steps_are_counted_anew_inside_jit(dt):
+    """There it is not known whether the steps of the state are others."""
+    source = nj.neurons.Regular(interval=20.0)
+    state = nj.simulate(source, duration=4.0, dt=1.0).final_state
+    go_on = lambda state: nj.simulate(source, duration=10.0, dt=dt, state=state).final_state
+    for a, b in zip(*map(jax.tree.leaves, (jax.jit(go_on)(state), go_on(state))), strict=True):
+        np.testing.assert_array_equal(a, b)

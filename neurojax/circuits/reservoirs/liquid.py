@@ -164,6 +164,10 @@ class Liquid(RecurrentCircuit):
         """The network at its start, no spikes so far."""
         return {"network": self.network.init_state(key=key), "trace": jnp.zeros(self.n)}
 
+    def recounted(self, state, before, dt):
+        """What the network counts in steps."""
+        return state | {"network": self.network.recounted(state["network"], before, dt)}
+
     def rates(self, state) -> Array:
         """The filtered spikes of all neurons, excitatory ones first."""
         return state["trace"]
