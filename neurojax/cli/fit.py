@@ -94,11 +94,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
     begun = time.perf_counter()
     page = arguments.out / "report.html"
-    if arguments.out.exists() and not arguments.out.is_dir():
-        raise ValueError(f"--out {arguments.out} is a file; name a folder")
     _check_device(arguments.device)
     recordings = _load(arguments.data or ["dag2023"])
     wiring = _wiring(arguments, recordings)
+    for option, folder in (("--out", arguments.out), ("--checkpoint", arguments.checkpoint)):
+        if folder is not None:
+            _make(option, folder)
     loud = not (arguments.quiet or arguments.json)
     fit, beside = _fits(arguments, recordings, wiring)
     found = nj.reports.summary(fit, thorough=arguments.full)
@@ -114,6 +115,17 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         print(page)
     return 0
+
+
+def _make(option: str, folder: Path) -> None:
+    """Before hours of work, make the folder that an option names."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "it is a file" if folder.exists() else error.strerror
+        raise ValueError(f"{option} {folder} cannot be made ({why}); name a folder") from error
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"{option} {folder} cannot be written to; name another folder")
 
 
 def _check_device(device: str | None) -> None:
@@ -235,18 +247,22 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error.args[0] if isinstance(error, KeyError) else error).split())
 
 
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
+
+
 def _count(text: str) -> int:
-    number = _seed(text)
+    number = _whole(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
-    return number
+    return _seed(text)
 
 
 def _seed(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
+    number = _whole(text)
     if not 0 <= number < 2**31:
         raise argparse.ArgumentTypeError(f"must lie between 0 and 2147483647, got {number}")
     return number

@@ -70,6 +70,8 @@ def test_resume_and_forecast_and_table(data, tmp_path, capsys):
         (["nowhere.npz"], "no file 'nowhere.npz'"),
         (["dag2032"], "did you mean 'dag2023'"),
         (["--steps", "0"], "must be at least 1"),
+        (["--steps", "-3"], "must be at least 1, got -3"),
+        (["--steps", str(2**31)], "must lie between"),
         (["--steps", "many"], "whole number"),
         (["--connectome", "cook"], "invalid choice"),
         (["--seed", "-1"], "must lie between"),
@@ -85,6 +87,16 @@ def test_wrong_input_is_one_line_and_status_2(words, message, tmp_path, monkeypa
     assert status == 2 and not printed
     assert message in error.splitlines()[-1]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("option", ["--out", "--checkpoint"])
+def test_a_folder_that_cannot_be_made_is_refused_before_the_fit(option, data, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for path, why in (("file", "it is a file"), ("file/below", "Not a directory")):
+        words = [data, "--out", tmp_path / "out", option, tmp_path / path]
+        status, _, error = fit(capsys, *words)
+        assert status == 2 and f"{option} {tmp_path / path} cannot be made ({why})" in error
+        assert len(error.splitlines()) == 1  # no progress bar
 
 
 def test_recordings_of_other_neurons_are_refused(tmp_path, capsys):
