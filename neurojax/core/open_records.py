@@ -15,7 +15,7 @@ from .given_times import GivenTimes
 from .recorders import Trace
 from .simulation import record_of, times_of
 from .spikes import SpikeRecord
-from .store import FORMAT, INDEX, VERSION, Entry, mapped
+from .store import FORMAT, INDEX, VERSION, Entry, as_folder, mapped
 
 
 class Records(eqx.Module):
@@ -74,7 +74,7 @@ def open_records(folder: str | os.PathLike) -> Records:
         >>> records["V"].shape, records.times("V").tolist()
         ((2, 279), [25.0, 50.0])
     """
-    folder = Path(folder).expanduser()
+    folder = as_folder("folder", folder)
     if not folder.is_dir():
         raise FileNotFoundError(
             f"there is no folder {str(folder)!r}; give the one that was stream_to= of nj.simulate"

@@ -19,6 +19,20 @@ VERSION = 1
 INDEX = "index.json"
 
 
+def as_folder(name: str, value) -> Path:
+    """A folder that an argument names.
+
+    Raises:
+        TypeError: for what is no path.
+        ValueError: for an empty one.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{name} must be a folder, a string or a path, got {value!r}")
+    if not os.fspath(value):
+        raise ValueError(f"{name} must be the name of a folder, got {value!r}")
+    return Path(value).expanduser()
+
+
 class Stream(NamedTuple):
     """Where a run is written, and what the files alone do not say.
 
@@ -54,7 +68,7 @@ class Store:
 
     def __init__(self, stream: Stream | None):
         self.stream = stream
-        self.folder = None if stream is None else Path(stream.folder).expanduser()
+        self.folder = None if stream is None else as_folder("stream_to", stream.folder)
         self.chunks: dict[str, list[np.ndarray]] = {}
         self.kept: dict[str, Any] = {}
         self.trees: dict[str, Any] = {}

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import neurojax as nj
 from neurojax.core import run as run_module
+from neurojax.core.store import as_folder
 
 RECORD = {
     "V": "V",
@@ -284,3 +285,12 @@ def _template(factory, folder):
     for name, content in _TEMPLATE.items():
         (folder / name).write_bytes(content)
     return bytearray(_TEMPLATE["index.json"])
+
+
+def test_what_names_no_folder_is_refused():
+    with pytest.raises(ValueError, match=r"stream_to must be the name of a folder, got ''"):
+        run(stream_to="")
+    with pytest.raises(ValueError, match=r"folder must be the name of a folder, got ''"):
+        nj.open_records("")
+    with pytest.raises(TypeError, match=r"stream_to must be a folder, .* got 3"):
+        as_folder("stream_to", 3)
