@@ -120,7 +120,8 @@ class _Part:
     def of(self, n: int) -> np.ndarray:
         """The indices among `n` neurons."""
         which = self.which if isinstance(self.which, slice) else np.asarray(self.which)
-        if isinstance(which, slice) and max(which.start or 0, which.stop or 0) > n:
+        ends = [which.start or 0, which.stop or 0] if isinstance(which, slice) else [0]
+        if max(ends) > n or min(ends) < -n:
             raise ValueError(f"{self!r} reaches beyond a population of {n}")
         try:
             return np.atleast_1d(np.arange(n)[which])

@@ -26,7 +26,8 @@ def escape_level(clock: Clock, V_th, Delta_V, rho_0, n: int) -> Array:
     u = clock.uniform("escape", (n,))
     smallest = 2.0**-25  # half the resolution of u in single precision
     exponential = jnp.maximum(-jnp.log1p(-u), smallest)
-    return V_th + Delta_V * jnp.log(exponential / (rho_0 * MS_HZ * clock.dt))
+    # a difference of logarithms: the derivative of a quotient overflows where rho_0 is small
+    return V_th + Delta_V * (jnp.log(exponential) - jnp.log(rho_0 * MS_HZ * clock.dt))
 
 
 @final

@@ -105,7 +105,9 @@ class InhomogeneousPoisson(AbstractSource):
                 "InhomogeneousPoisson needs the input 'rate' (Hz), for example "
                 "inputs={'rate': nj.inputs.Sine(10.0, frequency=5.0, offset=20.0)}"
             )
-        return _spikes(jnp.maximum(inputs["rate"], 0.0), self.n, self.surrogate, clock)
+        rate = jnp.asarray(inputs["rate"])
+        # a rate of 0 has the derivative of a positive one
+        return _spikes(jnp.where(rate < 0.0, 0.0, rate), self.n, self.surrogate, clock)
 
 
 def _spikes(rate, n: int, surrogate, clock: Clock):

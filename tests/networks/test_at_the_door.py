@@ -54,6 +54,8 @@ def test_delays_of_the_graph():
 def test_a_slice_beyond_a_population():
     with pytest.raises(ValueError, match=r"\[1:5\] reaches beyond a population of 2"):
         nj.Network({"B": CELL}, [nj.Projection(("B", slice(1, 5)), "B", "e", C.all_to_all())])
+    with pytest.raises(ValueError, match=r"\[-5:-1\] reaches beyond a population of 2"):
+        nj.Network({"B": CELL}, [nj.Projection(("B", slice(-5, -1)), "B", "e", C.all_to_all())])
 
 
 def test_one_projection_without_a_list():

@@ -1,5 +1,6 @@
 """Escape noise against the integral of its hazard, the response form against the LIF neuron."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -112,3 +113,31 @@ def test_expected_spikes_have_the_derivative_of_their_probability():
 
     slope = jax.grad(total)(jnp.asarray(100.0))
     np.testing.assert_allclose(slope, 10 * 1e-3 * np.exp(-0.1), rtol=1e-12)
+
+
+def test_a_given_rate_of_zero_has_the_derivative_of_the_constant_one():
+    source = nj.neurons.InhomogeneousPoisson(n=10)
+
+    def total(rate):
+        clock = nj.Clock(0, 1.0, jax.random.key(0))
+        _, output = source.step(source.init_state(), {"rate": rate}, clock)
+        return output.spikes.values().sum()
+
+    for rate, slope in ((0.0, 10 * 1e-3), (100.0, 10 * 1e-3 * np.exp(-0.1)), (-1.0, 0.0)):
+        found = jax.grad(total)(jnp.asarray(rate))
+        np.testing.assert_allclose(found, slope, rtol=1e-12)
+
+
+def test_derivatives_of_a_neuron_that_hardly_ever_escapes(float32):
+    def mean(rho_0, C_m):
+        where = lambda cell: (cell.rho_0, cell.C_m)
+        cell = eqx.tree_at(where, nj.neurons.EscapeLIF(), (rho_0, C_m))
+        sim = nj.simulate(
+            cell, duration=5.0, dt=0.1, inputs={"I_e": 300.0}, key=jax.random.key(0),
+            record={"V": nj.Trace("V_m"), "s": "spikes"},
+        )  # fmt: skip
+        return jnp.mean(sim["V"]) + jnp.mean(sim["s"])
+
+    value, slopes = jax.value_and_grad(mean, (0, 1))(jnp.float32(1e-30), jnp.float32(250.0))
+    assert jnp.isfinite(value) and all(map(jnp.isfinite, slopes))
+    assert slopes[1] < 0  # a larger capacitance charges less
