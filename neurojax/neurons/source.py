@@ -52,10 +52,6 @@ class AbstractSource(Dynamics):
         return dataclasses.replace(self, n=int(n), **drawn_parameters(n, key, parameters))
 
 
-class AbstractGenerator(AbstractSource):
-    """A source that makes its spikes by itself, for any number of neurons."""
-
-
 def step_key(clock: Clock, name: str):
     """The key of a step, for draws that `Clock` has no method for.
 
