@@ -165,8 +165,8 @@ def as_given(inputs, record) -> tuple[dict, dict[str, Any]]:
 
 def check_times(duration, dt, t0) -> None:
     """The length of a run and of its steps, and the time of the first, are plain numbers."""
-    _finite_positive("duration", duration)
-    _finite_positive("dt", dt)
+    finite_positive("duration", duration)
+    finite_positive("dt", dt)
     if is_traced(t0):
         raise ValueError("t0 must be a plain number; inside jit give state=SimState(state, step)")
     if isinstance(t0, bool) or not (np.ndim(t0) == 0 and math.isfinite(float(t0))):
@@ -181,7 +181,8 @@ def check_run(dynamics, inputs: dict, recorders, first_step, steps: int, dt: flo
     """
     _check_reach(inputs, first_step, steps, dt)
     _check_impulses(dynamics, inputs, dt)
-    for message in _empty(recorders, first_step or 0, steps):
+    late = _beyond_precision(inputs, first_step, steps, dt)
+    for message in [*_empty(recorders, first_step or 0, steps), *late]:
         # no error: a run may be one of many short pieces
         warnings.warn(message, stacklevel=3)
 
@@ -351,7 +352,7 @@ def _empty(recorders: dict[str, Any], first_step: int, steps: int) -> list[str]:
     ]  # fmt: skip
 
 
-def _finite_positive(name: str, value) -> None:
+def finite_positive(name: str, value) -> None:
     if is_traced(value):
         raise ValueError(
             f"{name} must be a plain number: it decides how many steps the compiled run has. "
@@ -370,7 +371,11 @@ def _described(value) -> str:
 
 
 def whole_steps(name: str, value, dt) -> int:
-    """`value` as a whole number of steps, or an error that says what would fit."""
+    """`value` as a whole number of steps, or an error that says what would fit.
+
+    Raises:
+        ValueError: if it is not whole, or more than the integers of JAX count.
+    """
     ratio = float(value) / float(dt)
     steps = round(ratio)
     if abs(ratio - steps) > 1e-6 * max(1.0, abs(ratio)) ** 0.5 or (
@@ -380,6 +385,12 @@ def whole_steps(name: str, value, dt) -> int:
         raise ValueError(
             f"{name}={value} ms is not a whole number of steps of dt={dt} ms; "
             f"the nearest that is: {fits}"
+        )
+    largest = int(jnp.iinfo(jnp.result_type(int)).max)
+    if abs(steps) > largest:
+        raise ValueError(
+            f"{name}={value} ms is {steps} steps of dt={dt} ms, but they are counted up to "
+            f"{largest} (2**63 - 1 with jax_enable_x64)"
         )
     return steps
 
@@ -491,6 +502,28 @@ def _tracing(*trees) -> bool:
     probe = jnp.zeros(()) + 0.0  # becomes a tracer under jit even if no argument is one
     leaves = [probe, *jax.tree.leaves(trees)]
     return any(is_traced(x) for x in leaves)
+
+
+def _beyond_precision(inputs, first_step, steps: int, dt: float) -> list[str]:
+    """What to say of jumps of inputs that are later than their numbers tell steps apart."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(inputs, is_leaf=_is_single)
+    found = []
+    for path, x in leaves:
+        if not isinstance(x, signals.AbstractInput) or first_step is None:
+            continue
+        edges = x.edges()
+        if not known(edges):
+            continue
+        edges = np.asarray(edges).ravel()
+        inside = (edges >= first_step * dt) & (edges <= (first_step + steps) * dt)
+        apart = np.spacing(np.abs(edges[inside])).max(initial=0.0)
+        if apart >= dt:
+            found.append(
+                f"jumps of inputs{jax.tree_util.keystr(path)} fall between {edges[inside].min():g} "
+                f"and {edges[inside].max():g} ms, where numbers of {edges.dtype} are {apart:g} ms "
+                "apart: begin such a run at t0=0, or enable jax_enable_x64"
+            )
+    return found
 
 
 def _check_reach(inputs, first_step, steps: int, dt: float) -> None:

@@ -30,6 +30,7 @@ from neurojax.core.errors import MissingInputError, UnknownNameError, suggestion
 from neurojax.core.inputs import resolve
 from neurojax.core.part_inputs import inputs_of, with_added
 from neurojax.core.random import host_generator
+from neurojax.core.simulate import finite_positive
 from neurojax.core.solvers import AbstractStepper
 from neurojax.core.tracing import is_traced, known
 
@@ -177,8 +178,12 @@ class Network(Dynamics):
         }
 
     def ends(self, projection: str) -> Pairs:
-        """The two sides of a projection, and which pairs are one neuron with itself."""
-        synapses, known = self.projections[projection], self._identities()
+        """The two sides of a projection, and which pairs are one neuron with itself.
+
+        Raises:
+            UnknownNameError: if there is no such projection.
+        """
+        synapses, known = self._projection(projection), self._identities()
         pre, post = (
             np.concatenate([known[n] if part is None else known[n][part.of(len(known[n]))]
                             for n, part in side])
@@ -197,15 +202,27 @@ class Network(Dynamics):
             projection: its name.
             edges: as many synapses as before.
             origin: for each of them the old synapse whose weight and traces it takes over, or -1.
-            weight: of the synapses without one.
+            weight: of the synapses without one, within the bounds of the rules.
 
         Returns:
             Network and state, of the kind that was given.
 
         Raises:
-            ValueError: if the projection is not plastic, or has another number of synapses.
+            UnknownNameError: if there is no such projection.
+            TypeError: if `origin` is not of whole numbers.
+            ValueError: if the projection is not plastic, or has another number of synapses or of
+                neurons; if `origin` names a synapse that is not there, or `weight` lies outside
+                the bounds.
         """
-        return rewired(self, state, projection, edges, np.asarray(origin), weight)
+        old = self._projection(projection)
+        return rewired(self, state, old, edges, np.asarray(origin), weight)
+
+    def _projection(self, name: str) -> Synapses:
+        if name not in self.projections:
+            raise UnknownNameError(
+                f"there is no projection {name!r}.{suggestion(name, self.projections)}"
+            )
+        return self.projections[name]
 
     def _check_names(self, projection: Projection) -> None:
         for role in ("source", "target"):
@@ -302,8 +319,9 @@ class Network(Dynamics):
         """The same network with its delays counted in steps of `dt` ms.
 
         Raises:
-            ValueError: if a delay is not a whole number of steps.
+            ValueError: if `dt` is no positive number, or a delay not a whole number of steps.
         """
+        finite_positive("dt", dt)
         populations = {name: part.on_grid(dt) for name, part in self.populations.items()}
         new = self._replaced(populations=populations)
         moving = any(s.interpolate and not is_traced(s.delay) for s in self.projections.values())
@@ -429,11 +447,7 @@ class Network(Dynamics):
             TypeError: if `state` is no state of a network in which this projection learns.
             ValueError: if there it has other synapses or rules.
         """
-        if projection not in self.projections:
-            raise UnknownNameError(
-                f"there is no projection {projection!r}.{suggestion(projection, self.projections)}"
-            )
-        synapses = self.projections[projection]
+        synapses = self._projection(projection)
         rules = rules_of(synapses)
         if not rules:
             return paramax.unwrap(synapses).weights()

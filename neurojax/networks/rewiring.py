@@ -12,14 +12,13 @@ from neurojax.core import SimState, as_parameter
 from neurojax.plasticity._checks import check_one_run
 
 from .plan import compile_network
-from .plastic import rules_of
-from .synapses import Fixed
+from .plastic import check, rules_of
+from .synapses import Fixed, Synapses
 
 
-def rewired(network, state, projection: str, edges: Edges, origin: np.ndarray, weight: float):
-    """See `Network.with_edges`."""
-    old = network.projections[projection]
-    rules = rules_of(old)
+def rewired(network, state, old: Synapses, edges: Edges, origin: np.ndarray, weight: float):
+    """See `Network.with_edges`; `old` are the synapses so far."""
+    projection, rules = old.name, rules_of(old)
     if not rules:
         raise ValueError(f"projection {projection!r} has no plasticity=, so its synapses stay")
     if len(edges) != len(old.edges) or origin.shape != (len(edges),):
@@ -27,6 +26,7 @@ def rewired(network, state, projection: str, edges: Edges, origin: np.ndarray, w
             f"projection {projection!r} has {len(old.edges)} synapses and keeps this number, got "
             f"{len(edges)} edges and origin of shape {origin.shape}"
         )
+    _check(old, edges, origin, weight)
     several = old.fixed_delay is not None and old.fixed_delay.value.ndim
     if several and len(np.unique(origin[origin >= 0])) < np.sum(origin >= 0):
         raise ValueError(
@@ -72,6 +72,26 @@ def rewired(network, state, projection: str, edges: Edges, origin: np.ndarray, w
     ]
     bare = bare | {"plasticity": bare["plasticity"] | {projection: learnt}}
     return new, dataclasses.replace(state, state=bare) if isinstance(state, SimState) else bare
+
+
+def _check(old: Synapses, edges: Edges, origin: np.ndarray, weight) -> None:
+    sizes, given = (old.edges.n_pre, old.edges.n_post), (edges.n_pre, edges.n_post)
+    if sizes != given:
+        raise ValueError(
+            f"projection {old.name!r} goes from {sizes[0]} to {sizes[1]} neurons, but the edges "
+            f"from {given[0]} to {given[1]}"
+        )
+    if origin.dtype.kind not in "iu":
+        raise TypeError(f"origin must be whole numbers, got {origin.dtype}")
+    wrong = (origin < -1) | (origin >= len(edges))
+    if wrong.any():
+        raise ValueError(
+            f"origin must name one of the {len(edges)} old synapses, or -1, but origin"
+            f"[{np.argmax(wrong)}] is {origin[np.argmax(wrong)]}"
+        )
+    if not np.isfinite(weight):
+        raise ValueError(f"weight must be a finite number, got {weight}")
+    check(dataclasses.replace(old, weight=as_parameter(weight)))
 
 
 def _delays(old, origin: np.ndarray):

@@ -1,6 +1,7 @@
 """Bad arguments are refused at the door, with a message that names them."""
 
 import re
+import warnings
 
 import diffrax
 import jax
@@ -43,6 +44,22 @@ def test_duration_must_be_whole_steps(duration, dt, fits):
 def test_start_must_be_whole_steps():
     with pytest.raises(ValueError, match=r"t0=0\.25 ms is not a whole number"):
         run(t0=0.25)
+
+
+def test_more_steps_than_integers_count(float32):
+    with pytest.raises(ValueError, match=r"t0=.* is 10000000000 steps of dt=0.1 ms.*2147483647"):
+        run(t0=1e9, dt=0.1)
+
+
+@pytest.mark.parametrize("t0", [0.0, 1e5, 1e7])
+def test_jumps_that_single_precision_cannot_place(float32, t0):
+    cell = nj.neurons.LIF(V_th=1e3)
+    given = {"I_e": nj.inputs.Step(100.0, start=t0 + 5.0, stop=t0 + 7.0) + 1.0}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        nj.simulate(cell, duration=10.0, dt=0.1, t0=t0, inputs=given)
+    said = [str(w.message) for w in caught if "jumps of inputs['I_e']" in str(w.message)]
+    assert len(said) == (t0 == 1e7)
 
 
 @pytest.mark.parametrize("duration", [0.3, 0.7, 1e3, 12345.6, 1e6])

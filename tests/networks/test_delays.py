@@ -112,6 +112,12 @@ def test_moving_delays_need_a_layout_before_jit():
         jax.jit(run)(jnp.array([1.5]))
 
 
+@pytest.mark.parametrize("dt", [np.nan, 0.0, -1.0])
+def test_a_grid_is_a_positive_number(dt):
+    with pytest.raises(ValueError, match="dt must be a positive number of ms, got"):
+        pair(1.5).on_grid(dt)
+
+
 def test_delays_lie_on_the_grid_of_the_run():
     """A network does not know the step of its runs: delays of 1.25 ms are right for some."""
     cell = nj.neurons.LIF(receptors={"e": nj.synapses.Delta()})

@@ -137,6 +137,26 @@ def test_options_and_refusals():
         P.rewire(fixed, fixed.init_state(), "s", threshold=1.0, weight=1.0, key=jax.random.key(0))
 
 
+def test_edges_that_do_not_fit_are_refused():
+    net = recurrent(P.PairSTDP(w_max=100.0))
+    edges, state = net.projections["s"].edges, net.init_state()
+    count, same = len(edges), np.arange(len(edges))
+    larger = nj.connectivity.Edges(edges.pre, edges.post, edges.n_pre + 1, edges.n_post)
+    for edges_, origin, weight, error, match in [
+        (edges, same + 1, 1.0, ValueError, rf"one of the {count} .* origin\[{count - 1}\] is"),
+        (edges, same - 2, 1.0, ValueError, r"or -1, but origin\[0\] is -2"),
+        (edges, same.astype(float), 1.0, TypeError, "origin must be whole numbers, got float64"),
+        (edges, same, np.nan, ValueError, "weight must be a finite number, got nan"),
+        (edges, same, -5.0, ValueError, "must lie between w_min=0 and w_max=100"),
+        (larger, same, 1.0, ValueError, "projection 's' goes from .* neurons, but the edges from"),
+    ]:
+        with pytest.raises(error, match=match):
+            net.with_edges(state, "s", edges_, origin, weight)
+    for call in (lambda: net.ends("x"), lambda: net.with_edges(state, "x", edges, same, 1.0)):
+        with pytest.raises(nj.UnknownNameError, match="there is no projection 'x'"):
+            call()
+
+
 def test_states_of_several_runs_others_and_traced_ones_are_refused():
     net = recurrent(P.PairSTDP(w_max=100.0))
     rewire = lambda net, state, weight=50.0: P.rewire(
