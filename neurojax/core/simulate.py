@@ -353,6 +353,11 @@ def _empty(recorders: dict[str, Any], first_step: int, steps: int) -> list[str]:
 
 
 def finite_positive(name: str, value) -> None:
+    """A length of time is one positive number of ms, known before the run is compiled.
+
+    Raises:
+        ValueError: if it is not.
+    """
     if is_traced(value):
         raise ValueError(
             f"{name} must be a plain number: it decides how many steps the compiled run has. "
