@@ -30,7 +30,7 @@ from neurojax.core.errors import MissingInputError, UnknownNameError, suggestion
 from neurojax.core.inputs import resolve
 from neurojax.core.part_inputs import inputs_of, with_added
 from neurojax.core.random import host_generator
-from neurojax.core.simulate import finite_positive
+from neurojax.core.run_checks import finite_positive
 from neurojax.core.solvers import AbstractStepper
 from neurojax.core.tracing import is_traced, known
 

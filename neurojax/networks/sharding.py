@@ -10,15 +10,14 @@ from neurojax.core.checks import admitted
 from neurojax.core.errors import ShapeError
 from neurojax.core.inputs import begin_noise, prepare_inputs, with_noise
 from neurojax.core.parameters import arrays_only, unwrap
-from neurojax.core.simulate import (
-    Number,
+from neurojax.core.run_checks import (
     as_given,
     check_run,
     check_times,
     name_misfits,
-    start_of,
     whole_steps,
 )
+from neurojax.core.simulate import Number, start_of
 from neurojax.core.tracing import is_traced
 from neurojax.neurons import AbstractNeuron, AbstractSource
 

@@ -64,7 +64,7 @@ def test_jumps_that_single_precision_cannot_place(float32, t0):
 
 @pytest.mark.parametrize("duration", [0.3, 0.7, 1e3, 12345.6, 1e6])
 def test_rounding_is_not_held_against_a_duration(duration):
-    from neurojax.core.simulate import whole_steps
+    from neurojax.core.run_checks import whole_steps
 
     assert whole_steps("duration", duration, 0.1) == round(duration / 0.1)
 
