@@ -9,8 +9,8 @@ def lexicographic(pre: np.ndarray, post: np.ndarray, n_pre: int, n_post: int) ->
     rising |= (pre[1:] == pre[:-1]) & (post[1:] >= post[:-1])
     if rising.all():
         return None
-    by_post = _counting_argsort(post, n_post)
-    return by_post[_counting_argsort(pre[by_post], n_pre)]
+    by_post = counting_argsort(post, n_post)
+    return by_post[counting_argsort(pre[by_post], n_pre)]
 
 
 def transpose(indptr: np.ndarray, indices: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -27,7 +27,7 @@ def transpose(indptr: np.ndarray, indices: np.ndarray, n: int) -> tuple[np.ndarr
     return index, turned.indices.astype(np.int32, copy=False)
 
 
-def _counting_argsort(key: np.ndarray, n: int) -> np.ndarray:
+def counting_argsort(key: np.ndarray, n: int) -> np.ndarray:
     """A stable argsort of integers from 0 to n - 1: one row of a sparse matrix, transposed."""
     from scipy.sparse import csr_array
 

@@ -19,6 +19,7 @@ import numpy as np
 import paramax
 from jaxtyping import Array, UInt32
 
+from neurojax.connectivity._ordering import counting_argsort
 from neurojax.connectivity.delivery import in_rows
 from neurojax.connectivity.event_products import push
 from neurojax.connectivity.spike_list import BITS
@@ -182,7 +183,7 @@ def compile_plastic(synapses: dict[str, Synapses], plans, sources, dt: float, ro
 
 def places_in_rows(rows: np.ndarray, degrees: np.ndarray) -> np.ndarray:
     """The place of each entry among those of its row, in order; `degrees` is how many there are."""
-    order = np.argsort(rows, kind="stable")
+    order = counting_argsort(rows, len(degrees))
     places = np.empty(len(rows), np.int32)
     places[order] = np.arange(len(rows)) - np.repeat(np.cumsum(degrees) - degrees, degrees)
     return places
