@@ -42,10 +42,13 @@ def check_run(dynamics, inputs: dict, recorders, first_step, steps: int, dt: flo
     Raises:
         ValueError: for an input that does not reach over the run, or not to a port.
     """
-    _check_reach(inputs, first_step, steps, dt)
+    said = empty_records(recorders, first_step or 0, steps)
+    if first_step is not None:
+        singles, _ = jax.tree_util.tree_flatten_with_path(inputs, is_leaf=_is_single)
+        _check_reach(singles, first_step * dt, (first_step + steps) * dt)
+        said += _beyond_precision(singles, first_step * dt, (first_step + steps) * dt, dt)
     _check_impulses(dynamics, inputs, dt)
-    late = _beyond_precision(inputs, first_step, steps, dt)
-    for message in [*empty_records(recorders, first_step or 0, steps), *late]:
+    for message in said:
         # no error: a run may be one of many short pieces
         warnings.warn(message, stacklevel=3)
 
@@ -155,15 +158,11 @@ def described(value) -> str:
     return f"{value!r} of type {type(value).__name__}"
 
 
-def _check_reach(inputs, first_step, steps: int, dt: float) -> None:
+def _check_reach(singles, begin: float, end: float) -> None:
     """Sampled inputs must cover the run."""
-    leaves, _ = jax.tree_util.tree_flatten_with_path(inputs, is_leaf=_is_single)
-    for path, x in leaves:
-        if not isinstance(x, signals.Sampled) or first_step is None:
+    for path, x in singles:
+        if not isinstance(x, signals.Sampled) or not known(x.t0, x.dt):
             continue
-        if not known(x.t0, x.dt):
-            continue
-        begin, end = first_step * dt, (first_step + steps) * dt
         lo, hi = float(x.t0), float(x.t0) + float(x.dt) * x.values.shape[0]
         slack = 1e-3 * float(x.dt) + 1e-6 * abs(end)
         if begin < lo - slack or end > hi + slack:
@@ -175,20 +174,18 @@ def _check_reach(inputs, first_step, steps: int, dt: float) -> None:
             )
 
 
-def _beyond_precision(inputs, first_step, steps: int, dt: float) -> list[str]:
+def _beyond_precision(singles, begin: float, end: float, dt: float) -> list[str]:
     """What to say of jumps of inputs that are later than their numbers tell steps apart."""
-    leaves, _ = jax.tree_util.tree_flatten_with_path(inputs, is_leaf=_is_single)
     found = []
-    for path, x in leaves:
-        if not isinstance(x, signals.AbstractInput) or first_step is None:
+    for path, x in singles:
+        # the grid of a sampled input is kept exactly
+        if not isinstance(x, signals.AbstractInput) or isinstance(x, signals.Sampled):
             continue
-        if isinstance(x, signals.Sampled):
-            continue  # their grid is kept exactly
         edges = x.edges()
         if not known(edges):
             continue
         edges = np.asarray(edges).ravel()
-        inside = (edges >= first_step * dt) & (edges <= (first_step + steps) * dt)
+        inside = (edges >= begin) & (edges <= end)
         apart = np.spacing(np.abs(edges[inside])).max(initial=0.0)
         if apart >= dt:
             found.append(

@@ -117,7 +117,7 @@ def unpack(words, n: int):
     return bits.reshape(*words.shape[:-1], _BITS * words.shape[-1])[..., :n].astype(bool)
 
 
-def _shortest(dt) -> float:
+def shortest(dt) -> float:
     """0.1 for the 32-bit number that is nearest to 0.1."""
     return float(str(np.asarray(dt)))
 
@@ -165,7 +165,7 @@ class SpikeRecord(eqx.Module):
     @property
     def times(self) -> np.ndarray:
         """Spike times in ms, in order of time; host-side."""
-        return self._events[0] * _shortest(self.dt)
+        return self._events[0] * shortest(self.dt)
 
     @property
     def neurons(self) -> np.ndarray:
@@ -189,7 +189,7 @@ class SpikeRecord(eqx.Module):
                 f"down to {-self.n} from the last"
             )
         steps, neurons = self._events
-        return steps[neurons == number % self.n] * _shortest(self.dt)
+        return steps[neurons == number % self.n] * shortest(self.dt)
 
     def counts(self) -> np.ndarray:
         """Number of spikes of each neuron, shape (n,)."""

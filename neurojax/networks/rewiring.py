@@ -8,6 +8,7 @@ import numpy as np
 import paramax
 
 from neurojax.connectivity.edges import Edges
+from neurojax.connectivity.pairs import all_different
 from neurojax.core import SimState, as_parameter
 from neurojax.plasticity._checks import check_one_run
 
@@ -28,7 +29,7 @@ def rewired(network, state, old: Synapses, edges: Edges, origin: np.ndarray, wei
         )
     _check(old, edges, origin, weight)
     several = old.fixed_delay is not None and old.fixed_delay.value.ndim
-    if several and len(np.unique(origin[origin >= 0])) < np.sum(origin >= 0):
+    if several and not all_different(origin[origin >= 0]):
         raise ValueError(
             f"projection {projection!r} has a delay for each synapse, so origin must name an old "
             "synapse once at most"

@@ -7,8 +7,7 @@ import numpy as np
 
 from neurojax.connectivity.edges import Edges
 from neurojax.connectivity.pairs import Pairs
-from neurojax.core import UnknownNameError, unwrap
-from neurojax.core.errors import suggestion
+from neurojax.core import unwrap
 from neurojax.core.random import host_generator
 from neurojax.core.tracing import known
 
@@ -67,10 +66,7 @@ def rewire(
         >>> new.weights(state, "s").tolist()
         [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
-    if projection not in network.projections:
-        raise UnknownNameError(
-            f"there is no projection {projection!r}.{suggestion(projection, network.projections)}"
-        )
+    pairs = network.ends(projection)
     if not known(*jax.tree.leaves((network, state, threshold, weight, key))):
         raise ValueError(
             "rewire makes another network on the host: call it between two runs, outside jit, vmap "
@@ -94,7 +90,6 @@ def rewire(
     present = network.weights(state, projection)
     check_one_run(present)
     keep = np.flatnonzero(np.abs(np.asarray(present)) >= threshold)
-    pairs = network.ends(projection)
     cells = old.pre[keep].astype(np.int64) * old.n_post + old.post[keep]
     fresh = _drawn(len(old) - len(keep), pairs, cells, self_edges, multi_edges, host_generator(key))
     cells = np.concatenate([cells, fresh])

@@ -7,7 +7,7 @@ import numpy as np
 from neurojax.core import Simulation, SpikeRecord
 from neurojax.core.errors import UnknownNameError, suggestion
 from neurojax.core.open_records import Records
-from neurojax.core.spikes import _shortest
+from neurojax.core.spikes import shortest
 
 
 class Population(NamedTuple):
@@ -48,7 +48,7 @@ def span(source: Any) -> tuple[float, float] | None:
         return source.t0, source.t0 + source.steps * source.dt
     if not isinstance(source, Simulation) or source.final_state.dt is None:
         return None
-    end, dt = int(source.final_state.step), _shortest(source.final_state.dt)
+    end, dt = int(source.final_state.step), shortest(source.final_state.dt)
     return (end - int(source.stats.steps)) * dt, end * dt
 
 
