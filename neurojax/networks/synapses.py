@@ -88,7 +88,8 @@ class Synapses(eqx.Module):
     def delay_steps(self, dt: float) -> np.ndarray:
         """Whole steps of `dt` ms per edge; 1 where no delay was given.
 
-        Delays in arrays are rounded, those below half a step to one step, the shortest there is.
+        Delays in arrays are rounded, half a step up, those below a step to one, the shortest there
+        is.
         Of computed edges, which have one delay, one number in an array.
         Where delays lie between steps these are the earlier ones.
 
@@ -110,7 +111,9 @@ class Synapses(eqx.Module):
         if self.fixed_delay is None:
             return np.ones(m, np.int32)
         delay = self.fixed_delay.value
-        steps = np.maximum(np.rint(delay / dt), 1).astype(np.int32)
+        # 0.15 / 0.1 is below 1.5: what float32 or the division loses does not decide a half
+        steps = np.floor(delay / dt * (1 + 1e-7) + 0.5)
+        steps = np.maximum(steps, 1).astype(np.int32)
         if delay.ndim == 0 and abs(float(delay) / dt - float(steps)) > 1e-6 * float(steps):
             raise ValueError(
                 f"delay={float(delay):g} ms of projection {self.name!r} is not a whole number of "

@@ -60,6 +60,23 @@ def test_delays_in_arrays_are_rounded_to_one_step_at_least():
         nj.simulate(within(0.04), duration=2.0, dt=0.1)
 
 
+@pytest.mark.parametrize("dt", [0.05, 0.1, 0.25])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_half_a_step_of_delay_is_rounded_up(dt, kind):
+    whole = np.arange(1, 2000)
+    graph = nj.connectivity.from_edges(np.zeros(len(whole), int), np.arange(len(whole)))
+    cell = nj.neurons.LIF(n=len(whole), receptors=SYN)
+
+    def steps(delay):
+        synapse = nj.Projection("s", "c", "syn", graph, delay=np.asarray(delay, kind), name="s")
+        net = nj.Network({"s": nj.neurons.SpikeTimes([[1.0]]), "c": cell}, [synapse])
+        return net.projections["s"].delay_steps(dt)
+
+    np.testing.assert_array_equal(steps((whole + 0.5) * dt), whole + 1)
+    np.testing.assert_array_equal(steps((whole + 0.49) * dt), whole)
+    np.testing.assert_array_equal(steps(whole * dt), whole)
+
+
 def test_a_delay_between_steps_is_split_over_both():
     early, late = current(pair(1.5)), current(pair(1.6))
     mixed = current(pair(1.53, interpolate=True))
