@@ -35,6 +35,7 @@ from neurojax.core.solvers import AbstractStepper
 from neurojax.core.tracing import is_traced, known
 
 from . import _inbox
+from ._couplings import check_coupling
 from ._state_check import check_state
 from ._terminals import Terminals
 from .plan import ComputedPlan, Layout, Plan, compile_network
@@ -81,7 +82,8 @@ class Network(Dynamics):
 
     Raises:
         UnknownNameError: if a projection names a population or a port that is not there.
-        ValueError: if something random has no key, or a name is used twice.
+        ValueError: if something random has no key, a name is used twice, or the matrix of a
+            coupling does not fit its populations.
 
     Example:
         >>> import jax, neurojax as nj
@@ -145,6 +147,7 @@ class Network(Dynamics):
                         "spikes arrive by an nj.Projection"
                     )
             check_coupling_port(coupling, self.populations[coupling.target])
+            check_coupling(coupling, self.populations)
         self.couplings = tuple(couplings)
         self.block_solvers = {
             "+".join(names): joint_solver({n: self.populations[n] for n in names})
@@ -255,18 +258,26 @@ class Network(Dynamics):
                 )
 
     def _check_sign(self, synapses: Synapses) -> None:
-        """A conductance is not negative, where it is a number already."""
-        weight = unwrap(synapses.weight)
-        if not known(weight) or not np.any(np.asarray(weight) < 0):
+        """A conductance neither is nor learns to be negative, where numbers are known already."""
+        ports = [getattr(self.populations[n], "receptors", {}) for n, _ in synapses.target]
+        port, what = synapses.port, f"projection {synapses.name!r}"
+        if not any(port in own and own[port].is_conductance for own in ports):
             return
-        for name, _ in synapses.target:
-            ports = getattr(self.populations[name], "receptors", {})
-            if synapses.port in ports and ports[synapses.port].is_conductance:
+        weight = unwrap(synapses.weight)
+        if known(weight) and np.any(np.asarray(weight) < 0):
+            raise ValueError(
+                f"{what}: the weights of {port!r} are conductances and must not be negative, got "
+                f"{np.min(np.asarray(weight)):g} (a distribution can be cut by "
+                "nj.random.Clipped(..., low=0.0)). Inhibition has a receptor of its own, with a "
+                "low E_rev: ExpConductance(E_rev=-80.0)"
+            )
+        # each rule keeps to its own bounds, so that a second one does not mend it in time
+        for rule in rules_of(synapses):
+            low = unwrap(rule.w_min)
+            if known(low) and float(low) < 0:
                 raise ValueError(
-                    f"projection {synapses.name!r}: the weights of {synapses.port!r} are "
-                    f"conductances and must not be negative, got {np.min(np.asarray(weight)):g} "
-                    "(a distribution can be cut by nj.random.Clipped(..., low=0.0)). Inhibition "
-                    "has a receptor of its own, with a low E_rev: ExpConductance(E_rev=-80.0)"
+                    f"{what}: the weights of {port!r} are conductances and must not become "
+                    f"negative, but {type(rule).__name__} has w_min={float(low):g}: give it w_min=0"
                 )
 
     def _joined(self) -> list[tuple[str, ...]]:

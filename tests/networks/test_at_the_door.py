@@ -111,3 +111,26 @@ def test_modulators():
         run({"modulator": np.ones(4)})
     with pytest.raises(nj.UnknownNameError, match=r"needs the input 'modulator'.*got 'modulaor'"):
         run({"modulaor": 1.0})
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 3), (3,), (3, 4)])
+def test_matrices_of_couplings_fit_their_populations(shape):
+    cells = {"A": nj.neurons.LIF(n=2), "B": nj.neurons.LIF(n=3)}
+    joined = lambda shape: nj.Network(
+        cells, [], [nj.synapses.GapJunctions("B", "A", np.ones(shape), rectifying=True)]
+    )
+    if shape == (2, 3):  # target, source
+        assert joined(shape).couplings[0].g.shape == shape
+        return
+    with pytest.raises(
+        ValueError, match=r"GapJunctions from 'B' to 'A': g .* matrix \(2, 3\), got"
+    ):
+        joined(shape)
+    with pytest.raises(ValueError, match=r"Graded from 'B' to 'A'"):
+        nj.Network(cells, [], [nj.synapses.Graded("B", "A", np.ones(shape))])
+
+
+def test_couplings_read_a_leaf_that_is_there():
+    gap = nj.synapses.GapJunctions("A", "A", np.ones((2, 2)), leaf="V_x")
+    with pytest.raises(ValueError, match="'V_x' of part 'A', which has no such leaf"):
+        nj.Network({"A": nj.neurons.LIF(n=2)}, [], [gap])
