@@ -66,7 +66,7 @@ class Hebb(AbstractRateRule):
     Arguments:
         eta: learning rate.
         tau: of the estimates of rates from spikes, ms.
-        w_min: lower bound.
+        w_min: lower bound; by default none, so give 0 where weights are conductances.
         w_max: upper bound.
         delay: `"axonal"` or `"dendritic"`, see `AbstractRule`.
 
@@ -113,7 +113,7 @@ class AntiHebb(AbstractRateRule):
     Arguments:
         eta: learning rate.
         tau: of the estimates of rates from spikes, ms.
-        w_min: lower bound.
+        w_min: lower bound; by default none, so give 0 where weights are conductances.
         w_max: upper bound.
         delay: `"axonal"` or `"dendritic"`, see `AbstractRule`.
 
@@ -156,7 +156,7 @@ class Oja(AbstractRateRule):
         eta: learning rate.
         alpha: strength of the decay.
         tau: of the estimates of rates from spikes, ms.
-        w_min: lower bound.
+        w_min: lower bound; by default none, so give 0 where weights are conductances.
         w_max: upper bound.
         delay: `"axonal"` or `"dendritic"`, see `AbstractRule`.
 
@@ -203,7 +203,7 @@ class BCM(AbstractRateRule):
         tau_theta: time constant of the threshold: in ms on a projection, in steps in `threshold`.
         y_0: activity at which a constant y neither grows nor falls; Hz on a projection.
         tau: of the estimates of rates from spikes, ms.
-        w_min: lower bound.
+        w_min: lower bound; by default none, so give 0 where weights are conductances.
         w_max: upper bound.
         delay: `"axonal"` or `"dendritic"`, see `AbstractRule`.
 

@@ -49,7 +49,7 @@ class AbstractRule(eqx.Module):
 
     Attributes:
         delay: `"axonal"` or `"dendritic"`.
-        w_min: lower bound of the weights, in their unit.
+        w_min: lower bound of the weights, in their unit; not negative where they are conductances.
         w_max: upper bound of the weights.
     """
 

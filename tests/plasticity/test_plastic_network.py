@@ -226,6 +226,33 @@ def test_what_cannot_be_plastic_is_refused():
 
 
 @pytest.mark.parametrize(
+    "of", [P.Hebb, P.AntiHebb, P.Oja, P.BCM, P.PairSTDP, P.TripletSTDP, P.SymmetricSTDP,
+           P.InhibitorySTDP, P.ThreeFactorSTDP, P.Clopath, P.SynapticScaling],
+)  # fmt: skip
+def test_conductances_do_not_learn_to_be_negative(of):
+    ports = {"g": nj.synapses.ExpConductance(), "I": nj.synapses.ExpCurrent()}
+    cell = nj.neurons.LIF(n=2, receptors=ports)
+    edges = nj.connectivity.one_to_one(self_edges=True)
+
+    def make(rules, port="g"):
+        return nj.Network({"A": cell}, [nj.Projection("A", "A", port, edges, plasticity=rules)])
+
+    below, name = of(w_min=-1.0), of.__name__
+    for rules in (below, [P.PairSTDP(), below], [below, P.PairSTDP()]):
+        with pytest.raises(ValueError, match=rf"of 'g' are cond.* but {name} has w_min=-1: give"):
+            make(rules)
+        make(rules, port="I")
+    make([of(w_min=0.0), P.PairSTDP()])
+    if of in (P.Hebb, P.AntiHebb, P.Oja, P.BCM):
+        with pytest.raises(ValueError, match=f"{name} has w_min=-inf: give it w_min=0"):
+            make(of())
+    else:
+        make(of())
+    # bounds that are not known are not asked
+    jax.jit(lambda low: make(of(w_min=low)).projections["A->A:g"].plasticity.w_min)(-1.0)
+
+
+@pytest.mark.parametrize(
     ("make", "match"),
     [
         (lambda: P.PairSTDP(interaction="some"), "unknown interaction of PairSTDP: 'some'"),
