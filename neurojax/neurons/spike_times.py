@@ -20,9 +20,10 @@ _BLOCK = 64  # events that are looked at together
 class SpikeTimes(AbstractSource):
     r"""Replays spikes at given times.
 
-    A spike at time t is emitted in the step that ends at round(t / dt) dt; two spikes of a neuron
-    in one step are one. The events are sorted once, and a step looks only at its own (after a
-    binary search).
+    A spike is emitted in the step whose end is nearest to its time, half way between two in the
+    later one, as by `Regular`; two spikes of a neuron in one step are one. Spikes that are a step
+    apart stay apart. The events are sorted once, and a step looks only at its own (after a binary
+    search).
 
     Arguments:
         times: times in ms, above zero, in any order: one array, with `neurons`, or a list with one
@@ -111,7 +112,7 @@ class SpikeTimes(AbstractSource):
         """The same source with its times counted in steps of `dt` ms, in double precision."""
         if not known(self.times, dt):
             return self
-        labels = np.rint(np.asarray(self.times) / float(dt))
+        labels = _nearest(np.asarray(self.times) / float(dt))
         if labels.size and labels[0] < 1:
             raise ValueError(
                 f"the spike at {self.times[0]} ms is nearest to time 0, where no step of {dt} ms "
@@ -134,7 +135,7 @@ class SpikeTimes(AbstractSource):
     def _emitted(self, spike, clock: Clock):
         labels = self.labels
         if labels is None:
-            labels = jnp.round(jnp.asarray(self.times) / clock.dt).astype(jnp.int32)
+            labels = _nearest(jnp.asarray(self.times) / clock.dt).astype(jnp.int32)
         now = (clock.step + 1).astype(labels.dtype)
         total = labels.shape[0]
         size = min(_BLOCK, total)
@@ -152,3 +153,10 @@ class SpikeTimes(AbstractSource):
 
         first = jnp.searchsorted(labels, now).astype(jnp.int32)
         return jax.lax.while_loop(more, block, (first, spike))[1]
+
+
+def _nearest(steps):
+    """The nearest whole numbers; what was lost in float32 or by dividing does not decide a half."""
+    xp = np if isinstance(steps, np.ndarray) else jnp
+    lost = max(4 * float(xp.finfo(steps.dtype).eps), 1e-7) * steps
+    return xp.floor(steps + 0.5 + xp.minimum(lost, 1e-3))

@@ -1,5 +1,6 @@
 """Sources: exact times, rates and coefficients of variation, long runs."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -178,6 +179,32 @@ def test_replay_at_late_times_in_single_precision(float32):
     source = nj.neurons.SpikeTimes([[3_600_000.1, 3_600_000.3]])
     sim = nj.simulate(source, duration=1.0, dt=0.1, t0=3_600_000.0, record=RECORD)
     assert (np.asarray(sim["s"].steps) - 36_000_000).tolist() == [1, 3]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("x64", [True, False])
+@pytest.mark.parametrize("dt", [0.1, 0.05, 0.25, 0.3])
+def test_replay_half_way_between_two_steps_is_in_the_later_one(dt, x64, inside):
+    """Times k dt + dt / 2, as decimal numbers: a step apart, so that no two share one."""
+    k = np.arange(300)
+    times = np.array([float(f"{(i + 0.5) * dt:.6g}") for i in k])
+    for given in (
+        times,
+        times.astype(np.float32),
+        dt / 2 + dt * k,
+        np.cumsum(np.r_[dt / 2, dt + 0 * k[1:]]),
+    ):
+        with jax.enable_x64(x64):
+            source = nj.neurons.SpikeTimes([given])
+            if not inside:
+                found = np.asarray(run(source, dt * 310, dt)["s"].steps)
+            else:  # times that are not known when the run is compiled are counted in its precision
+                replayed = lambda times, source=source: nj.simulate(
+                    eqx.tree_at(lambda s: s.times, source, times), duration=dt * 310, dt=dt,
+                    record={"x": nj.Trace("spike")},
+                )["x"]  # fmt: skip
+                found = 1 + np.flatnonzero(jax.jit(replayed)(jnp.asarray(given))[:, 0])
+        np.testing.assert_array_equal(found, k + 1)
 
 
 def test_replayed_raster():
