@@ -16,16 +16,18 @@ class GivenTimes:
                 "or use every="
             )
         self.times = np.asarray(recorder.at)
-        position = self.times / dt - first_step  # in steps since the start of the run
+        label = self.times / dt
+        position = label - first_step  # in steps since the start of the run
         near = np.round(position)
-        position = np.where(
-            np.abs(position - near) < 1e-6 * np.maximum(1, near) ** 0.5, near, position
+        rounding = np.maximum(
+            1e-6 * np.maximum(1, near) ** 0.5, 4 * np.finfo(float).eps * np.abs(label)
         )
+        position = np.where(np.abs(position - near) < rounding, near, position)
         if position[0] < 0 or position[-1] > steps:
             lo, hi = first_step * dt, (first_step + steps) * dt
             raise ValueError(
-                f"record {name!r}: at= has times outside the run from {lo:g} to {hi:g} ms "
-                f"({self.times[0]:g} to {self.times[-1]:g})"
+                f"record {name!r}: at= has times outside the run from {lo:.14g} to {hi:.14g} "
+                f"ms ({self.times[0]:.14g} to {self.times[-1]:.14g})"
             )
         self.low = np.floor(position).astype(int)
         self.high = np.ceil(position).astype(int)

@@ -40,8 +40,11 @@ def check_run(dynamics, inputs: dict, recorders, first_step, steps: int, dt: flo
     """Inputs and recorders belong to a run of these steps.
 
     Raises:
-        ValueError: for an input that does not reach over the run, or not to a port.
+        ValueError: for steps that integers do not count, or an input that does not reach over the
+            run, or not to a port.
     """
+    if first_step is not None:
+        _check_counted(first_step, steps, dt)
     said = empty_records(recorders, first_step or 0, steps)
     if first_step is not None:
         singles, _ = jax.tree_util.tree_flatten_with_path(inputs, is_leaf=_is_single)
@@ -93,18 +96,45 @@ def whole_steps(name: str, value, dt) -> int:
     if abs(ratio - steps) > 1e-6 * max(1.0, abs(ratio)) ** 0.5 or (
         name == "duration" and steps < 1
     ):
-        fits = f"{max(steps, 1) * float(dt):g}"
+        nearest = max(steps, 1) if name == "duration" else steps
+        fits = shown(nearest * float(dt))
         raise ValueError(
             f"{name}={value} ms is not a whole number of steps of dt={dt} ms; "
             f"the nearest that is: {fits}"
         )
-    largest = int(jnp.iinfo(jnp.result_type(int)).max)
-    if abs(steps) > largest:
+    if abs(steps) > _largest_step():
         raise ValueError(
             f"{name}={value} ms is {steps} steps of dt={dt} ms, but they are counted up to "
-            f"{largest} (2**63 - 1 with jax_enable_x64)"
+            f"{_largest_step()} (2**63 - 1 with jax_enable_x64)"
         )
     return steps
+
+
+def _largest_step() -> int:
+    return int(jnp.iinfo(jnp.result_type(int)).max)
+
+
+def _check_counted(first_step: int, steps: int, dt: float) -> None:
+    """The sum too: a start and a length that are counted may end at a step that is not."""
+    if -_largest_step() <= first_step and first_step + steps <= _largest_step():
+        return
+    begin, end = shown(first_step * dt), shown((first_step + steps) * dt)
+    raise ValueError(
+        f"a run from t={begin} to {end} ms goes from step {first_step} to {first_step + steps} of "
+        f"dt={dt} ms, but they are counted up to {_largest_step()} (2**63 - 1 with "
+        "jax_enable_x64); begin earlier, or enable that"
+    )
+
+
+def shown(time) -> str:
+    """A time in ms with its digits, also a late one."""
+    return f"{decimal(time):.14g}"
+
+
+def decimal(number) -> float:
+    """The decimal number that one of single precision stands for: 0.1, not 0.100000001."""
+    single = getattr(number, "dtype", None) == np.float32
+    return float(str(np.float32(number)) if single else number)
 
 
 def _values(inputs: dict, path: str = "inputs") -> dict:
@@ -163,14 +193,14 @@ def _check_reach(singles, begin: float, end: float) -> None:
     for path, x in singles:
         if not isinstance(x, signals.Sampled) or not known(x.t0, x.dt):
             continue
-        lo, hi = float(x.t0), float(x.t0) + float(x.dt) * x.values.shape[0]
+        lo, hi = decimal(x.t0), decimal(x.t0) + decimal(x.dt) * x.values.shape[0]
         slack = 1e-3 * float(x.dt) + 1e-6 * abs(end)
         if begin < lo - slack or end > hi + slack:
             name = jax.tree_util.keystr(path)
             raise ValueError(
-                f"the sampled input {name} covers {lo:g} to {hi:g} ms with its values of shape "
-                f"{tuple(x.values.shape)} (time first), but the run goes from {begin:g} to "
-                f"{end:g} ms; extend its values or shorten the run"
+                f"the sampled input {name} covers {shown(lo)} to {shown(hi)} ms with its values of "
+                f"shape {tuple(x.values.shape)} (time first), but the run goes from {shown(begin)} "
+                f"to {shown(end)} ms; extend its values or shorten the run"
             )
 
 
@@ -189,9 +219,10 @@ def _beyond_precision(singles, begin: float, end: float, dt: float) -> list[str]
         apart = np.spacing(np.abs(edges[inside])).max(initial=0.0)
         if apart >= dt:
             found.append(
-                f"jumps of inputs{jax.tree_util.keystr(path)} fall between {edges[inside].min():g} "
-                f"and {edges[inside].max():g} ms, where numbers of {edges.dtype} are {apart:g} ms "
-                "apart: begin such a run at t0=0, or enable jax_enable_x64"
+                f"jumps of inputs{jax.tree_util.keystr(path)} fall between "
+                f"{shown(edges[inside].min())} and {shown(edges[inside].max())} ms, where numbers "
+                f"of {edges.dtype} are {apart:g} ms apart: begin such a run at t0=0, "
+                "or enable jax_enable_x64"
             )
     return found
 
@@ -235,7 +266,7 @@ def _check_samples(where: str, given, dt: float) -> None:
     if known(given) and not np.isclose(float(given), dt, rtol=1e-5):
         raise ValueError(
             f"{where} goes to a receptor of spikes, where a sample is the impulse of one step: its "
-            f"dt={float(given):g} ms must be that of the run, {dt:g} ms. Add up what arrives in "
+            f"dt={shown(given)} ms must be that of the run, {shown(dt)} ms. Add up what arrives in "
             "each step, or give spikes as a population nj.neurons.SpikeTimes"
         )
 

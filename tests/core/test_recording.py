@@ -448,3 +448,17 @@ def test_block_lengths_are_multiples_of_the_stride():
             length = block_length(steps, stride, 128)
             assert length == max(steps, 1) or length % stride == 0
             assert length <= max(8 * 128, stride, 4 * 128)
+
+
+def test_given_times_on_the_grid_of_a_very_late_run():
+    """Where numbers of 64 bits are 1e-3 steps apart, times on the grid are on it."""
+    t0, cell = 1e12, nj.neurons.LIF()
+    state = {"V_m": jnp.array([-60.0])}
+    late = lambda at: nj.simulate(
+        cell, duration=2.0, dt=0.1, t0=t0, state=cell.init_state() | state,
+        record={"a": nj.Trace("V_m", 0, at=at), "V": nj.Trace("V_m", 0)},
+    )  # fmt: skip
+    run = late(t0 + 0.1 * np.arange(1, 21))
+    np.testing.assert_array_equal(run["a"], run["V"])
+    with pytest.raises(ValueError, match="from 1000000000000 to 1000000000002 ms"):
+        late(t0 + np.array([2.5]))

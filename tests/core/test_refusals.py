@@ -44,11 +44,37 @@ def test_duration_must_be_whole_steps(duration, dt, fits):
 def test_start_must_be_whole_steps():
     with pytest.raises(ValueError, match=r"t0=0\.25 ms is not a whole number"):
         run(t0=0.25)
+    for t0, fits in ((1_000_000.03, "1000000"), (1_000_000.07, "1000000.1"), (-10.03, "-10")):
+        with pytest.raises(ValueError, match=rf"nearest that is: {fits}$"):
+            run(t0=t0)
 
 
 def test_more_steps_than_integers_count(float32):
     with pytest.raises(ValueError, match=r"t0=.* is 10000000000 steps of dt=0.1 ms.*2147483647"):
         run(t0=1e9, dt=0.1)
+
+
+LAST = 2**31 - 1
+
+
+def test_runs_that_end_beyond_what_integers_count(float32):
+    """Start and length are counted one by one, but not their sum: the time wrapped silently."""
+    cell, pulse = nj.neurons.LIF(), {"I_e": nj.inputs.Step(400.0, start=0.0)}
+    state = nj.simulate(cell, duration=0.1, dt=0.1).final_state.state
+    at = lambda step: nj.SimState(state, step=np.asarray(step), dt=0.1)
+    several = lambda **given: nj.simulate(cell, duration=2.0, dt=0.1, inputs=pulse, **given)
+    known = r"step {} to {} of dt=0.1 ms.*2147483647.*jax_enable_x64"
+    for first in (LAST - 19, LAST + 6, 2**33, -LAST - 1):
+        with pytest.raises(ValueError, match=known.format(first, first + 20)):
+            several(state=at(first))
+        with pytest.raises(ValueError, match=known.format(first, first + 20)):
+            jax.jit(lambda first=first: several(state=at(first)).stats.spikes)()
+    with pytest.raises(ValueError, match=r"t=214748364 to 214748366 ms.*begin earlier"):
+        several(t0=214748364.0)
+    last = several(state=at(LAST - 20))
+    first = nj.simulate(cell, duration=2.0, dt=0.1, inputs={"I_e": 400.0}, state=state)
+    np.testing.assert_array_equal(last.final_state.state["V_m"], first.final_state.state["V_m"])
+    assert int(last.final_state.step) == LAST
 
 
 @pytest.mark.parametrize("t0", [0.0, 1e5, 1e7])
@@ -60,6 +86,7 @@ def test_jumps_that_single_precision_cannot_place(float32, t0):
         nj.simulate(cell, duration=10.0, dt=0.1, t0=t0, inputs=given)
     said = [str(w.message) for w in caught if "jumps of inputs['I_e']" in str(w.message)]
     assert len(said) == (t0 == 1e7)
+    assert all("between 10000005 and 10000007 ms" in message for message in said)
 
 
 @pytest.mark.parametrize("duration", [0.3, 0.7, 1e3, 12345.6, 1e6])

@@ -145,6 +145,13 @@ def test_what_cannot_be_divided_is_refused():
     )
 
 
+def test_runs_that_end_beyond_what_integers_count(float32):
+    refused("to 2147483650 of dt=0.1 ms", t0=214_748_364.0)
+    net = nj.Network({"A": nj.neurons.LIF(n=8, receptors=SYN)})
+    late = nj.SimState(net.init_state(), step=np.asarray(2**31 + 5), dt=0.1)
+    refused("step 2147483653 to 2147483663 of dt=0.1 ms", net, state=late)
+
+
 def test_what_becomes_infinite_is_found():
     inputs = {"A": {"I_e": np.r_[np.zeros(7), np.nan]}}
     refused("'populations.A.V_m' became NaN", inputs=inputs, error=nj.NonFiniteError)
