@@ -105,13 +105,14 @@ def whole_steps(name: str, value, dt) -> int:
     if abs(steps) > _largest_step():
         raise ValueError(
             f"{name}={value} ms is {steps} steps of dt={dt} ms, but they are counted up to "
-            f"{_largest_step()} (2**63 - 1 with jax_enable_x64)"
+            f"{_largest_step()} (2**63 - 2 with jax_enable_x64)"
         )
     return steps
 
 
 def _largest_step() -> int:
-    return int(jnp.iinfo(jnp.result_type(int)).max)
+    # the last integer is the step of what never comes, such as a spike that is too late to count
+    return int(jnp.iinfo(jnp.result_type(int)).max) - 1
 
 
 def _check_counted(first_step: int, steps: int, dt: float) -> None:
@@ -121,7 +122,7 @@ def _check_counted(first_step: int, steps: int, dt: float) -> None:
     begin, end = shown(first_step * dt), shown((first_step + steps) * dt)
     raise ValueError(
         f"a run from t={begin} to {end} ms goes from step {first_step} to {first_step + steps} of "
-        f"dt={dt} ms, but they are counted up to {_largest_step()} (2**63 - 1 with "
+        f"dt={dt} ms, but they are counted up to {_largest_step()} (2**63 - 2 with "
         "jax_enable_x64); begin earlier, or enable that"
     )
 

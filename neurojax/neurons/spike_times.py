@@ -118,7 +118,7 @@ class SpikeTimes(AbstractSource):
                 f"the spike at {self.times[0]} ms is nearest to time 0, where no step of {dt} ms "
                 "ends; move it to the first step"
             )
-        labels = jnp.asarray(labels, jnp.int32)
+        labels = jnp.asarray(_counted(labels, jnp.result_type(int)))
         return eqx.tree_at(lambda s: s.labels, self, labels, is_leaf=lambda x: x is None)
 
     def init_state(self, *, key=None):
@@ -135,7 +135,7 @@ class SpikeTimes(AbstractSource):
     def _emitted(self, spike, clock: Clock):
         labels = self.labels
         if labels is None:
-            labels = _nearest(jnp.asarray(self.times) / clock.dt).astype(jnp.int32)
+            labels = _counted(_nearest(jnp.asarray(self.times) / clock.dt), clock.step.dtype)
         now = (clock.step + 1).astype(labels.dtype)
         total = labels.shape[0]
         size = min(_BLOCK, total)
@@ -160,3 +160,10 @@ def _nearest(steps):
     xp = np if isinstance(steps, np.ndarray) else jnp
     lost = max(4 * float(xp.finfo(steps.dtype).eps), 1e-7) * steps
     return xp.floor(steps + 0.5 + xp.minimum(lost, 1e-3))
+
+
+def _counted(labels, dtype):
+    """Sorted steps as integers; what these do not count is in the last, which no run reaches."""
+    xp, last = np if isinstance(labels, np.ndarray) else jnp, int(jnp.iinfo(dtype).max)
+    late = labels >= float(last)
+    return xp.where(late, last, xp.where(late, 0.0, labels).astype(dtype)).astype(dtype)

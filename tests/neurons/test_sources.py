@@ -207,6 +207,30 @@ def test_replay_half_way_between_two_steps_is_in_the_later_one(dt, x64, inside):
         np.testing.assert_array_equal(found, k + 1)
 
 
+@pytest.mark.parametrize("inside", [False, True])
+def test_replay_beyond_what_integers_count(float32, inside):
+    """A time whose step overflows leaves the others sorted, and comes in no step."""
+    given = nj.neurons.SpikeTimes([[2.0, 3e8, 1e300], [5.0]])
+
+    def counted(source, t0=0.0):
+        return nj.simulate(source, duration=20.0, dt=0.1, t0=t0).stats.spikes[""]
+
+    assert int((jax.jit(counted) if inside else counted)(given)) == 2
+    assert int(counted(given, 214_748_344.6)) == 0  # to the last step that is counted
+    with pytest.raises(ValueError, match=r"to 2147483647 of dt=0\.1 ms"):
+        counted(given, 214_748_344.7)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_replay_after_the_last_step_of_32_bits(inside):
+    given = nj.neurons.SpikeTimes([[2.2e8 + 2.0, 2.2e8 + 3.3, 1e300]])
+    run = lambda source: nj.simulate(
+        source, t0=2.2e8, duration=20.0, dt=0.1, record={"V": nj.Trace("spikes", 0)}
+    )
+    spikes = (jax.jit(run) if inside else run)(given)["V"]
+    assert np.flatnonzero(spikes).tolist() == [19, 32]
+
+
 def test_replayed_raster():
     raster = np.random.default_rng(1).random((30, 5)) < 0.3
     sim = run(nj.neurons.SpikeTimes.from_raster(raster, dt=0.5), 15.0, 0.5)
