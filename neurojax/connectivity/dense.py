@@ -62,7 +62,8 @@ class Dense(AbstractConnections):
                 edges, else 1.
 
         Raises:
-            ValueError: if the weights have another shape or are not finite.
+            TypeError: if the weights are complex.
+            ValueError: if they have another shape or are not finite.
         """
         weight = edge_weights(edges, weight)
         empty = jnp.zeros((edges.n_pre, edges.n_post), weight.dtype)

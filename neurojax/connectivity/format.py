@@ -43,6 +43,7 @@ class AbstractConnections(eqx.Module):
         """The sum over the neurons that spike, or whose amplitude is not zero.
 
         Raises:
+            TypeError: if they are complex.
             ValueError: if the events are not those of `n_pre` neurons.
         """
 
@@ -51,6 +52,7 @@ class AbstractConnections(eqx.Module):
         """The sum over all neurons.
 
         Raises:
+            TypeError: if they are complex.
             ValueError: if there is not one value for each of `n_pre` neurons.
         """
 
@@ -62,6 +64,8 @@ class AbstractConnections(eqx.Module):
 def one_per_neuron(name: str, values, n: int, dtype) -> Array:
     """Values of shape (n,), in this precision where they are not floating-point numbers."""
     values = jnp.asarray(values)
+    if jnp.iscomplexobj(values):
+        raise TypeError(f"{name} must be real numbers, got {values.dtype}")
     if values.shape != (n,):
         raise ValueError(
             f"{name} must have shape ({n},), one per sending neuron, got {values.shape}; use "

@@ -70,7 +70,7 @@ def from_matrix(W: Any) -> Builder:
             graph without weights.
 
     Raises:
-        TypeError: W is sparse.
+        TypeError: W is sparse, or a masked array.
         ValueError: W is no finite matrix; when built, if its shape is not that of the two sides.
 
     Example:
@@ -82,6 +82,11 @@ def from_matrix(W: Any) -> Builder:
     """
     if hasattr(W, "tocoo"):
         raise TypeError("W must be a dense matrix [pre, post]; a sparse one goes to from_scipy")
+    if isinstance(W, np.ma.MaskedArray):
+        raise TypeError(
+            "W is a masked array, whose mask would be lost: give W.filled(0.0), no edge where it "
+            "is masked"
+        )
     try:
         W = np.asarray(W)
     except ValueError as error:
@@ -104,7 +109,9 @@ def _from_matrix(pairs: Pairs, rng: np.random.Generator, W: np.ndarray) -> Edges
 def from_scipy(matrix: "scipy.sparse.sparray | scipy.sparse.spmatrix") -> Builder:
     """The stored entries of a sparse matrix [pre, post], with their values as weights.
 
-    A zero that is stored is an edge of weight 0. Entries stored twice are added, as scipy does.
+    A zero that is stored is an edge of weight 0, except in the format dia, whose diagonals are
+    filled up with zeros: there no zero is an edge. (A block of bsr is stored whole, with its
+    zeros.) Entries stored twice are added, as scipy does.
 
     Arguments:
         matrix: any format of `scipy.sparse`; values in the unit of the receptor, or booleans,

@@ -66,7 +66,8 @@ class Sparse(AbstractConnections):
                 weights of the edges, else 1. May be traced, so that a gradient by it exists.
 
         Raises:
-            ValueError: if the weights have another shape or are not finite, or a side is empty.
+            TypeError: if the weights are complex.
+            ValueError: if they have another shape or are not finite, or a side is empty.
         """
         weight = edge_weights(edges, weight)
         if edges.n_pre == 0 or edges.n_post == 0:
@@ -148,6 +149,8 @@ def edge_weights(edges: Edges, weight: Any) -> Array:
     if weight is None:
         weight = 1.0 if edges.weight is None else edges.weight
     weight = jnp.asarray(weight)
+    if jnp.iscomplexobj(weight):
+        raise TypeError(f"weight must be of real numbers, got {weight.dtype}")
     if not jnp.issubdtype(weight.dtype, jnp.inexact):
         weight = weight.astype(float)
     if weight.shape not in ((), (len(edges),)):

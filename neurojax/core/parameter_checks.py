@@ -11,6 +11,8 @@ from .parameters import as_parameter
 from .random import AbstractDistribution
 from .tracing import known
 
+_MOST_SHOWN = 8  # values of an array in a message
+
 
 def check_size(n) -> None:
     """A population has a positive whole number of neurons."""
@@ -33,6 +35,15 @@ def each_parameter(model):
         for value in components(paramax.unwrap(getattr(model, field.name))):
             if value is not None:
                 yield field.name, value
+
+
+def _told(number: np.ndarray, good) -> str:
+    """An array in a message: of a long one how much of it is wrong, and how far."""
+    if number.size <= _MOST_SHOWN:
+        return str(number)
+    bad = np.sort(number[~good])  # NaN last
+    span = f"{bad[0]:g}" if bad.size == 1 else f"{bad[0]:g} to {bad[-1]:g}"
+    return f"{bad.size} of {number.size} values that do not fit: {span}"
 
 
 def check_shapes(model, n: int) -> None:
@@ -65,9 +76,10 @@ def check_shapes(model, n: int) -> None:
 def check_no_nan(model) -> None:
     """No parameter is NaN, where it is a number already."""
     for name, value in each_parameter(model):
-        if known(value) and np.isnan(np.asarray(value)).any():
+        if known(value) and np.isnan(number := np.asarray(value)).any():
             raise ValueError(
-                f"{name} of {type(model).__name__} must be a number, got {np.asarray(value)}"
+                f"{name} of {type(model).__name__} must be a number, got "
+                + _told(number, ~np.isnan(number))
             )
 
 
@@ -119,28 +131,39 @@ def check_positive(model, *names: str, zero: bool = False) -> None:
     """The parameters of these names are positive, or at least not negative."""
     for name in names:
         for number in _numbers(model, name):
-            if not np.all(number >= 0 if zero else number > 0):
+            good = number >= 0 if zero else number > 0
+            if not np.all(good):
                 what = "must not be negative" if zero else "must be positive"
-                raise ValueError(f"{name} of {type(model).__name__} {what}, got {number}")
+                raise ValueError(
+                    f"{name} of {type(model).__name__} {what}, got {_told(number, good)}"
+                )
 
 
 def check_probability(model, name: str) -> None:
     """A parameter lies between 0 and 1."""
     for value in _numbers(model, name):
-        if not np.all((value >= 0) & (value <= 1)):
+        good = (value >= 0) & (value <= 1)
+        if not np.all(good):
             raise ValueError(
-                f"{name} of {type(model).__name__} must lie between 0 and 1, got {value}"
+                f"{name} of {type(model).__name__} must lie between 0 and 1, got "
+                + _told(value, good)
             )
 
 
 def check_below(model, low: str, high: str) -> None:
     """One potential lies below another."""
     below, above = (paramax.unwrap(getattr(model, name)) for name in (low, high))
-    if known(below, above) and not np.all(np.asarray(below) < np.asarray(above)):
-        raise ValueError(
-            f"{low} of {type(model).__name__} must lie below {high}, got {low}={below} and "
-            f"{high}={above}"
-        )
+    if not known(below, above) or np.all(good := np.asarray(below) < np.asarray(above)):
+        return
+    where = ""
+    if np.size(good) > _MOST_SHOWN:
+        first = int(np.argmin(good))
+        below, above = (np.broadcast_to(x, good.shape).ravel()[first] for x in (below, above))
+        where = f" in neuron {first}, the first of {np.sum(~good)} such among {good.size}"
+    raise ValueError(
+        f"{low} of {type(model).__name__} must lie below {high}, got {low}={below} and "
+        f"{high}={above}{where}"
+    )
 
 
 def check_choice(model, name: str, choices) -> None:
@@ -169,4 +192,7 @@ def check_finite(model, *names: str) -> None:
     for name in names:
         for number in _numbers(model, name):
             if not np.all(np.isfinite(number)):
-                raise ValueError(f"{name} of {type(model).__name__} must be finite, got {number}")
+                raise ValueError(
+                    f"{name} of {type(model).__name__} must be finite, got "
+                    + _told(number, np.isfinite(number))
+                )

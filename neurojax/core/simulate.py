@@ -95,6 +95,7 @@ def simulate(
         ValueError: for a `dt` that is not positive, a duration that is not a whole number of
             steps, shapes that do not fit, a solver that cannot integrate the model.
         KeyError: for an unknown record or input, with the nearest names.
+        TypeError: for what is no model, dictionary of inputs, recorder, solver or state.
         NonFiniteError: if the state became NaN or infinite and `throw` is true.
 
     Example:
@@ -111,6 +112,7 @@ def simulate(
     inputs, recorders = as_given(inputs, record)
     check_times(duration, 1.0 if dt is None else dt, t0)  # a controller may need none
     Clock(0, 1.0, key, noise)  # refuses what is no key
+    check_start(state)
     if stepsize_controller is not None:
         from .diffrax_engine import run_diffrax
 
@@ -148,7 +150,7 @@ def simulate(
         dynamics, inputs, recorders, steps, first_step, step0, float(dt), key, noise, adjoint
     )
     try:
-        if _tracing(dynamics, inputs, start, key):
+        if tracing(dynamics, inputs, start, key):
             if stream_to is not None or progress:
                 raise ValueError("stream_to and progress work outside jit, vmap and grad only")
             return run.inside(start.state, waiting)
@@ -228,6 +230,12 @@ def _as_adjoint(adjoint):
     )
 
 
+def check_start(state) -> None:
+    """What a run begins with is no whole run."""
+    if isinstance(state, Simulation):
+        raise TypeError("state= is a Simulation: give its final_state, as in state=sim.final_state")
+
+
 def start_of(dynamics, state, key, t0, dt) -> tuple[SimState, Any]:
     """Where the run begins, and the values of stochastic inputs where it goes on."""
     if isinstance(state, SimState):
@@ -276,7 +284,7 @@ def _counted_in_units_of(dt, state: SimState, model: Dynamics):
     return jax.tree.map(pick, state.state, new)
 
 
-def _tracing(*trees) -> bool:
+def tracing(*trees) -> bool:
     """Whether we are inside jit, vmap or grad."""
     probe = jnp.zeros(()) + 0.0  # becomes a tracer under jit even if no argument is one
     leaves = [probe, *jax.tree.leaves(trees)]

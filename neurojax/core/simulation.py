@@ -80,12 +80,18 @@ class Stats(eqx.Module):
 
     @property
     def warnings(self) -> list[str]:
-        """Populations that were silent or ran away, in words; outside jit, also for trials."""
+        """A state that became NaN or infinite, and populations that were silent or ran away.
+
+        In words; outside jit, also for trials. Of a run that broke nothing else is said.
+        """
         _check_known("warnings", self)
-        found = []
+        trouble = self.trouble
+        found = [] if trouble is None else [f"the state became NaN or infinite: {trouble}"]
+        whole = np.asarray(self.nonfinite_step) < 0
         for name, rate in self.rates.items():
             label = f"population {name!r}" if name else "the population"
-            silent, rate = np.asarray(self.spikes[name]) == 0, np.asarray(rate)
+            rate = np.where(whole, rate, 0.0)
+            silent = (np.asarray(self.spikes[name]) == 0) & whole
             if np.any(silent):
                 found.append(
                     f"{label} is silent{_share(silent)}: look at its inputs, weights and initial "

@@ -17,8 +17,7 @@ from neurojax.core.run_checks import (
     name_misfits,
     whole_steps,
 )
-from neurojax.core.simulate import Number, start_of
-from neurojax.core.tracing import is_traced
+from neurojax.core.simulate import Number, check_start, start_of, tracing
 from neurojax.neurons import AbstractNeuron, AbstractSource
 
 from ._sharded_run import ShardedRun
@@ -69,7 +68,8 @@ def simulate_sharded(
 
     Raises:
         ValueError: for what cannot be divided; the message names it.
-        TypeError: if `network` is no `Network`, `mesh` no mesh, or `record` holds no recorders.
+        TypeError: if `network` is no `Network`, `mesh` no mesh, `record` holds no recorders, or
+            `state` is a `Simulation`.
         NonFiniteError: if the state became NaN or infinite and `throw` is true.
 
     Example:
@@ -94,13 +94,14 @@ def simulate_sharded(
         raise TypeError(f"mesh must be a jax.sharding.Mesh, got {mesh!r}: {use}")
     if len(mesh.axis_names) != 1:
         raise ValueError(f"mesh must have one axis, got {mesh.axis_names}: {use}")
-    if any(map(is_traced, jax.tree.leaves((network, inputs, state, key)))):
+    if tracing(network, inputs, state, key):
         raise ValueError(
             "simulate_sharded works outside of jit, grad and vmap; derivatives through a divided "
             "network are not there yet"
         )
     inputs, recorders = as_given(inputs, record)
     check_times(duration, dt, t0)
+    check_start(state)
     dt = float(dt)
     steps = whole_steps("duration", duration, dt)
     network = arrays_only(unwrap(network.on_grid(dt)))

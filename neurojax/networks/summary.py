@@ -29,18 +29,7 @@ def describe(network) -> str:
     if network.couplings:
         lines += ["", "graded couplings"]
         lines += [f"  {type(c).__name__} {c.source} -> {c.target}" for c in network.couplings]
-    state = jax.eval_shape(lambda: network.init_state(key=jax.random.key(0)))
-    memory = [
-        ("state of the populations", _bytes(state["populations"])),
-        (f"spikes under way ({network.layout.steps} steps)", _bytes(state["inbox"])),
-        ("tables of targets", _bytes([p.targets for p in network.plans])),
-        ("places of weights", _bytes([p.places for p in network.plans])),
-        ("weights", _bytes([s.weight for s in network.projections.values()])),
-        ("state of learning", _bytes(state.get("plasticity"))),
-        ("tables of learning", _bytes(network.plastic)),
-        ("state of release", _bytes(state.get("release"))),
-        ("edge lists (host)", sum(_host(s.edges) for s in network.projections.values())),
-    ]
+    memory = _memory(network)
     lines += ["", "memory"]
     lines += _table(("part", "size"), [(what, _size(n)) for what, n in memory if n])
     total = sum(n for _, n in memory)
@@ -48,6 +37,31 @@ def describe(network) -> str:
     neurons = sum(network.sizes.values())
     lines += ["", f"{neurons:,} neurons, {synapses:,} synapses, {_size(total)}"]
     return "\n".join(lines)
+
+
+def _memory(network) -> list[tuple[str, int]]:
+    """Bytes by part: of the network, of its state, and of what a run adds."""
+    state = jax.eval_shape(lambda: network.init_state(key=jax.random.key(0)))
+    synapses, plans = network.projections.values(), network.plans
+    # a run begins by laying the weights out like the targets, padding included
+    tables = jax.eval_shape(lambda: [t for t in network.prepare().tables if t.ndim])
+    return [
+        ("parameters and events of the populations", _bytes(network.populations)),
+        ("state of the populations", _bytes(state["populations"])),
+        ("graded couplings", _bytes((network.couplings, network.block_solvers))),
+        (f"spikes under way ({network.layout.steps} steps)", _bytes(state["inbox"])),
+        ("tables of targets", _bytes([p.targets for p in plans])),
+        ("tables of weights (in a run)", _bytes(tables)),
+        ("places of weights", _bytes([p.places for p in plans])),
+        ("weights", _bytes([s.weight for s in synapses])),
+        ("delays between steps", _bytes([[s.delay for s in synapses], [p.early for p in plans]])),
+        ("parameters of learning", _bytes([s.plasticity for s in synapses])),
+        ("state of learning", _bytes(state.get("plasticity"))),
+        ("tables of learning", _bytes(network.plastic)),
+        ("parameters of release", _bytes([s.release for s in synapses])),
+        ("state of release", _bytes(state.get("release"))),
+        ("edge lists (host)", _host(synapses)),
+    ]
 
 
 def _table(head, rows) -> list[str]:
@@ -78,11 +92,21 @@ def _bytes(tree) -> int:
     return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(tree) if hasattr(x, "dtype"))
 
 
-def _host(edges) -> int:
-    if isinstance(edges, ComputedEdges):
-        return 0
-    arrays = (edges.pre, edges.post, edges.distance, edges.weight, edges.delay)
-    return sum(a.nbytes for a in arrays if a is not None)
+def _host(projections) -> int:
+    """Of all edge lists and their delays; what several of them share is counted once."""
+    arrays = []
+    for s in projections:
+        if not isinstance(s.edges, ComputedEdges):
+            own = s.edges
+            arrays += [own.pre, own.post, own.distance, own.weight, own.delay]
+        if s.fixed_delay is not None and s.fixed_delay.value.ndim:
+            arrays.append(s.fixed_delay.value)
+    return sum({_place(a): a.nbytes for a in arrays if a is not None}.values())
+
+
+def _place(array: np.ndarray) -> tuple[int, int]:
+    """The same for arrays that share their memory."""
+    return array.__array_interface__["data"][0], array.nbytes
 
 
 def _size(count: int) -> str:

@@ -32,7 +32,8 @@ def connectivity(source: Any, *, degrees: bool = True, ax: "Axes | None" = None)
 
     Raises:
         ValueError: the matrix has not two axes, or a weight is NaN.
-        TypeError: a network with several projections, or none, is given.
+        TypeError: a network with several projections, or none, is given, or what is no matrix of
+            numbers, such as a builder of `nj.connectivity`.
 
     Example:
         >>> import numpy as np
@@ -125,13 +126,30 @@ def _edges(source: Any):
         kept = entries.data != 0
         n_pre, n_post = entries.shape
         return entries.row[kept], entries.col[kept], entries.data[kept].astype(float), n_pre, n_post
+    if isinstance(source, np.ma.MaskedArray):
+        raise TypeError("source is a masked array: give source.filled(0.0), 0 where it is masked")
     matrix = np.asarray(source)
+    if matrix.dtype.kind not in "biuf":
+        raise TypeError(
+            "source must be a projection, a network, nj.connectivity.Edges or a matrix of numbers, "
+            f"got {type(source).__name__}{_hint(source)}"
+        )
     if matrix.ndim != 2:
         raise ValueError(
             f"a matrix (presynaptic, postsynaptic) is needed, got an array of shape {matrix.shape}"
         )
     pre, post = np.nonzero(matrix)
     return pre, post, matrix[pre, post].astype(float), *matrix.shape
+
+
+def _hint(source: Any) -> str:
+    """What to give in place of something that knows of synapses, but does not list them."""
+    given = {
+        "to_edges": "its to_edges()",
+        "to_dense": "its to_dense()",
+        "build": "what its build() gives, or net.projections[name] of a network that is made of it",
+    }
+    return next((f": give {what}" for name, what in given.items() if hasattr(source, name)), "")
 
 
 def _panels(degrees: bool):

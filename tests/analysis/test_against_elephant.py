@@ -39,6 +39,20 @@ def test_rates_and_irregularity(trains, theirs):
     np.testing.assert_allclose(S.lv(trains, refractoriness=5.0), lvr, rtol=1e-10)
 
 
+def test_intervals_of_zero_have_no_irregularity():
+    from elephant import statistics as st
+
+    for times in ([1.0, 1.0, 1.0], [100.0, 100.0, 100.0, 250.0], [1.0, 1.0, 2.0]):
+        with np.errstate(all="ignore"):
+            intervals = np.diff(times)
+            cv2, lv = st.cv2(intervals), st.lv(intervals)
+            lvr = st.lvr(intervals * pq.ms, R=5 * pq.ms)
+        np.testing.assert_allclose(S.cv2([times, [1.0, 2.0, 3.0]]), [cv2, 0.0])
+        np.testing.assert_allclose(S.lv([times, [1.0, 2.0, 3.0]]), [lv, 0.0])
+        np.testing.assert_allclose(S.lv([times], refractoriness=5.0), [lvr])
+    assert np.isnan(S.cv([[1.0, 1.0, 1.0]]))
+
+
 def test_fano_factor(trains, theirs):
     from elephant.statistics import fanofactor
 

@@ -43,7 +43,7 @@ def test_a_clock_and_undefined_values():
     trains = [np.asarray(t) for t in sources]
     for irregularity in (S.cv2, S.lv):
         found = irregularity(trains)
-        np.testing.assert_allclose(found, [0.0, np.nan, np.nan, 0.0], atol=1e-12)
+        np.testing.assert_allclose(found, [0.0, np.nan, np.nan, np.nan], atol=1e-12)
     np.testing.assert_allclose(S.cv(trains)[:3], [0.0, np.nan, np.nan], atol=1e-12)
     assert np.isnan(S.fano_factor(trains, 100.0, t_stop=1000.0)[2])
     assert np.isnan(S.fano_factor(trains, 600.0, t_stop=1000.0)).all()

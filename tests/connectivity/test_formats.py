@@ -270,3 +270,16 @@ def test_bad_arguments_are_refused():
     ]:
         with pytest.raises(ValueError, match=message):
             make()
+
+
+def test_complex_numbers_are_refused():
+    P, S, D = nj.connectivity.Procedural, nj.connectivity.Sparse, nj.connectivity.Dense
+    edges, x = nj.connectivity.Edges([0, 1], [0, 1], 2, 2), np.array([1j, 2.0])
+    for format_ in (P(0, 2, 2, 1), S.from_edges(edges), D.from_edges(edges)):
+        with pytest.raises(TypeError, match="events must be real numbers, got complex"):
+            format_.deliver(x)
+        with pytest.raises(TypeError, match="values must be real numbers, got complex"):
+            format_.apply(x)
+    for kind in (S, D):
+        with pytest.raises(TypeError, match="weight must be of real numbers, got complex"):
+            kind.from_edges(edges, x)

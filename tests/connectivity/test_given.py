@@ -58,6 +58,15 @@ def test_scipy_keeps_stored_zeros_and_adds_duplicates():
     assert unsorted.indices.tolist() == [2, 0]  # what was given is left alone
 
 
+def test_zeros_that_fill_up_diagonals_are_no_edges():
+    """Three entries beside each other are on three diagonals, with zeros below them."""
+    W = np.zeros((4, 4))
+    W[0, :3] = 1.0, 2.0, 3.0
+    filled = scipy.sparse.dia_array(W)
+    assert filled.nnz > 3
+    assert build(graphs.from_scipy(filled), 4).weight.tolist() == [1.0, 2.0, 3.0]
+
+
 def test_scipy_adds_duplicates_of_small_integers():
     matrix = scipy.sparse.coo_array((np.array([100, 100], np.int8), ([0, 0], [1, 1])), shape=(2, 2))
     assert build(graphs.from_scipy(matrix), 2).weight.tolist() == [200.0]
@@ -174,6 +183,10 @@ def test_what_is_no_such_graph_is_refused_by_name():
         plain["from_connectome"](matrix)
     with pytest.raises(TypeError, match="a sparse one goes to from_scipy"):
         graphs.from_matrix(scipy.sparse.csr_array(matrix))
+    masked = np.ma.array([[1.0, 2.0], [3.0, 4.0]], mask=[[1, 0], [0, 0]])
+    with pytest.raises(TypeError, match=r"W is a masked array.* W\.filled\(0\.0\)"):
+        graphs.from_matrix(masked)
+    assert build(graphs.from_matrix(masked.filled(0.0)), 2).weight.tolist() == [2.0, 3.0, 4.0]
 
 
 def test_a_named_attribute_must_be_there():

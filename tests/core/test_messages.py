@@ -1,9 +1,11 @@
 """Values that cannot be meant are refused where they are given, by name."""
 
+import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import small_models as models
 
 import neurojax as nj
 
@@ -89,8 +91,41 @@ def test_stats_of_trials_in_words():
         return nj.simulate(cells, duration=20.0, dt=0.1, inputs={"I_e": I_e}, throw=False).stats
 
     stats = jax.vmap(run)(jnp.array([0.0, 600.0, 1e6, np.nan]))
-    silent, runaway = stats.warnings
-    assert "silent in 2 of 4 trials" in silent
+    broken, silent, runaway = stats.warnings
+    assert broken == (
+        "the state became NaN or infinite: 'V_m' is not finite after step 1 in 1 of 4 trials"
+    )
+    assert "silent in 1 of 4 trials" in silent  # not the broken one
     assert "in 1 of 4 trials: runaway" in runaway
     assert stats.trouble == "'V_m' is not finite after step 1 in 1 of 4 trials"
     assert jax.vmap(run)(jnp.array([600.0])).trouble is None
+    assert run(np.nan).warnings == [
+        "the state became NaN or infinite: 'V_m' is not finite after step 1"
+    ]
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_a_simulation_is_no_state(adaptive):
+    circuit = models.Oscillator()
+    options = {"duration": 1.0, "dt": 0.1}
+    sim = nj.simulate(circuit, **options)
+    if adaptive:
+        options["stepsize_controller"] = diffrax.PIDController(rtol=1e-3, atol=1e-3)
+    with pytest.raises(TypeError, match="state= is a Simulation: give its final_state"):
+        nj.simulate(circuit, state=sim, **options)
+
+
+def test_long_arrays_are_told_by_what_is_wrong_with_them():
+    draws = np.r_[np.linspace(1.0, 5.0, 97), -0.5, -42.5, 0.0]
+    told = "3 of 100 values that do not fit: -42.5 to 0$"
+    with pytest.raises(ValueError, match="C_m of LIF must be positive, got " + told):
+        nj.neurons.LIF().population(100, C_m=draws)
+    draws = np.where(np.arange(100) < 2, np.nan, 1.0)
+    with pytest.raises(ValueError, match=r"2 of 100 values that do not fit: nan to nan$"):
+        nj.neurons.LIF().population(100, C_m=draws)
+    with pytest.raises(ValueError, match=r"positive, got \[ ?1\. -1\.\]"):
+        nj.neurons.LIF().population(2, C_m=np.array([1.0, -1.0]))
+    low = np.where(np.arange(20) % 7 == 3, -40.0, -60.0)
+    message = r"V_reset=-40.0 and V_th=-50.0 in neuron 3, the first of 3 such among 20"
+    with pytest.raises(ValueError, match=message):
+        nj.neurons.LIF().population(20, V_reset=low, V_th=-50.0)

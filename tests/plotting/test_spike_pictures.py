@@ -376,6 +376,22 @@ def test_weights_that_are_no_numbers_are_not_drawn():
         nj.plotting.connectivity(np.array([[0.0, np.nan], [1.0, 0.0]]))
 
 
+def test_recipes_of_graphs_are_not_drawn():
+    graphs = nj.connectivity
+    edges = graphs.Edges([0], [1], 2, 2)
+    for source, words in (
+        (graphs.Procedural(0, 20, 20, 5), r"got Procedural: give its to_edges\(\)"),
+        (graphs.bernoulli(0.1), r"got Builder: give what its build\(\) gives, or net.projections"),
+        (graphs.Dense.from_edges(edges), r"got Dense: give its to_dense\(\)"),
+        ("E->E:exc", "got str$"),
+        (np.ma.array(np.eye(2), mask=np.eye(2)), r"masked array: give source.filled\(0.0\)"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            nj.plotting.connectivity(source)
+    ax = nj.plotting.connectivity(graphs.Procedural(0, 20, 20, 5).to_edges())
+    assert ax.get_title(loc="left") == "100 synapses, 20 → 20 neurons"
+
+
 def test_connectivity_says_where_a_projection_ends():
     cell = nj.neurons.LIF(receptors={"exc": nj.synapses.ExpCurrent()})
     part = nj.Projection("E", ("E", slice(5, 10)), "exc", nj.connectivity.all_to_all())

@@ -16,7 +16,7 @@ def cv(
 
     1 for a Poisson process, $1/\sqrt k$ for a gamma process of shape k, 0 for a clock. The
     variance is that of the sample (divided by the number of intervals). NaN for a neuron with
-    fewer than three spikes.
+    fewer than three spikes, or with all of them at one time.
 
     Arguments:
         source: spikes, see the package.
@@ -41,7 +41,8 @@ def cv2(
 
     $$\mathrm{CV}_2 = \left\langle \frac{2\,|I_{j+1} - I_j|}{I_{j+1} + I_j} \right\rangle_j$$
 
-    1 for a Poisson process, 0 for a clock; NaN for a neuron with fewer than three spikes.
+    1 for a Poisson process, 0 for a clock; NaN for a neuron with fewer than three spikes, or with
+    three of them at one time, whose two intervals of zero have no contrast.
 
     Arguments:
         source: spikes, see the package.
@@ -73,7 +74,7 @@ def lv(
 
     With $R = 0$ this is the local variation of 2003, with $R > 0$ its revision of 2009, which
     allows for a refractory period. 1 for a Poisson process ($R = 0$), 0 for a clock; NaN for a
-    neuron with fewer than three spikes.
+    neuron with fewer than three spikes, or with three of them at one time, as for `cv2`.
 
     Arguments:
         source: spikes, see the package.
@@ -92,7 +93,7 @@ def lv(
         raise ValueError(f"refractoriness must not be negative (ms), got {refractoriness!r}")
     first, second, owner, n = _neighbours(source, t_start, t_stop)
     both = first + second
-    share = np.divide(4.0 * refractoriness, both, out=np.zeros_like(both), where=both > 0)
+    share = np.divide(4.0 * refractoriness, both, out=np.full_like(both, np.nan), where=both > 0)
     return _mean(3.0 * _contrast(first, second) ** 2 * (1.0 + share), owner, n, least=1)
 
 
@@ -104,9 +105,9 @@ def _neighbours(source, t_start, t_stop):
 
 
 def _contrast(first, second):
-    """|a - b| / (a + b); two intervals of zero are equal."""
+    """|a - b| / (a + b); NaN for two intervals of zero."""
     both = first + second
-    return np.divide(np.abs(first - second), both, out=np.zeros_like(both), where=both > 0)
+    return np.divide(np.abs(first - second), both, out=np.full_like(both, np.nan), where=both > 0)
 
 
 def _mean(values, owner, n: int, least: int):
