@@ -14,7 +14,7 @@ from neurojax.core import Clock
 from neurojax.core.clock import Portion
 from neurojax.core.inputs import AbstractStochasticInput, Sampled
 from neurojax.core.paths import leaf_names
-from neurojax.neurons import SpikeTimes
+from neurojax.neurons import AbstractNeuron, SpikeTimes
 
 from ._division import Share
 
@@ -160,12 +160,17 @@ def population(part, share: Share, name: str):
     values = {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
     if "initial" in values:
         values["initial"] = {}  # the state is given
+    # the cell of a HomeostaticThreshold, which has the number of neurons
+    inner = {k: population(x, share, f"{name}.{k}") for k, x in values.items()
+             if isinstance(x, AbstractNeuron)}  # fmt: skip
+    values = {k: x for k, x in values.items() if k not in inner}
     leaves, tree = jax.tree.flatten(values)
     marked = [
         per_neuron(x, share, f"{name}.{path}") if eqx.is_array(x) else x
         for path, x in zip(leaf_names(values), leaves, strict=True)
     ]
-    return copy_of(type(part), jax.tree.unflatten(tree, marked) | {"n": share.size})
+    size = {"n": share.size} if "n" in values else {}
+    return copy_of(type(part), jax.tree.unflatten(tree, marked) | inner | size)
 
 
 def signal(x, share: Share, name: str):

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jax
 from jax.sharding import Mesh
 
 from neurojax.core import Clock, Simulation
@@ -19,6 +18,7 @@ from neurojax.core.run_checks import (
 )
 from neurojax.core.simulate import Number, check_start, start_of, tracing
 from neurojax.neurons import AbstractNeuron, AbstractSource
+from neurojax.plasticity import HomeostaticThreshold
 
 from ._sharded_run import ShardedRun
 from .network import Network
@@ -45,10 +45,10 @@ def simulate_sharded(
     `nj.simulate(network, ...)` makes, up to the last bit of the arithmetic of other shapes. Final
     states are those of the whole network: a run may go on with another mesh, or with none.
 
-    Populations of `nj.neurons` with any receptors, projections with any weights, delays, release
-    and learning rules, constant, step, ramp, sine, sampled and random inputs, noise and random
-    sources are divided: a neuron draws the numbers that it would draw on one device. Not yet:
-    graded couplings, derivatives.
+    Populations of `nj.neurons` with any receptors, also with a `HomeostaticThreshold`, projections
+    with any weights, delays, release and learning rules, constant, step, ramp, sine, sampled and
+    random inputs, noise and random sources are divided: a neuron draws the numbers that it would
+    draw on one device. Not yet: graded couplings, other populations, derivatives.
 
     With several processes (`jax.distributed`) every one of them builds the network, calls this
     function with the same arguments, and gets the whole result.
@@ -132,8 +132,9 @@ def _check_divisible(network: Network) -> None:
             "other devices within a step, which simulate_sharded does not exchange; use simulate"
         )
     for name, part in network.populations.items():
-        if not isinstance(part, AbstractNeuron | AbstractSource):
+        if not isinstance(part, AbstractNeuron | AbstractSource | HomeostaticThreshold):
             raise ValueError(
-                f"population {name!r} ({type(part).__name__}) is not of nj.neurons, so its neurons "
-                "may depend on each other and cannot be divided; use simulate"
+                f"population {name!r} ({type(part).__name__}) is not of nj.neurons: only those, "
+                "also within nj.plasticity.HomeostaticThreshold, are known to be neurons that do "
+                "not depend on each other, and are divided; use simulate"
             )

@@ -193,6 +193,38 @@ def learning():
     return net, inputs, {"spikes": nj.Spikes("in", "A", "B"), "V": nj.Trace("B.V_m", every=3)}
 
 
+def homeostatic():
+    """Thresholds that find a rate, with parameters of their own, bounds and synapses that learn."""
+    rng = np.random.default_rng(6)
+    ports = {"exc": nj.synapses.ExpCurrent(tau=2.0)}
+    cell = nj.neurons.LIF(receptors=ports, initial={"V_m": nj.random.Uniform(-70.0, -56.0)})
+    threshold = nj.plasticity.HomeostaticThreshold
+    adaptive = nj.neurons.AdEx(receptors=ports).population(33)
+    net = nj.Network(
+        {
+            "A": threshold(
+                cell.population(130, V_th=rng.normal(-54.0, 1.0, 130)),
+                eta=rng.uniform(0.1, 0.5, 130), rho0=rng.uniform(5.0, 40.0, 130),
+                theta=rng.uniform(-2.0, 2.0, 130), theta_max=2.5,
+            ),
+            "B": threshold(adaptive, eta=0.3, rho0=15.0),
+        },
+        [
+            nj.Projection("A", ["A", "B"], "exc", nj.connectivity.fixed_indegree(7), weight=40.0,
+                          delay=nj.random.Uniform(0.3, 1.5)),
+            nj.Projection("B", "A", "exc", nj.connectivity.fixed_indegree(3), weight=60.0,
+                          delay=1.0, plasticity=nj.plasticity.PairSTDP(w_max=200.0)),
+        ],
+        key=jax.random.key(0),
+    )  # fmt: skip
+    inputs = {"A": {"I_e": rng.uniform(350.0, 450.0, 130)}, "B": {"I_e": 700.0}}
+    record = {
+        "spikes": nj.Spikes("A", "B"), "shift": nj.Trace("A.theta_h", [129, 3, 64], every=7),
+        "V": nj.Trace("B.V_m", every=3),
+    }  # fmt: skip
+    return net, inputs, record
+
+
 def run(case, mesh=None, steps=STEPS, state=None):
     """The case on one device, or divided over a mesh."""
     net, inputs, record = case
@@ -265,7 +297,7 @@ def several_devices():
     cases = [
         (balanced(), mesh(2), mesh(4)), (assembled(), mesh(4), None), (noisy(), mesh(4), mesh(3)),
         (released(0.1), mesh(4), None), (released(0.5), mesh(2), mesh(3)),
-        (learning(), mesh(4), mesh(3)),
+        (learning(), mesh(4), mesh(3)), (homeostatic(), mesh(2), mesh(4)),
     ]  # fmt: skip
     for case, first, second in cases:
         # spikes are under way, and the cut is no multiple of a delay or a stride

@@ -249,3 +249,40 @@ def test_records_that_stay_empty_are_told():
             net, one_device(), duration=30.0, dt=1.0, record={"V": nj.Trace("A.V_m", every=1000)}
         )
     assert sim["V"].shape == (0, 8)
+
+
+def test_inside_jit_is_refused_whatever_is_traced():
+    cell = nj.neurons.LIF(receptors=SYN).population(8)
+    net = nj.Network({"A": cell})
+    state = nj.simulate(net, duration=1.0, dt=0.1).final_state
+    run = lambda **options: (
+        nj.networks.simulate_sharded(net, one_device(), duration=1.0, dt=0.1, **options).stats.steps
+    )
+    for options in ({}, {"state": state}, {"state": state.state}, {"key": jax.random.key(0)}):
+        with pytest.raises(ValueError, match="works outside of jit, grad and vmap"):
+            jax.jit(lambda options=options: run(**options))()
+        assert int(run(**options)) == 10
+    with pytest.raises(ValueError, match="works outside of jit, grad and vmap"):
+        jax.jit(lambda I_e: run(inputs={"A": {"I_e": I_e}}))(100.0)
+
+
+def test_a_simulation_is_no_state():
+    net = nj.Network({"A": nj.neurons.LIF(n=8)})
+    sim = nj.simulate(net, duration=1.0, dt=0.1)
+    refused("state= is a Simulation: give its final_state", net, TypeError, state=sim)
+    with pytest.raises(TypeError, match="give its final_state"):
+        nj.simulate(net, duration=1.0, dt=0.1, state=sim)
+
+
+def test_thresholds_that_find_a_rate_are_divided():
+    cell = nj.neurons.LIF(n=40, V_th=np.linspace(-56.0, -52.0, 40), t_ref=2.0)
+    threshold = nj.plasticity.HomeostaticThreshold(cell, eta=np.linspace(0.1, 2.0, 40), rho0=20.0)
+    options = {"inputs": {"A": {"I_e": np.linspace(350.0, 700.0, 40)}},
+               "record": {"s": nj.Spikes("A"), "theta": "A.theta_h"}}  # fmt: skip
+    alone, divided = both(nj.Network({"A": threshold}), duration=200.0, dt=0.1, **options)
+    assert len(alone["s"].times) > 100
+    np.testing.assert_array_equal(divided["s"].times, alone["s"].times)
+    np.testing.assert_array_equal(divided["s"].neurons, alone["s"].neurons)
+    np.testing.assert_allclose(divided["theta"], alone["theta"], rtol=1e-12, atol=1e-12)
+    rates = nj.Network({"A": nj.circuits.RateRNN(8, recurrent=jnp.zeros((8, 8)))})
+    refused("'A' .RateRNN. is not of nj.neurons: only those, also within", rates)
