@@ -194,18 +194,27 @@ class Network(Dynamics):
         )  # fmt: skip
         return Pairs(len(pre), len(post), pre, post)
 
-    def with_edges(self, state, projection: str, edges: Edges, origin, weight: float):
+    def with_edges(self, state, projection: str, edges: Edges, origin, weight: float | None = None):
         """The network and its state with other synapses of a plastic projection.
 
-        Everything else stays, also what is under way. The new network starts from the weights that
-        the new state has.
+        Everything else stays. With a dendritic delay what is under way arrives where it was sent
+        to; with an axonal one, the default, spikes wait on the axons, and reach the synapses that
+        these have when they arrive: new ones too, but not those that are gone. The new network
+        starts from the weights that the new state has.
+
+        Delays are those that `edges` have. Else one delay for all stays; where delays are a
+        function of distance, so are those between other neurons; of delays that are an array or
+        were drawn each synapse keeps that of its origin, and new ones have those of synapses that
+        go. `edges` get the distances of their pairs where positions are known
+        (`distance_dependent`, `grid_neighbours`).
 
         Arguments:
             state: of the network, or a `SimState` such as `sim.final_state`.
             projection: its name.
             edges: as many synapses as before.
             origin: for each of them the old synapse whose weight and traces it takes over, or -1.
-            weight: of the synapses without one, within the bounds of the rules.
+            weight: of the synapses without one, within the bounds of the rules; `None`: the
+                weights of `edges`.
 
         Returns:
             Network and state, of the kind that was given.
@@ -214,8 +223,11 @@ class Network(Dynamics):
             UnknownNameError: if there is no such projection.
             TypeError: if `origin` is not of whole numbers.
             ValueError: if the projection is not plastic, or has another number of synapses or of
-                neurons; if `origin` names a synapse that is not there, or `weight` lies outside
-                the bounds.
+                neurons; if `origin` names a synapse that is not there, or weights lie outside
+                the bounds, are missing or given twice; if delays are a function of distances that
+                are not known; if the longest delay changes and the state does not know its step,
+                or what is under way does not fit into a shorter one; for new delays of a rule that
+                reads the membrane potential with `delay="dendritic"`.
         """
         old = self._projection(projection)
         return rewired(self, state, old, edges, np.asarray(origin), weight)

@@ -239,7 +239,7 @@ def membrane(plan: PlasticPlan, rules: Rules, states: dict[str, Any]) -> Array |
     return jnp.pad(jnp.concatenate([in_rows(states[name]["V_m"]) for name in plan.targets]), (0, 1))
 
 
-def _waiting(plan: PlasticPlan) -> int:
+def waiting(plan: PlasticPlan) -> int:
     """The rows of neurons on the side with the delay."""
     tables = plan.where.posts if plan.axonal else plan.where.incoming
     return (tables.shape[0] - 1) // len(plan.delays)
@@ -247,7 +247,7 @@ def _waiting(plan: PlasticPlan) -> int:
 
 def places_under_way(plan: PlasticPlan) -> int:
     """The packed words of the spikes that are on their way along the side with the delay."""
-    return plan.delays[-1] * (_waiting(plan) // BITS)
+    return plan.delays[-1] * (waiting(plan) // BITS)
 
 
 def init(
@@ -282,7 +282,7 @@ def init(
     if V_m is not None and not plan.axonal:
         state["membrane"] = jnp.tile(V_m[:-1].astype(kind), longest)
     if releases and plan.axonal:
-        state["released"] = jnp.zeros(longest * _waiting(plan), kind)
+        state["released"] = jnp.zeros(longest * waiting(plan), kind)
     return state
 
 

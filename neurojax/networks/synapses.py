@@ -19,6 +19,7 @@ from neurojax.core import as_parameter
 from neurojax.core.random import AbstractDistribution, drawn
 from neurojax.core.tracing import is_traced
 
+from . import _distances
 from .projection import Group, Projection
 
 
@@ -36,6 +37,8 @@ class Synapses(eqx.Module):
         fixed_delay: ms, one number or one per edge; `None`: one step.
         release: dynamics of the presynaptic terminals, or `None`.
         plasticity: a learning rule, or `None`.
+        distance: of a plastic projection in space: the distances of pairs, and delays where they
+            are a function of these, for other synapses; else `None`.
 
     Example:
         >>> import neurojax as nj
@@ -56,6 +59,7 @@ class Synapses(eqx.Module):
     release: Any
     plasticity: Any
     fixed_delay: "Fixed | None" = eqx.field(static=True)
+    distance: "_distances.Distance | None" = eqx.field(static=True, default=None)
 
     @property
     def interpolate(self) -> bool:
@@ -209,7 +213,14 @@ def build(projection: Projection, sizes: dict[str, int], identities: dict[str, n
     return Synapses(
         projection.name, projection.source, projection.target, projection.port, edges,
         as_parameter(weight), moving, release, projection.plasticity, fixed,
+        None if projection.plasticity is None else _distance(projection, edges),
     )  # fmt: skip
+
+
+def _distance(projection: Projection, edges: Edges) -> _distances.Distance | None:
+    between = _distances.between(projection.connectivity, edges)
+    delay = projection.delay if is_function(projection.delay) else None
+    return None if between is None and delay is None else _distances.Distance(delay, between)
 
 
 def _check_ends(pre: np.ndarray, post: np.ndarray) -> None:
@@ -250,7 +261,7 @@ def _computed(projection: Projection, edges: ComputedEdges, n_pre: int, n_post: 
         raise ValueError(f"delay of Procedural must be one number; for others, {stored}")
     if delay is not None:
         delay = np.asarray(delay, float)
-        _check_delay(delay, drawn_or_made=False)
+        check_delay(delay, drawn_or_made=False)
     release = _release(projection.release, edges, rng)
     return Synapses(
         projection.name, projection.source, projection.target, projection.port, edges,
@@ -284,11 +295,17 @@ def _delay(given, graph: Builder | Edges, edges: Edges, rng):
         if given is None:
             return edges.delay
     delay = np.asarray(synapse_values(given, edges, rng, "delay"))
-    _check_delay(delay, drawn_or_made=callable(given) or isinstance(given, AbstractDistribution))
+    check_delay(delay, drawn_or_made=callable(given) or isinstance(given, AbstractDistribution))
     return delay
 
 
-def _check_delay(delay: np.ndarray, drawn_or_made: bool) -> None:
+def is_function(given) -> bool:
+    """Whether weights or delays are given as a function of distance."""
+    return callable(given) and not isinstance(given, AbstractDistribution)
+
+
+def check_delay(delay: np.ndarray, drawn_or_made: bool) -> None:
+    """Delays are finite and not negative; 0 is one step where it was not given as a number."""
     if not np.all(np.isfinite(delay)) or np.any(delay < 0):
         raise ValueError(f"delay must be finite and not negative (ms), got {delay.min():g}")
     if np.any(delay == 0) and not drawn_or_made:

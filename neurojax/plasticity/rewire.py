@@ -22,10 +22,16 @@ def rewire(
 
     Synapses with |w| below `threshold` are removed, and the same number is drawn uniformly among
     the free pairs, those just freed included. So the number of synapses stays. Those that stay keep
-    their weights and traces; neurons keep theirs; what is under way arrives. New ones pair with the
-    spikes before, from the traces of their neurons; only with `interaction="presynaptic_centred"`
-    all presynaptic spikes before count as used up, if their target has fired. Call it between two
-    runs. The next run compiles anew, as the graph is part of the structure.
+    their weights and traces; neurons keep theirs. New ones pair with the spikes before, from the
+    traces of their neurons; only with `interaction="presynaptic_centred"` all presynaptic spikes
+    before count as used up, if their target has fired. Call it between two runs. The next run
+    compiles anew, as the graph is part of the structure.
+
+    New synapses have the one delay that all have; the delay at their distance, where delays are a
+    function of distance; else, of an array or a distribution, the delays of those that go. With a
+    dendritic delay what is under way arrives where it was sent to; with an axonal one, the default,
+    a spike under way reaches the synapses that are there when it arrives, new ones too, but not
+    those that were removed.
 
     Arguments:
         network: a `Network`.
@@ -45,7 +51,9 @@ def rewire(
         TypeError: if `threshold` or `weight` is no number, or `state` no state of the network.
         ValueError: if the projection does not learn, `threshold` is negative, `weight` lies outside
             the bounds of its rules, the state is that of several runs or of another network, or
-            there are fewer free pairs than synapses to be drawn; inside jit, vmap or grad.
+            there are fewer free pairs than synapses to be drawn; where delays are a function of
+            distance and the graph does not know that of other pairs, as `Edges` do not; where
+            `Network.with_edges` refuses other delays; inside jit, vmap or grad.
 
     Source: the scheme of Deger et al. (2012), PLoS Comput. Biol. 8:e1002689, and Bellec et al.
     (2018), ICLR, in its simplest form: deletion below a threshold at a fixed number of synapses.
