@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from . import grid_times
 from .clock import Clock
 from .counts import poisson_counts
 from .multiples import multiple, two_whole_numbers
@@ -45,6 +46,10 @@ class AbstractInput(eqx.Module):
 
     def prepare(self, dt) -> "AbstractInput":
         """What can be computed once per run of steps of `dt` ms; by default nothing."""
+        return self
+
+    def on_grid(self, dt: float) -> "AbstractInput":
+        """The signal with the times it was given counted in steps of `dt` ms; by default itself."""
         return self
 
     @abstractmethod
@@ -130,12 +135,15 @@ def _refuse_noise():
     )
 
 
-def _since(edge, clock: Clock) -> Array:
+def _since(edge, clock: Clock, place=None) -> Array:
     """The time from an edge to the beginning of the step, ms.
 
     Whole steps are subtracted as integers: in 32 bits a difference of two late times would lose
     what lies within a step. An edge that lies on the grid but for its rounding counts as on it.
     """
+    if place is not None:  # the edge is a known number, by which nothing is differentiated
+        whole, rest = place
+        return _passed(clock, whole, rest.dtype) * clock.dt - rest
     fixed, dt = jax.lax.stop_gradient(edge), jax.lax.stop_gradient(clock.dt)
     finite = jnp.isfinite(fixed)
     steps = jnp.clip(jnp.rint(jnp.where(finite, fixed, 0.0) / dt), -(2.0**30), 2.0**30)
@@ -143,16 +151,23 @@ def _since(edge, clock: Clock) -> Array:
     rest = edge - steps * clock.dt
     rounding = 2.0 * jnp.finfo(rest.dtype).eps * jnp.abs(fixed)
     rest = rest - jnp.where(jnp.abs(rest) <= rounding, jax.lax.stop_gradient(rest), 0.0)
-    since = (clock.step - whole).astype(rest.dtype) * clock.dt - rest
+    since = _passed(clock, whole, rest.dtype) * clock.dt - rest
     return jnp.where(finite, since, -edge)
 
 
-def _mean_indicator(clock: Clock, start, stop):
+def _passed(clock: Clock, whole, dtype):
+    """Steps since the one numbered `whole`: exact if near, and without overflow if far."""
+    far = clock.step.astype(dtype) - whole.astype(dtype)
+    return jnp.where(jnp.abs(far) < 2.0**30, (clock.step - whole).astype(dtype), far)
+
+
+def _mean_indicator(clock: Clock, start, stop, places=None):
     """The fraction of the step that lies in [start, stop].
 
     At an edge on the grid the step inside the pulse has its whole derivative, the one outside none.
     """
-    begin, end = -_since(start, clock), -_since(stop, clock)
+    first, last = (None, None) if places is None else places
+    begin, end = -_since(start, clock, first), -_since(stop, clock, last)
     inside = jnp.where(end <= clock.dt, end, clock.dt) - jnp.where(begin >= 0, begin, 0.0)
     part = inside / clock.dt
     return jnp.where(part <= 0, 0.0, jnp.where(part <= 1, part, 1.0))
@@ -179,7 +194,11 @@ def _number(what: str, value, *, finite: bool = True) -> Array:
 
 def _time(what: str, value, *, finite: bool = True) -> Array:
     """A time at which an input changes is one number."""
-    time = _number(what, value, finite=finite)
+    if known(value):
+        with jax.ensure_compile_time_eval():  # numbers are known inside jit too
+            time = _number(what, value, finite=finite)
+    else:
+        time = _number(what, value, finite=finite)
     if time.ndim != 0:
         raise ValueError(
             f"{what} must be one number (ms), got shape {time.shape}: where neurons have times of "
@@ -201,8 +220,18 @@ def _noise_shape(what: str, shape, **parameters) -> tuple[int, ...]:
         ) from error
 
 
+def _placed(signal, dt: float):
+    """The signal with its ends counted in steps, where they are known with all their digits."""
+    times = grid_times.still(signal.given, (signal.start, signal.stop))
+    places = None if times is None else tuple(grid_times.place(time, dt) for time in times)
+    return _with(signal, given=None, places=places)
+
+
 class Step(AbstractInput):
     """`amplitude` between `start` and `stop` (ms), zero elsewhere.
+
+    In single precision a time that is a plain number keeps its place within a step however late;
+    one that is an array or traced has the digits of its type.
 
     Arguments:
         amplitude: scalar or shaped like the target, in the target's unit (pA for `I_e`).
@@ -223,17 +252,24 @@ class Step(AbstractInput):
     amplitude: Float[Array, "..."]
     start: Float[Array, ""]
     stop: Float[Array, ""]
+    given: Any = None
+    places: Any = None
 
     def __init__(self, amplitude, start=0.0, stop=np.inf):
         self.amplitude = _number("Step amplitude", amplitude)
         self.start = _time("Step start", start, finite=False)
         self.stop = _time("Step stop", stop, finite=False)
+        self.given, self.places = grid_times.digits(start, stop), None
         if known(start, stop) and float(start) > float(stop):
             raise ValueError(f"Step needs start <= stop, got start={start} and stop={stop}")
 
+    def on_grid(self, dt: float) -> "Step":
+        """Both ends counted in steps, as far as they are known."""
+        return _placed(self, dt)
+
     def at(self, clock: Clock) -> Array:
         """The mean over the step: the charge of a pulse is exact on any grid."""
-        return self.amplitude * _mean_indicator(clock, self.start, self.stop)
+        return self.amplitude * _mean_indicator(clock, self.start, self.stop, self.places)
 
     def __call__(self, t) -> Array:
         """The value at time t (ms)."""
@@ -267,17 +303,27 @@ class Ramp(AbstractInput):
     last: Float[Array, "..."]
     start: Float[Array, ""]
     stop: Float[Array, ""]
+    given: Any = None
+    places: Any = None
 
     def __init__(self, first, last, start, stop):
         self.first, self.last = _number("Ramp first", first), _number("Ramp last", last)
         self.start, self.stop = _time("Ramp start", start), _time("Ramp stop", stop)
+        self.given, self.places = grid_times.digits(start, stop), None
         if known(start, stop) and not float(start) < float(stop):
             raise ValueError(f"Ramp needs start < stop, got start={start} and stop={stop}")
+
+    def on_grid(self, dt: float) -> "Ramp":
+        """Both ends counted in steps, as far as they are known."""
+        return _placed(self, dt)
 
     def at(self, clock: Clock) -> Array:
         """The exact mean over the step."""
         length, dt = self.stop - self.start, clock.dt
-        since, after = _since(self.start, clock), _since(self.stop, clock)
+        first, last = (None, None) if self.places is None else self.places
+        since, after = _since(self.start, clock, first), _since(self.stop, clock, last)
+        if self.places is not None:
+            length = since - after
         near, far = (jnp.clip(x, 0.0, length) for x in (since, since + dt))
         rise = 0.5 * (far - near) * (far + near) / length + jnp.clip(after + dt, 0.0, dt)
         mean = rise / dt
@@ -430,7 +476,9 @@ class Sampled(AbstractInput):
     dt: Float[Array, ""]
     t0: Float[Array, ""]
     totals: tuple[Array, Array, Array] | None = None
-    numbers: tuple[Array, Array] | None = None
+    numbers: Any = None
+    given: Any = None
+    place: Any = None
 
     def __init__(self, values, dt, t0=0.0):
         values = _array("Sampled values", values)
@@ -447,13 +495,21 @@ class Sampled(AbstractInput):
         if known(dt) and not float(dt) > 0:
             raise ValueError(f"Sampled dt must be positive (ms per sample), got {dt}")
         self.values = values
-        with jax.ensure_compile_time_eval():  # numbers are known inside jit too
-            self.dt, self.t0 = _time("Sampled dt", dt), _time("Sampled t0", t0)
+        self.dt, self.t0 = _time("Sampled dt", dt), _time("Sampled t0", t0)
         self.totals, self.numbers = None, None
+        self.given, self.place = grid_times.digits(t0, dt), None
+
+    def on_grid(self, dt: float) -> "Sampled":
+        """The first sample counted in samples, and those in a step, as far as they are known."""
+        times = grid_times.still(self.given, (self.t0, self.dt))
+        if times is None:
+            return _with(self, given=None, place=None, numbers=None)
+        place, numbers = grid_times.sample(*times), grid_times.ratio(dt, times[1])
+        return _with(self, given=None, place=place, numbers=numbers)
 
     def prepare(self, dt) -> "Sampled":
         """The samples summed up, for steps longer than one, and those in a step as a ratio."""
-        numbers = two_whole_numbers(dt / self.dt)
+        numbers = two_whole_numbers(dt / self.dt) if self.place is None else self.numbers
         return _with(self, totals=_totals(self.values), numbers=numbers)
 
     def _take(self, i):
@@ -463,15 +519,12 @@ class Sampled(AbstractInput):
         """The mean over the step, also where it straddles samples."""
         length = clock.dt / self.dt  # of the step, in samples
         first, rest = multiple(clock.step, length, self.numbers)
-        shift, whole = self.t0 / self.dt, jnp.rint(self.t0 / self.dt)
-        apart = shift - whole
-        rounding = 2.0 * jnp.finfo(shift.dtype).eps * jnp.abs(shift)
-        small = jnp.where(jnp.abs(apart) <= rounding, jax.lax.stop_gradient(apart), 0.0)
-        begin = rest - (apart - small)
+        whole, apart = self._shift() if self.place is None else self.place
+        begin = rest - apart
         # half a thousandth of a sample absorbs rounding
         i = jnp.floor(begin + 5e-4).astype(jnp.int32)
         j = jnp.floor(begin + 0.999 * length + 5e-4).astype(jnp.int32)
-        first = first - whole.astype(jnp.int32)
+        first = first - whole.astype(first.dtype)
         # two samples meet in a step no longer than one; at the end of a step an edge has its
         # whole derivative, so that it has it once
         after = begin + length - (i + 1).astype(begin.dtype)
@@ -483,6 +536,15 @@ class Sampled(AbstractInput):
         totals = _totals(self.values) if self.totals is None else self.totals
         far = lambda: self._between(totals, first, begin, begin + length) / length
         return jax.lax.cond(j - i <= 1, lambda: near, far)
+
+    def _shift(self):
+        """The time of the first sample, in whole samples and a rest that is more than rounding."""
+        shift = self.t0 / self.dt
+        whole = jnp.rint(shift)
+        apart = shift - whole
+        rounding = 2.0 * jnp.finfo(shift.dtype).eps * jnp.abs(shift)
+        small = jnp.where(jnp.abs(apart) <= rounding, jax.lax.stop_gradient(apart), 0.0)
+        return whole, apart - small
 
     def _between(self, totals, first, begin, end):
         """The integral from `begin` to `end` samples after the sample `first`, held outside."""
@@ -701,6 +763,10 @@ class Sum(AbstractInput):
         """Of both parts."""
         return Sum(*(x.within(clock) if is_input(x) else x for x in self._parts()))
 
+    def on_grid(self, dt: float) -> "Sum":
+        """Of both parts."""
+        return Sum(*(x.on_grid(dt) if isinstance(x, AbstractInput) else x for x in self._parts()))
+
     def prepare(self, dt) -> "Sum":
         """Prepare both parts."""
         return Sum(*(x.prepare(dt) if isinstance(x, AbstractInput) else x for x in self._parts()))
@@ -758,6 +824,12 @@ def at_time(inputs, t):
     """Every signal at time t."""
     read = lambda x: x(t) if isinstance(x, AbstractInput) else x
     return jax.tree.map(read, inputs, is_leaf=is_input)
+
+
+def on_grid(inputs, dt: float):
+    """Every signal with the times that it was given counted in steps of `dt` ms."""
+    counted = lambda x: x.on_grid(dt) if isinstance(x, AbstractInput) else x
+    return jax.tree.map(counted, inputs, is_leaf=is_input)
 
 
 def prepare_inputs(inputs, dt):

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 _TERMS = 12  # of a continued fraction: enough for whole numbers below 2**24
-_LARGEST = 2.0**24  # whole number that float32 holds, with all below it
-_PRODUCT = 2.0**30  # of both numbers of a ratio, so that 32-bit products do not overflow
+LARGEST = 2.0**24  # whole number that float32 holds, with all below it
+PRODUCT = 2.0**30  # of both numbers of a ratio, so that 32-bit products do not overflow
 
 
 def multiple(step: Array, ratio, numbers=None) -> tuple[Array, Array]:
@@ -20,7 +20,8 @@ def multiple(step: Array, ratio, numbers=None) -> tuple[Array, Array]:
     Arguments:
         step: whole numbers, not negative.
         ratio: of durations.
-        numbers: `two_whole_numbers(ratio)`, where that is known before a loop over steps.
+        numbers: `two_whole_numbers(ratio)`, where that is known before a loop over steps; also with
+            what is left beyond their ratio, where that is known in double precision.
 
     Example:
         >>> import jax.numpy as jnp
@@ -30,7 +31,7 @@ def multiple(step: Array, ratio, numbers=None) -> tuple[Array, Array]:
         (1428571, 0.857143)
     """
     ratio = jnp.asarray(ratio)
-    p, q = two_whole_numbers(ratio) if numbers is None else numbers
+    p, q, *beyond = two_whole_numbers(ratio) if numbers is None else numbers
     sign, p = jnp.sign(p).astype(step.dtype), jnp.abs(p).astype(step.dtype)
     q = q.astype(step.dtype)
     turns, left = step // q, step % q
@@ -39,6 +40,8 @@ def multiple(step: Array, ratio, numbers=None) -> tuple[Array, Array]:
     rest = ratio - (sign * p).astype(ratio.dtype) / q.astype(ratio.dtype)
     rounding = 4.0 * jnp.finfo(ratio.dtype).eps * jnp.abs(ratio)
     rest = rest - jnp.where(jnp.abs(rest) <= rounding, jax.lax.stop_gradient(rest), 0.0)
+    if beyond:
+        rest = rest - jax.lax.stop_gradient(rest) + beyond[0]
     return whole, part + rest * step.astype(ratio.dtype)
 
 
@@ -53,7 +56,7 @@ def two_whole_numbers(ratio) -> tuple[Array, Array]:
         (p, q), (p_before, q_before), rest, done = carry
         term = jnp.floor(rest)
         p_next, q_next = term * p + p_before, term * q + q_before
-        fits = (jnp.maximum(p_next, q_next) <= _LARGEST) & (p_next * q_next <= _PRODUCT)
+        fits = (jnp.maximum(p_next, q_next) <= LARGEST) & (p_next * q_next <= PRODUCT)
         takes = ~done & fits
         before = jnp.where(takes, p, p_before), jnp.where(takes, q, q_before)
         p, q = jnp.where(takes, p_next, p), jnp.where(takes, q_next, q)

@@ -205,27 +205,46 @@ def _check_reach(singles, begin: float, end: float) -> None:
             )
 
 
+_NOTICED = 0.01  # of a step by which a jump may be off without a word
+_UNCLEAR = 0.25  # of a step between numbers, of which many then lie on the grid by chance
+
+
 def _beyond_precision(singles, begin: float, end: float, dt: float) -> list[str]:
-    """What to say of jumps of inputs that are later than their numbers tell steps apart."""
+    """What to say of jumps of inputs that are later than their numbers tell parts of steps apart.
+
+    Those on the grid are kept exactly, as long as it is clear from their numbers that they are.
+    """
     found = []
     for path, x in singles:
-        # the grid of a sampled input is kept exactly
-        if not isinstance(x, signals.AbstractInput) or isinstance(x, signals.Sampled):
+        times, unit = _jumps(x), dt
+        if isinstance(x, signals.Sampled):  # all of it lies where its beginning does
+            unit = decimal(x.dt) if known(x.dt) else dt
+        elif times is not None:
+            times = times[(times >= begin) & (times <= end)]
+        if times is None or not times.size:
             continue
-        edges = x.edges()
-        if not known(edges):
-            continue
-        edges = np.asarray(edges).ravel()
-        inside = (edges >= begin) & (edges <= end)
-        apart = np.spacing(np.abs(edges[inside])).max(initial=0.0)
-        if apart >= dt:
+        apart = np.spacing(np.abs(times))
+        on_grid = (np.rint(times.astype(float) / unit) * unit).astype(times.dtype)
+        # a product in double precision is rounded itself
+        beside = np.abs(on_grid - times) > (2 * apart if times.dtype == float else 0)
+        lost = times[(apart >= _UNCLEAR * dt) | (beside & (apart > _NOTICED * dt))]
+        if lost.size:
             found.append(
-                f"jumps of inputs{jax.tree_util.keystr(path)} fall between "
-                f"{shown(edges[inside].min())} and {shown(edges[inside].max())} ms, where numbers "
-                f"of {edges.dtype} are {apart:g} ms apart: begin such a run at t0=0, "
-                "or enable jax_enable_x64"
+                f"jumps of inputs{jax.tree_util.keystr(path)} fall between {shown(lost.min())} and "
+                f"{shown(lost.max())} ms, where numbers of {lost.dtype} are "
+                f"{np.spacing(np.abs(lost)).max():g} ms apart: give times as plain numbers instead "
+                "of arrays, begin such a run at t0=0, or enable jax_enable_x64"
             )
     return found
+
+
+def _jumps(x) -> np.ndarray | None:
+    """The times of an input that are known, but not kept with all digits."""
+    kept = getattr(x, "places", None) is not None or getattr(x, "place", None) is not None
+    if not isinstance(x, signals.AbstractInput) or kept:
+        return None
+    times = x.t0 if isinstance(x, signals.Sampled) else x.edges()
+    return np.asarray(times).ravel() if known(times) else None
 
 
 def _check_impulses(dynamics, inputs: dict, dt: float) -> None:

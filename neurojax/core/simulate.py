@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import adjoints as _adjoints
+from . import inputs as signals
 from .clock import Clock
 from .dynamics import Dynamics
 from .errors import ShapeError, suggestion
@@ -142,6 +143,7 @@ def simulate(
     if isinstance(dynamics, Dynamics):
         dynamics = dynamics.on_grid(float(dt))
     dynamics = arrays_only(dynamics)
+    inputs = signals.on_grid(inputs, float(dt))
     start, waiting = start_of(dynamics, state, key, t0, dt)
     step0 = start.step
     first_step = None if is_traced(step0) else int(step0)

@@ -184,8 +184,11 @@ def signal(x, share: Share, name: str):
                 f"({share.n},), one value per neuron, can be divided over devices"
             )
         part = lambda device: values[:, share.ids[device]]
-        sampled: dict[str, Any] = {"dt": Common(x.dt), "t0": Common(x.t0), "totals": None}
-        sampled |= {"numbers": None}
+        sampled: dict[str, Any] = {
+            field: jax.tree.map(Common, getattr(x, field))
+            for field in ("dt", "t0", "place", "numbers")
+        }
+        sampled |= {"totals": None, "given": None}
         return copy_of(type(x), sampled | {"values": Common(values) if alike else Divided(part)})
     if isinstance(x, AbstractStochasticInput):
         if x.shape not in ((), (1,), (share.n,)):

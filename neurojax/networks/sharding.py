@@ -7,7 +7,7 @@ from jax.sharding import Mesh
 from neurojax.core import Clock, Simulation
 from neurojax.core.checks import admitted
 from neurojax.core.errors import ShapeError
-from neurojax.core.inputs import begin_noise, prepare_inputs, with_noise
+from neurojax.core.inputs import begin_noise, on_grid, prepare_inputs, with_noise
 from neurojax.core.parameters import arrays_only, unwrap
 from neurojax.core.run_checks import (
     as_given,
@@ -104,6 +104,7 @@ def simulate_sharded(
     check_start(state)
     dt = float(dt)
     steps = whole_steps("duration", duration, dt)
+    inputs = on_grid(inputs, dt)
     network = arrays_only(unwrap(network.on_grid(dt)))
     _check_divisible(network)
     start, waiting = start_of(network, state, key, t0, dt)

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -322,6 +323,99 @@ def test_late_pulses_in_single_precision(float32, t0, begin, length):
     )["V"][-1, 0]  # fmt: skip
     exact = 4.0 * (np.exp((begin + length - 8.0) / 10.0) - np.exp((begin - 8.0) / 10.0))
     assert float(V) + 70.0 == pytest.approx(exact, rel=1e-3)
+
+
+def pulse_beside_the_grid(t0):
+    return nj.inputs.Step(100.0, t0 + 2.03, t0 + 4.47), lambda t: 100.0 * (2.03 <= t < 4.47)
+
+
+def ramp_beside_the_grid(t0):
+    ramp = nj.inputs.Ramp(10.0, 100.0, t0 + 1.04, t0 + 6.71)
+    return ramp, lambda t: np.interp(t, [1.04, 6.71], [10.0, 100.0])
+
+
+def samples_beside_the_grid(t0):
+    values = np.arange(20.0) * 10.0
+    sampled = nj.inputs.Sampled(values, dt=0.77, t0=t0 - 0.05)
+    return sampled, lambda t: values[int((t + 0.05) // 0.77)]
+
+
+def frames_of_a_film(t0):
+    """Samples that are no simple ratio of a step, from time zero on."""
+    dt = 1001.0 / 30.0 / 7.0 * np.sqrt(1.0 + 1e-5)
+    first = int((t0 + 0.5) / dt)
+    values = np.zeros(int((t0 + 10.0) / dt) + 2, np.float32)
+    values[first : first + 4] = [10.0, 100.0, 30.0, 70.0]
+    return nj.inputs.Sampled(values, dt), lambda t: float(values[int((t0 + t) / dt)])
+
+
+LATE = [pulse_beside_the_grid, ramp_beside_the_grid, samples_beside_the_grid, frames_of_a_film]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("t0", [0.0, 1e6, 1e8])
+@pytest.mark.parametrize("build", LATE)
+def test_late_edges_beside_the_grid_in_single_precision(float32, build, t0, inside):
+    """The mean over every step, at 28 hours too, is that of a fine sum in double precision."""
+    if build is frames_of_a_film and t0 > 1e6:
+        pytest.skip("a film of a day does not fit into memory")
+    signal, value = build(t0)
+
+    def run(signal):
+        return nj.simulate(
+            Follower(), duration=8.0, dt=0.1, t0=t0, record={"x": "x"}, inputs={"u": signal}
+        )["x"]  # fmt: skip
+
+    found = jax.jit(lambda: run(build(t0)[0]))() if inside else run(signal)
+    fine = [np.mean([value(0.1 * k + 1e-4 * (i + 0.5)) for i in range(1000)]) for k in range(80)]
+    np.testing.assert_allclose(found, fine, atol=0.15)
+
+
+def test_a_changed_edge_is_no_longer_the_given_one(float32):
+    given = nj.inputs.Step(100.0, 2.03, 4.0)
+    changed = eqx.tree_at(lambda s: s.start, given, jnp.asarray(3.0))
+    run = lambda pulse: nj.simulate(
+        Follower(), duration=5.0, dt=0.1, record={"x": "x"}, inputs={"u": pulse}
+    )["x"]  # fmt: skip
+    exact = lambda start: np.clip(np.minimum(0.1 * np.arange(1, 51), 4.0) - start, 0.0, 0.1) * 1e3
+    for pulse, start in ((given, 2.03), (changed, 3.0)):
+        expected = np.where(np.arange(50) < 40, exact(start), 0.0)
+        np.testing.assert_allclose(run(pulse), expected, atol=0.01)
+    slope = jax.grad(lambda start: run(nj.inputs.Step(100.0, start, 4.0)).sum())(2.03)
+    assert float(slope) == pytest.approx(-1000.0, rel=1e-3)
+    starts = jnp.array([2.03, 3.0])
+    each = jax.vmap(lambda start: run(nj.inputs.Step(100.0, start, 4.0)))(starts)
+    np.testing.assert_allclose(each[0], run(given), atol=0.01)
+
+
+@pytest.mark.parametrize("kind", [float, np.float32])
+@pytest.mark.parametrize("t0", [-2.1e8, -50.0, 0.0, 2.1e8])
+def test_edges_that_are_too_far_to_count(float32, t0, kind):
+    """The difference of two numbers of steps may overflow, and an edge then be passed or not."""
+    on = nj.inputs.Step(2.0, start=kind(-3e8)) + nj.inputs.Step(1.0, start=kind(-1e9), stop=1e30)
+    off = nj.inputs.Step(40.0, start=kind(3e8)) + nj.inputs.Ramp(0.0, 500.0, kind(2.12e8), 1e9)
+    run = nj.simulate(
+        Follower(), duration=1.0, dt=0.1, t0=t0, record={"x": "x"}, inputs={"u": on + off}
+    )  # fmt: skip
+    np.testing.assert_allclose(run["x"], 3.0, rtol=1e-6)
+
+
+def test_samples_beyond_what_integers_count(float32):
+    """A run on its own grid, where the samples since time zero are more than 2**31."""
+    sampled = nj.inputs.Sampled(np.arange(60.0), dt=0.05, t0=2e8)
+    run = nj.simulate(
+        Follower(), duration=2.0, dt=0.1, t0=2e8, record={"x": "x"}, inputs={"u": sampled}
+    )  # fmt: skip
+    np.testing.assert_allclose(run["x"], 2.0 * np.arange(20.0) + 0.5, atol=1e-3)
+
+
+def test_samples_late_in_double_precision():
+    """Their number is no longer one of 32 bits."""
+    run = nj.simulate(
+        Follower(), duration=5.0, dt=0.1, t0=2.2e8, record={"x": "x"},
+        inputs={"u": nj.inputs.Sampled(np.arange(60.0), dt=0.1, t0=2.2e8)},
+    )  # fmt: skip
+    np.testing.assert_allclose(run["x"], np.arange(50.0), atol=1e-6)
 
 
 def test_late_ramps_in_single_precision(float32):

@@ -152,6 +152,22 @@ def test_runs_that_end_beyond_what_integers_count(float32):
     refused("step 2147483653 to 2147483663 of dt=0.1 ms", net, state=late)
 
 
+def test_late_inputs_keep_their_place_in_a_step(float32):
+    """As where they are given from time zero on, in single precision."""
+    net = nj.Network({"A": nj.neurons.LIF(V_th=1e3, n=8, receptors=SYN)})
+    mesh = jax.make_mesh((1,), ("neurons",), devices=jax.devices()[:1])
+
+    def last(t0):
+        pulse = nj.inputs.Step(300.0, t0 + 1.03, t0 + 2.07) + nj.inputs.Ramp(0.0, 50.0, t0, t0 + 9)
+        sampled = nj.inputs.Sampled(np.arange(9.0) * 10.0, dt=0.77, t0=t0 - 0.05)
+        run = nj.networks.simulate_sharded(
+            net, mesh, duration=3.0, dt=0.1, t0=t0, inputs={"A": {"I_e": pulse + sampled}}
+        )
+        return np.asarray(run.final_state.state["populations"]["A"]["V_m"])
+
+    np.testing.assert_allclose(last(1e7), last(0.0), atol=1e-4)
+
+
 def test_what_becomes_infinite_is_found():
     inputs = {"A": {"I_e": np.r_[np.zeros(7), np.nan]}}
     refused("'populations.A.V_m' became NaN", inputs=inputs, error=nj.NonFiniteError)
