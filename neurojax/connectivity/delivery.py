@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from neurojax.core import SpikeOutput
-from neurojax.core.spikes import pack
+from neurojax.core.spikes import distance, pack
 from neurojax.core.surrogate import AbstractSurrogate, Triangle
 from neurojax.core.symbolic_zeros import instantiated, is_zero
 
@@ -42,17 +42,17 @@ def deliver_through(
         spikes: the outputs of the sources, in the order of `words`.
     """
     surrogates = tuple(s.surrogate or Triangle() for s in spikes)
-    distances = tuple(s.distance() for s in spikes)
+    drives = tuple((s.value, s.threshold, s.scale) for s in spikes)
     armed = tuple(s.armed for s in spikes)
 
     @jax.custom_jvp
-    def run(buffer, amplitude, weights, through, distances, armed, words, targets, turn):
+    def run(buffer, amplitude, weights, through, drives, armed, words, targets, turn):
         found = push(buffer[None], _trial(amplitude), weights, words[None], targets, turn)[0]
         return found, through
 
     def derivative(primals, tangents):
-        buffer, amplitude, weights, _, distances, armed, words, targets, turn = primals
-        moved, d_amplitude, d_weights, d_through, d_distances = tangents[:5]
+        buffer, amplitude, weights, _, drives, armed, words, targets, turn = primals
+        moved, d_amplitude, d_weights, d_through, d_drives = tangents[:5]
         add = lambda moved, x, w, words, every=False: push(
             moved, _trial(x), w, words[None], targets, turn, every
         )
@@ -66,7 +66,8 @@ def deliver_through(
             )
         if not is_zero(d_amplitude):
             moved = add(moved, d_amplitude, weights, words)
-        if not all(map(is_zero, d_distances)):
+        if not all(map(is_zero, jax.tree.leaves(d_drives))):
+            distances, d_distances = _distances(drives, d_drives)
             near, change = _near(surrogates, distances, d_distances, armed)
             every = all(surrogate.support is None for surrogate in surrogates)
             moved = add(moved, amplitude * change, weights, near, every)
@@ -77,7 +78,7 @@ def deliver_through(
     weights = jnp.asarray(weights, buffer.dtype)
     if through is not None:
         through = jnp.asarray(through, buffer.dtype)
-    return run(buffer, amplitude, weights, through, distances, armed, words, targets, turn)
+    return run(buffer, amplitude, weights, through, drives, armed, words, targets, turn)
 
 
 def in_rows(values: Array) -> Array:
@@ -85,6 +86,23 @@ def in_rows(values: Array) -> Array:
     words = -(-values.shape[0] // BITS)
     padded = jnp.pad(values, (0, words * BITS - values.shape[0]))
     return padded.reshape(BITS, words).T.ravel()
+
+
+def _distances(drives, tangents):
+    """The distances from threshold and their tangents, `None` where these are zero."""
+    values, moves = [], []
+    for drive, moved in zip(drives, tangents, strict=True):
+        if all(map(is_zero, moved)):
+            values.append(distance(*drive))
+            moves.append(None)
+            continue
+        full = tuple(
+            None if x is None else instantiated(x, t) for x, t in zip(drive, moved, strict=True)
+        )
+        value, move = jax.jvp(distance, drive, full)
+        values.append(value)
+        moves.append(move)
+    return values, moves
 
 
 def _near(surrogates: tuple[AbstractSurrogate, ...], distances, tangents, armed):

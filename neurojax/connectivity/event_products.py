@@ -31,6 +31,7 @@ import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
+from neurojax.core.one_kernel import one_kernel
 from neurojax.core.tracing import alike
 
 from .spike_list import BITS, count_spikes, rows
@@ -116,7 +117,7 @@ class _Events:
         self.trials, self.words_each = words.shape
         self.words, self.targets = words.reshape(-1), targets
         self.rows_each, self.width = BITS * self.words_each, targets.shape[-1]
-        self.counts = count_spikes(self.words)
+        self.counts = one_kernel(count_spikes, self.words)
         n_rows = self.rows_each * self.trials
         self.length = min(at_once(n_rows), n_rows)
 
@@ -124,13 +125,16 @@ class _Events:
         """`body(trial, row, carry)` for chunks of rows until none is left; nothing is dropped."""
         total = self.counts.total
 
-        def one(carry):
-            first, value = carry
-            found = rows(self.words, self.counts, first, self.length)
+        def chunk(words, counts, first):
+            found = rows(words, counts, first, self.length)
             trial = jnp.minimum(found // self.rows_each, self.trials - 1)
             # rows past the end of the list are the padding row of the last trial
-            value = body(trial, found - trial * self.rows_each, value)
-            return first + self.length, value
+            return trial, found - trial * self.rows_each, first + self.length
+
+        def one(carry):
+            first, value = carry
+            trial, row, following = one_kernel(chunk, self.words, self.counts, first)
+            return following, body(trial, row, value)
 
         more = lambda carry: carry[0] < total
         start, _ = alike((start, total))  # tables of zeros do not know where they are

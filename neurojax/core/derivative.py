@@ -14,7 +14,7 @@ def with_rule(run, floats, others, choose):
     higher derivatives all work.
 
     Arguments:
-        run: the run.
+        run: the run; with `None` for `how`, one that is not differentiated.
         floats: a pytree of floating-point arrays, the only ones with a derivative.
         others: the other arguments.
         choose: from how many numbers are differentiated to an adjoint.
@@ -22,7 +22,7 @@ def with_rule(run, floats, others, choose):
 
     @jax.custom_jvp
     def primal(floats, others):
-        return run(floats, others, Plain())
+        return run(floats, others, None)
 
     def rule(primals, tangents):
         floats, others = primals

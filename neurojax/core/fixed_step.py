@@ -22,6 +22,7 @@ from .derivative import with_rule
 from .dynamics import Dynamics
 from .finite import all_finite, first_not_finite
 from .levels import block_length, joined, levels, seat, unstacked
+from .one_kernel import in_kernels
 from .parameters import unwrap
 from .paths import get, unknown
 from .recorders import Spikes, outputs_by_name, readout, readouts
@@ -178,7 +179,7 @@ class _Run:
         if steps == 0:
             return carry, []
         if level == 0:
-            one = self._one
+            one = in_kernels(self._one) if self.how is None else self._one
             if isinstance(self.how, CheckpointSteps | CheckpointBlocks):
                 one = jax.checkpoint(one, prevent_cse=False)
             carry, samples = jax.lax.scan(one, carry, start + jnp.arange(steps))

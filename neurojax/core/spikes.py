@@ -90,8 +90,13 @@ class SpikeOutput(eqx.Module):
 
     def distance(self) -> Float[Array, " n"]:
         """The argument of the surrogate, positive above threshold."""
-        above = self.value - self.threshold
-        return above if self.scale is None else above / self.scale
+        return distance(self.value, self.threshold, self.scale)
+
+
+def distance(value, threshold, scale) -> Array:
+    """How far a value is above threshold, in units of a scale where there is one."""
+    above = value - threshold
+    return above if scale is None else above / scale
 
 
 def pack(condition, n: int) -> UInt32[Array, " words"]:

@@ -18,7 +18,6 @@ from neurojax.core import (
     Spikes,
     Stats,
     Trace,
-    adjoints,
 )
 from neurojax.core.fixed_step import Setup, run_steps
 from neurojax.core.paths import get, leaf_names, unknown
@@ -259,7 +258,7 @@ class ShardedRun:
         while done < steps and trouble[0] < 0:
             now = min(chunk, steps - done)
             offset = (first + done) % self.period
-            setup = Setup(now, offset, "threefry", adjoints.Plain(), False)
+            setup = Setup(now, offset, "threefry", None, False)
             arrays, samples, counts, finite, values = _chunk(
                 self.mesh, self.axis, self.parts, self.state._replace(arrays=arrays),
                 self.values._replace(arrays=values), self.key, jnp.asarray(first + done),
