@@ -15,10 +15,13 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend import core
 from jax.interpreters import batching, mlir, partial_eval
 
+# XLA promises nothing about its attribute: from this version of jax on it is not used
+_UNTRIED = (0, 13)
 _FEW = 4  # operations for which a call of their own is worth it
 _LARGEST = 1 << 18  # bytes of an array above which XLA shares an operation among threads
 _CALLS = {
@@ -160,9 +163,11 @@ def _all_read(flat):
     XLA ends the process where it finds an argument that is not read, also one that it has itself
     found out not to matter.
     """
-    some = jnp.zeros(())
+    some = np.zeros((), np.float32)
     for x in flat:
-        some = some + jax.lax.index_in_dim(jnp.ravel(x), 0, keepdims=False).astype(some.dtype)
+        first = jax.lax.slice(x, (0,) * x.ndim, (1,) * x.ndim)
+        first = jax.lax.reshape(first, ())
+        some = jax.lax.add(some, jax.lax.convert_element_type(first, some.dtype))
     arrays = [i for i, x in enumerate(flat) if x.ndim]
     *held, some = jax.lax.optimization_barrier((*(flat[i] for i in arrays), some))
     flat = list(flat)
@@ -204,22 +209,36 @@ def _(*flat, jaxpr):
 
 
 def _on_cpu(*flat, jaxpr):
-    if not all(map(_is_small, jaxpr.jaxpr.eqns)):
+    if jax.__version_info__ >= _UNTRIED or not all(map(_is_small, jaxpr.jaxpr.eqns)):
         return _plain(*flat, jaxpr=jaxpr)
 
-    # traced outside of the context, or each call inside would carry the attribute too
     def within(*flat):
         *flat, some = _all_read(flat)
         return [*_flat(jaxpr, flat), some]
 
-    opened = jax.make_jaxpr(within)(*flat)
-    call = jax.jit(lambda *flat: core.jaxpr_as_fun(opened)(*flat))
+    # no calls are left inside, which would carry the attribute too
     with set_xla_metadata(xla_cpu_small_call="true", inlineable="false"):
-        return call(*flat)[:-1]
+        return jax.jit(within)(*flat)[:-1]
 
 
 mlir.register_lowering(one_kernel_p, mlir.lower_fun(_plain, multiple_results=True))
-mlir.register_lowering(one_kernel_p, mlir.lower_fun(_on_cpu, multiple_results=True), platform="cpu")
+
+
+def _lower_on_cpu(ctx, *flat, jaxpr):
+    how = _on_cpu if _is_local(ctx.module_context.axis_context) else _plain
+    return mlir.lower_fun(partial(how, jaxpr=jaxpr), multiple_results=True)(ctx, *flat)
+
+
+def _is_local(context) -> bool:
+    """Whether arrays are whole on a device here; else XLA divides the operations once more."""
+    if isinstance(context, mlir.ShardingContext):
+        return context.num_devices == 1
+    if isinstance(context, mlir.SPMDAxisContext):
+        return context.manual_axes == frozenset(context.mesh.axis_names)
+    return False
+
+
+mlir.register_lowering(one_kernel_p, _lower_on_cpu, platform="cpu")
 
 
 def _batch(flat, axes, *, jaxpr):
