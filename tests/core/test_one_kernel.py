@@ -1,5 +1,10 @@
 """Runs of small operations as one function: the same values, wherever it can be and where not."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -127,3 +132,14 @@ def test_a_network_spikes_as_it_does_operation_by_operation():
     assert int(spikes["E"]) > 300
     assert {k: int(v) for k, v in spikes.items()} == {k: int(v) for k, v in expected.items()}
     np.testing.assert_allclose(V, wanted, rtol=1e-9)
+
+
+@pytest.mark.slow
+def test_trials_divided_over_devices_by_jit():
+    """XLA ended with an error where it divided what was one function already."""
+    source = str(Path(nj.__file__).parents[1])
+    flags = "--xla_force_host_platform_device_count=4"
+    env = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": source}
+    script = Path(__file__).with_name("_divided_trials.py")
+    done = subprocess.run([sys.executable, str(script)], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
