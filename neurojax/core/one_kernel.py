@@ -42,12 +42,18 @@ _NAMES = """
     transpose xor
 """
 _SMALL = frozenset(_NAMES.split())
+# what touches a part of an array alone, or nothing
+_ANY_SIZE = frozenset(
+    ("dynamic_slice", "dynamic_update_slice", "optimization_barrier", "reshape", "slice", "squeeze")
+)
 
 
 def in_kernels(f):
     """`f`, with runs of small operations compiled as one function each, where that is possible.
 
-    The values are those of `f`, but for rounding: XLA may contract other products and sums.
+    The values are those of `f`, but for rounding: XLA may contract other products and sums. Where
+    `f` reckons with large arguments all stays as it is: what is cut in two between them and small
+    ones would be written down in between.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -59,7 +65,8 @@ def in_kernels(f):
     def sorted_into_kernels(*args):
         flat, tree = jax.tree.flatten(args)
         closed, out_tree = _traced(lambda *flat: f(*tree.unflatten(flat)), flat)
-        return out_tree.unflatten(_run(closed, flat))
+        run = _plain if _reads_large(closed) else _run
+        return out_tree.unflatten(run(*flat, jaxpr=closed))
 
     return sorted_into_kernels
 
@@ -106,9 +113,9 @@ def _part(closed, invars, outvars, eqns):
     return closed.replace(jaxpr=part, consts=[])
 
 
-def _run(closed, flat):
+def _run(*flat, jaxpr):
     """The results of a list of operations, runs of small ones taken together."""
-    jaxpr = closed.jaxpr
+    closed, jaxpr = jaxpr, jaxpr.jaxpr
     known = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*closed.consts, *flat], strict=True))
     runs: list = []
     for eqn in jaxpr.eqns:
@@ -135,21 +142,41 @@ def _run(closed, flat):
     return [v.val if isinstance(v, core.Literal) else known[v] for v in jaxpr.outvars]
 
 
+def _reads_large(closed) -> bool:
+    """Whether an operation that could be small reads a large argument."""
+    given = set(closed.jaxpr.invars)
+    large = lambda v: not isinstance(v, core.Literal) and v in given and not _fits(v.aval)
+    return any(
+        any(map(large, eqn.invars)) and eqn.primitive.name not in _ANY_SIZE and _is_known(eqn)
+        for eqn in closed.jaxpr.eqns
+    )
+
+
+def _is_known(eqn) -> bool:
+    """Whether XLA compiles an operation, and all inside it, within a function."""
+    name = eqn.primitive.name
+    if name in _CALLS or eqn.primitive is one_kernel_p:
+        return all(map(_is_known, _inside(eqn).jaxpr.eqns))
+    return name in _SMALL
+
+
 def _is_small(eqn) -> bool:
     """Whether an operation, with all inside it, can be part of one function."""
-    name = eqn.primitive.name
-    if name not in _SMALL and name not in _CALLS and eqn.primitive is not one_kernel_p:
+    sizes = [v.aval for v in (*eqn.invars, *eqn.outvars)]
+    if not _is_known(eqn) or not all(map(_is_plain, sizes)):
         return False
-    if not all(_fits(v.aval) for v in (*eqn.invars, *eqn.outvars)):
-        return False
-    return name in _SMALL or all(map(_is_small, _inside(eqn).jaxpr.eqns))
+    if eqn.primitive.name in _SMALL:
+        return eqn.primitive.name in _ANY_SIZE or all(map(_fits, sizes))
+    return all(map(_is_small, _inside(eqn).jaxpr.eqns))
+
+
+def _is_plain(aval) -> bool:
+    """Whether an array is of numbers, and holds some."""
+    return aval.size > 0 and not jnp.issubdtype(aval.dtype, jax.dtypes.extended)
 
 
 def _fits(aval) -> bool:
-    """Whether an array is small, and of numbers."""
-    if jnp.issubdtype(aval.dtype, jax.dtypes.extended):
-        return False
-    return 0 < aval.size * aval.dtype.itemsize <= _LARGEST
+    return _is_plain(aval) and aval.size * aval.dtype.itemsize <= _LARGEST
 
 
 def _inside(eqn):
