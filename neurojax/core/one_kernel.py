@@ -62,13 +62,7 @@ def in_kernels(f):
         Array([2., 3.], dtype=float32)
     """
 
-    def sorted_into_kernels(*args):
-        flat, tree = jax.tree.flatten(args)
-        closed, out_tree = _traced(lambda *flat: f(*tree.unflatten(flat)), flat)
-        run = _plain if _reads_large(closed) else _run
-        return out_tree.unflatten(run(*flat, jaxpr=closed))
-
-    return sorted_into_kernels
+    return lambda *args: _traced_and(_run, f, args)
 
 
 def one_kernel(f, *args):
@@ -80,21 +74,21 @@ def one_kernel(f, *args):
         >>> one_kernel(lambda x: 2.0 * x + 1.0, jnp.ones(2))
         Array([3., 3.], dtype=float32)
     """
+    return _traced_and(_bind, f, args)
+
+
+def _traced_and(run, f, args):
+    """`f(*args)`, with its operations run by `run(closed, flat)`."""
     flat, tree = jax.tree.flatten(args)
-    closed, out_tree = _traced(lambda *flat: f(*tree.unflatten(flat)), flat)
-    return out_tree.unflatten(_bind(closed, flat))
-
-
-def _traced(f, flat):
-    """The operations of a function of flat arguments, and the structure of its results."""
     structure = []
 
     def flattened(*flat):
-        leaves, tree = jax.tree.flatten(f(*flat))
-        structure.append(tree)
+        leaves, out = jax.tree.flatten(f(*tree.unflatten(flat)))
+        structure.append(out)
         return leaves
 
-    return jax.make_jaxpr(flattened)(*flat), structure[-1]
+    closed = jax.make_jaxpr(flattened)(*flat)
+    return structure[-1].unflatten(run(closed, flat))
 
 
 def _bind(closed, flat):
@@ -113,9 +107,11 @@ def _part(closed, invars, outvars, eqns):
     return closed.replace(jaxpr=part, consts=[])
 
 
-def _run(*flat, jaxpr):
+def _run(closed, flat):
     """The results of a list of operations, runs of small ones taken together."""
-    closed, jaxpr = jaxpr, jaxpr.jaxpr
+    if _reads_large(closed):
+        return _plain(*flat, jaxpr=closed)
+    jaxpr = closed.jaxpr
     known = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*closed.consts, *flat], strict=True))
     runs: list = []
     for eqn in jaxpr.eqns:
