@@ -96,3 +96,16 @@ def _sliding(t, spikes, tau, tau_theta, y_0):
     then = np.exp((a + b - 2 * last) / tau - (t - last) / tau_theta)
     now = np.exp((a + b - 2 * t) / tau)
     return (1000 / tau) ** 2 / (y_0 * tau_theta) * np.sum(then - now) / apart
+
+
+def since(cut, rule, used_up):
+    """A rule of synapses that are new at `cut`; `used_up`: so are presynaptic spikes before it."""
+
+    def late(side, t, x, y, w):
+        if t < cut + 0.01:
+            return 0.0
+        if used_up and side == "post" and np.any(y < cut + 0.01):
+            x = x[x > cut + 0.01]
+        return rule(side, t, x, y, w)
+
+    return late

@@ -82,14 +82,7 @@ def test_new_synapses_learn_from_the_traces_that_neurons_keep():
     for name in rules:
         kind, where = name.split()
         pair = by_hand.pair(kind, **amplitudes)
-
-        def rule(side, t, x, y, w, kind=kind, pair=pair):
-            if t < cut + 0.01:
-                return 0.0
-            if kind == "presynaptic_centred" and side == "post" and np.any(y < cut + 0.01):
-                x = x[x > cut + 0.01]  # those before are used up
-            return pair(side, t, x, y, w)
-
+        rule = by_hand.since(cut, pair, used_up=kind == "presynaptic_centred")
         edges, found = net.projections[name].edges, np.asarray(net.weights(end, name))
         expected = [
             by_hand.weight(rule, pre[i], post[j], 0.8, delay, where, w_min=0.0)

@@ -75,14 +75,7 @@ def test_new_synapses_have_the_delays_and_the_traces_of_their_distance(where):
         net, state = P.rewire(net, state, name, **options)
     end = nj.simulate(net, duration=95.0 - cut, dt=DT, state=state).final_state
     for name in rules:
-
-        def rule(side, t, x, y, w, name=name):
-            if t < cut + 0.01:
-                return 0.0
-            if name == "presynaptic_centred" and side == "post" and np.any(y < cut + 0.01):
-                x = x[x > cut + 0.01]  # those before are used up
-            return hand[name](side, t, x, y, w)
-
+        late = by_hand.since(cut, hand[name], used_up=name == "presynaptic_centred")
         synapses = net.projections[name]
         edges, found = synapses.edges, np.asarray(net.weights(end, name))
         d = far(pre_at, post_at, edges)
@@ -90,7 +83,7 @@ def test_new_synapses_have_the_delays_and_the_traces_of_their_distance(where):
         np.testing.assert_array_equal(edges.distance, d)
         np.testing.assert_array_equal(synapses.delay_steps(DT), 2 + 5 * d)
         expected = [
-            by_hand.weight(rule, pre[i], post[j], 0.8, 0.2 + 0.5 * x, where)
+            by_hand.weight(late, pre[i], post[j], 0.8, 0.2 + 0.5 * x, where)
             for i, j, x in zip(edges.pre, edges.post, d, strict=True)
         ]
         np.testing.assert_allclose(found, expected, rtol=1e-9)
