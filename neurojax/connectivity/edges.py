@@ -1,11 +1,13 @@
 """`Edges`: the list of synapses of a graph, on the host."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from jaxtyping import Float64, Int32, Int64
 
+from neurojax.core.fixed import digest
 from neurojax.core.tracing import is_traced
 
 from ._ordering import lexicographic
@@ -23,7 +25,8 @@ class Edges:
 
     Edges with the same two ends (multi-edges) stand beside each other in the order in which they
     were made. What is given in another order is sorted with what belongs to it. The arrays are
-    read-only.
+    read-only. Edges are equal where all that they hold is, so that a network that is built again
+    is not compiled again.
 
     Arguments:
         pre: index of the source of each edge, 0 to `n_pre` - 1.
@@ -86,6 +89,20 @@ class Edges:
             object.__setattr__(self, name, value)
         object.__setattr__(self, "n_pre", n_pre)
         object.__setattr__(self, "n_post", n_post)
+
+    @cached_property
+    def _digest(self) -> bytes:
+        return digest(self.pre, self.post, self.distance, self.weight, self.delay)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other or not isinstance(other, Edges):
+            return self is other
+        sizes = len(self), self.n_pre, self.n_post
+        same = sizes == (len(other), other.n_pre, other.n_post)
+        return same and self._digest == other._digest
+
+    def __hash__(self) -> int:
+        return hash((self.n_pre, self.n_post, len(self)))
 
     def __len__(self) -> int:
         return len(self.pre)

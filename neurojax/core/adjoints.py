@@ -36,7 +36,7 @@ class CheckpointBlocks(eqx.Module):
 class Forward(eqx.Module):
     """One forward pass per differentiated number, all at once: best for a handful of parameters.
 
-    Not inside `shard_map`, unless with `check_vma=False`.
+    Not inside `shard_map`, unless with `check_vma=False`; not with a `jax.custom_vjp` in the model.
 
     Example:
         >>> import neurojax as nj
@@ -48,7 +48,8 @@ class Forward(eqx.Module):
 class Auto(eqx.Module):
     """Choose by the sizes that are known when a run is traced; what `adjoint="auto"` means.
 
-    - at most `forward_limit` numbers are differentiated: `Forward`;
+    - at most `forward_limit` numbers are differentiated: `Forward`, unless the model has a
+      function without forward mode (`jax.custom_vjp`);
     - a state of at most `tiny` bytes: `Plain`;
     - the states of all steps fit into `budget` bytes: `CheckpointSteps`;
     - otherwise `CheckpointBlocks`.

@@ -1,5 +1,7 @@
 """The derivative of a whole run, with the rule chosen by what is differentiated."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,7 @@ import numpy as np
 from .adjoints import Forward, Plain
 
 
-def with_rule(run, floats, others, choose):
+def with_rule(run, floats, others, choose, otherwise):
     """`run(floats, others, how)` with its derivative rule chosen by what is differentiated.
 
     The rule stays an ordinary linear map of the tangents, so forward mode, reverse mode and
@@ -18,6 +20,8 @@ def with_rule(run, floats, others, choose):
         floats: a pytree of floating-point arrays, the only ones with a derivative.
         others: the other arguments.
         choose: from how many numbers are differentiated to an adjoint.
+        otherwise: the adjoint where `choose` found `Forward` and the run has functions that can
+            only be differentiated in reverse mode (`jax.custom_vjp`); `None` to say so.
     """
 
     @jax.custom_jvp
@@ -35,16 +39,12 @@ def with_rule(run, floats, others, choose):
         moving = [leaf for leaf, m in zip(leaves, moves, strict=True) if m]
         slopes = [t for t, m in zip(marks, moves, strict=True) if m]
 
-        def of_moving(moving):
+        def of_moving(how, moving):
             fill = iter(moving)
             filled = [next(fill) if m else leaf for leaf, m in zip(leaves, moves, strict=True)]
-            how_now = Plain() if isinstance(how, Forward) else how
-            return run(jax.tree.unflatten(tree, filled), others, how_now)
+            return run(jax.tree.unflatten(tree, filled), others, how)
 
-        if not isinstance(how, Forward) or not moving:
-            value, slope = jax.jvp(of_moving, (moving,), (slopes,))
-        else:
-            value, slope = _forward(of_moving, moving, slopes)
+        value, slope = _sloped(of_moving, how, otherwise, moving, slopes)
         return value, jax.tree.map(_without_integers, value, slope)
 
     primal.defjvp(rule, symbolic_zeros=True)
@@ -56,6 +56,24 @@ def _without_integers(value, slope):
     if jnp.issubdtype(value.dtype, jnp.inexact):
         return slope
     return jax.custom_derivatives.SymbolicZero.from_primal_value(value)
+
+
+def _sloped(of_moving, how, otherwise, moving, slopes):
+    """The value and its slope by one adjoint, or by another where that cannot be."""
+    if not isinstance(how, Forward):
+        return jax.jvp(partial(of_moving, how), (moving,), (slopes,))
+    if not moving:
+        return _sloped(of_moving, Plain(), None, moving, slopes)
+    try:
+        return _forward(partial(of_moving, Plain()), moving, slopes)
+    except TypeError as error:  # JAX's where there is no forward mode
+        if otherwise is not None:
+            return _sloped(of_moving, otherwise, None, moving, slopes)
+        raise TypeError(
+            "this run cannot be differentiated with adjoint='forward'. A jax.custom_vjp in the "
+            "model has no forward mode: leave adjoint= out, take 'steps' or 'blocks', or write "
+            f"the function with jax.custom_jvp ({error})"
+        ) from error
 
 
 def _forward(f, moving, slopes):

@@ -117,6 +117,15 @@ class Dynamics(eqx.Module):
         """
         return self
 
+    def without_host_data(self) -> "Dynamics":
+        """The same model without what its steps do not read, for models that keep such data.
+
+        What is static is part of what is compiled: models that differ in it are compiled each, and
+        it stays in memory as long as the compiled program. `simulate` leaves it out: networks of
+        different graphs and equal shapes share a program.
+        """
+        return self
+
     def prepare_steps(self, state: State, inputs, clock: Clock) -> "Dynamics":
         """The same model with its solvers prepared for steps of `clock.dt`.
 

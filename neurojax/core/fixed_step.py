@@ -71,13 +71,14 @@ def run_steps(dynamics: Dynamics, state, noise, inputs, step0, dt, key, recorder
         return run(floats, others, adjoint)
     state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(floats[1]))
     if isinstance(adjoint, Forward):
-        choose = lambda size: adjoint
-    elif mesh_axes(arrays):
+        return with_rule(run, floats, others, lambda size: adjoint, None)
+    reverse = adjoint.reverse(setup.steps, state_bytes)
+    if mesh_axes(arrays):
         # JAX cannot type the linearised forward mode inside shard_map
-        choose = lambda size: adjoint.reverse(setup.steps, state_bytes)
+        choose = lambda size: reverse
     else:
         choose = lambda size: adjoint.choose(size, setup.steps, state_bytes)
-    return with_rule(run, floats, others, choose)
+    return with_rule(run, floats, others, choose, reverse)
 
 
 class _Run:

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import inputs as signals
 from .clock import Clock
+from .dynamics import Dynamics
 from .errors import NonFiniteError
 from .fixed_step import Result, Setup, run_steps
 from .given_times import GivenTimes
@@ -33,6 +34,8 @@ class FixedStepRun:
     def __init__(
         self, dynamics, inputs, recorders, steps, first_step, step0, dt, key, noise, adjoint
     ):
+        if isinstance(dynamics, Dynamics):
+            dynamics = dynamics.without_host_data()
         self.dynamics, self.inputs, self.recorders = dynamics, inputs, recorders
         self.steps, self.first_step, self.step0, self.dt = steps, first_step, step0, dt
         self.key, self.noise, self.adjoint = key, noise, adjoint

@@ -1,6 +1,7 @@
 """Distances of pairs that a graph in space has not joined, for synapses that come later."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,20 @@ import numpy as np
 from neurojax.connectivity.builder import Builder
 from neurojax.connectivity.edges import Edges
 from neurojax.connectivity.spatial import distances
+from neurojax.core.fixed import Fixed
 
-Between = Callable[[np.ndarray, np.ndarray], np.ndarray]  # indices of both sides to distances
+
+@dataclass(frozen=True)
+class Between:
+    """Distances of pairs, given by their indices on both sides."""
+
+    pre: Fixed  # positions
+    post: Fixed
+    period: Fixed
+
+    def __call__(self, pre: np.ndarray, post: np.ndarray) -> np.ndarray:
+        """The distance of each pair."""
+        return distances(self.pre.value, pre, self.post.value, post, self.period.value)
 
 
 class Distance:
@@ -52,4 +65,4 @@ def between(graph: Any, edges: Edges) -> Between | None:
         period = np.where(given.get("periodic") or (False,) * len(shape), shape, np.inf)
     else:
         return None
-    return lambda i, j: distances(pre, i, post, j, period)
+    return Between(Fixed(pre), Fixed(post), Fixed(period))

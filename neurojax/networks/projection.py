@@ -8,6 +8,7 @@ import numpy as np
 from neurojax.connectivity.builder import Builder
 from neurojax.connectivity.edges import Edges
 from neurojax.connectivity.procedural import ComputedEdges, Procedural
+from neurojax.core.fixed import Fixed
 from neurojax.synapses import AbstractRelease
 
 Group = tuple[str, Any]  # name of a population and which of its neurons (None: all)
@@ -112,10 +113,19 @@ def as_groups(role: str, given) -> tuple[Group, ...]:
 
 
 class _Part:
-    """Which neurons of a population: a slice, a mask or indices, compared by identity."""
+    """Which neurons of a population: a slice, a mask or indices, compared by what they are."""
 
     def __init__(self, which):
         self.which = which
+        # slices have no hash before Python 3.12
+        ends = (which.start, which.stop, which.step) if isinstance(which, slice) else None
+        self._compared = Fixed(which) if ends is None else ends
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Part) and self._compared == other._compared
+
+    def __hash__(self) -> int:
+        return hash(self._compared)
 
     def of(self, n: int) -> np.ndarray:
         """The indices among `n` neurons."""

@@ -9,12 +9,13 @@ import paramax
 
 from neurojax.connectivity.edges import Edges, per_edge
 from neurojax.core import SimState, as_parameter
+from neurojax.core.fixed import Fixed
 from neurojax.plasticity._checks import check_one_run
 
 from ._other_delays import in_ring, on_other_delays
 from .plan import compile_network
 from .plastic import check, rules_of
-from .synapses import Fixed, Synapses, check_delay
+from .synapses import Synapses, check_delay
 
 
 def rewired(network, state, old: Synapses, edges: Edges, origin: np.ndarray, weight):

@@ -1,6 +1,7 @@
 """The synapses of one projection, once the sizes of its populations are known."""
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -16,11 +17,24 @@ from neurojax.connectivity.pairs import all_different
 from neurojax.connectivity.procedural import ComputedEdges
 from neurojax.connectivity.values import synapse_values
 from neurojax.core import as_parameter
+from neurojax.core.fixed import Fixed
 from neurojax.core.random import AbstractDistribution, drawn
 from neurojax.core.tracing import is_traced
 
 from . import _distances
 from .projection import Group, Projection
+
+
+@dataclass(frozen=True)
+class EdgeCount:
+    """How many edges there are between how many neurons: what steps need of `Edges`."""
+
+    edges: int
+    n_pre: int
+    n_post: int
+
+    def __len__(self) -> int:
+        return self.edges
 
 
 class Synapses(eqx.Module):
@@ -53,12 +67,12 @@ class Synapses(eqx.Module):
     source: tuple[Group, ...] = eqx.field(static=True)
     target: tuple[Group, ...] = eqx.field(static=True)
     port: str = eqx.field(static=True)
-    edges: Edges | ComputedEdges = eqx.field(static=True)
+    edges: Edges | ComputedEdges | EdgeCount = eqx.field(static=True)
     weight: Any
     delay: Any
     release: Any
     plasticity: Any
-    fixed_delay: "Fixed | None" = eqx.field(static=True)
+    fixed_delay: Fixed | None = eqx.field(static=True)
     distance: "_distances.Distance | None" = eqx.field(static=True, default=None)
 
     @property
@@ -81,6 +95,15 @@ class Synapses(eqx.Module):
     def is_shared(self) -> bool:
         """Whether one scalar weight serves all synapses."""
         return jnp.ndim(paramax.unwrap(self.weight)) == 0
+
+    def without_host_data(self) -> "Synapses":
+        """The synapses as steps read them: stored edges are in the plans of the network."""
+        edges, sizes = self.edges, (self.edges.n_pre, self.edges.n_post)
+        edges = edges if self.is_computed else EdgeCount(len(edges), *sizes)
+        return Synapses(
+            self.name, self.source, self.target, self.port, edges, self.weight, self.delay,
+            self.release, self.plasticity, None,
+        )  # fmt: skip
 
     def weights(self) -> Array:
         """One weight per edge."""
@@ -148,19 +171,6 @@ def common_grid(synapses: dict[str, Synapses]) -> float:
                 "as in Network(..., dt=0.25)"
             )
     return float(grid)
-
-
-class Fixed:
-    """A numpy array that is part of the structure, compared by what it holds."""
-
-    def __init__(self, value):
-        self.value = np.asarray(value)
-
-    def __eq__(self, other) -> bool:
-        return isinstance(other, Fixed) and np.array_equal(self.value, other.value)
-
-    def __hash__(self) -> int:
-        return hash((self.value.shape, self.value.tobytes()[:64]))
 
 
 def build(projection: Projection, sizes: dict[str, int], identities: dict[str, np.ndarray], rng):

@@ -236,3 +236,43 @@ def test_unknown_adjoints_are_refused():
 
     with pytest.raises(TypeError, match="stepsize_controller="):
         run(diffrax.DirectAdjoint())
+
+
+@jax.custom_vjp
+def leaky(v):
+    return jax.nn.relu(v)
+
+
+leaky.defvjp(lambda v: (jax.nn.relu(v), v), lambda v, g: (jnp.where(v > 0, g, 0.5 * g),))
+
+
+class Leaking(nj.Dynamics):
+    """A step with a derivative that its author wrote for reverse mode only."""
+
+    def init_state(self, *, key=None):
+        return {"x": jnp.array([1.0, -1.0])}
+
+    def step(self, state, inputs, clock):
+        return {"x": state["x"] - 0.1 * leaky(state["x"]) + inputs["I"]}, nj.Output()
+
+
+@pytest.mark.parametrize("adjoint", MODES[:-1])
+def test_derivatives_of_reverse_mode_only(adjoint):
+    """By one number, for which "auto" would go forward, beside the product of slopes by hand."""
+
+    def total(drive):
+        sim = nj.simulate(Leaking(), duration=0.5, dt=0.1, inputs={"I": drive}, adjoint=adjoint)
+        return sim.final_state.state["x"].sum()
+
+    # dx' = (1 - 0.1 slope) dx + 1; both stay on their side of 0
+    slopes = [sum(r**k for k in range(5)) for r in (0.9, 0.95)]
+    np.testing.assert_allclose(jax.grad(total)(0.01), sum(slopes), rtol=1e-12)
+    np.testing.assert_allclose(jax.jit(jax.grad(total))(0.01), sum(slopes), rtol=1e-12)
+
+
+def test_forward_says_that_there_is_no_forward_mode():
+    run = lambda I: nj.simulate(
+        Leaking(), duration=0.5, dt=0.1, inputs={"I": I}, adjoint="forward"
+    ).final_state.state["x"].sum()  # fmt: skip
+    with pytest.raises(TypeError, match=r"adjoint='forward'.*jax.custom_vjp.*'steps'"):
+        jax.grad(run)(0.01)
