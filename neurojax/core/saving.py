@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ._static_content import differences, static_content
 from .paths import leaf_names
 
 _FORMAT = "neurojax model"
@@ -21,8 +22,10 @@ _VERSION = 1
 def save(path: str | os.PathLike, model) -> None:
     """Write the arrays of a model (any pytree) to one file.
 
-    Trainable wrappers are kept as they are, so training can go on from the file. The file
-    appears under its name only when it is complete.
+    Trainable wrappers are kept as they are, so training can go on from the file. With the arrays
+    goes a fingerprint of what is static in a `Dynamics` and says what they mean (graphs, delays,
+    sizes, options), by which `load` knows other models. The file appears under its name only when
+    it is complete.
 
     Arguments:
         path: file name; `.npz` is customary.
@@ -45,6 +48,7 @@ def save(path: str | os.PathLike, model) -> None:
         "version": _VERSION,
         "kind": type(model).__name__,
         "leaves": [[leaf.name, leaf.kind] for leaf in leaves],
+        "static": static_content(model),
     }
     buffer = io.BytesIO()
     members: dict[str, Any] = {f"leaf{i}": leaf.array for i, leaf in enumerate(leaves)}
@@ -55,13 +59,21 @@ def save(path: str | os.PathLike, model) -> None:
 def load(path: str | os.PathLike, like):
     """Read a file written by `save` into a model of the same structure.
 
+    Only arrays are read. What is static comes from `like` and is compared with the saved model: a
+    network must have the same graphs and delays, drawn with the same key, and every `Dynamics` the
+    same sizes and options. Solvers, surrogate gradients and functions may be others. Where other
+    options are wanted, load into a model like the saved one, then give the arrays to the other:
+    `jax.tree.unflatten(jax.tree.structure(other), jax.tree.leaves(loaded))`. Files from before
+    version 0.12 know nothing of what is static; they load, and `like` must be right.
+
     Arguments:
         path: the file.
         like: a model built as the saved one was; its arrays give structure, shapes and dtypes,
             and are arrays of JAX or of NumPy as those that are read.
 
     Raises:
-        ValueError: if the file is not such a file, is damaged, or does not fit `like`.
+        ValueError: if the file is not such a file, is damaged, or does not fit `like`; what is
+            static and differs is named, such as `projections.E->E:exc.edges.post`.
         FileNotFoundError: if there is no such file.
 
     Example:
@@ -74,7 +86,7 @@ def load(path: str | os.PathLike, like):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no saved model at {str(path)!r}")
-    kind, stored = _read(path)
+    kind, static, stored = _read(path)
     wanted = _leaves(like)
     found, expected = [leaf.name for leaf in stored], [leaf.name for leaf in wanted]
     if found != expected:
@@ -83,6 +95,12 @@ def load(path: str | os.PathLike, like):
         raise ValueError(
             f"{str(path)!r} holds a {kind} whose leaves differ from like=: missing {missing[:5]}, "
             f"not expected {extra[:5]}"
+        )
+    if differing := differences(static, static_content(like)):
+        raise ValueError(
+            f"{str(path)!r} holds a {kind} that is another model than like=: it differs in "
+            f"{', '.join(differing[:5])}{', ...' if len(differing) > 5 else ''}. Build like= as "
+            "the saved one was, a network with its graphs, delays and key"
         )
     leaves = [_restored(path, *pair) for pair in zip(stored, wanted, strict=True)]
     kept, functions = _kept(like)
@@ -101,8 +119,8 @@ class _Leaf(NamedTuple):
     made: Callable | None = None
 
 
-def _read(path: Path) -> tuple[str, list[_Leaf]]:
-    """The kind of model and the leaves in a file; whatever is wrong with it is a ValueError."""
+def _read(path: Path) -> tuple[str, dict[str, str], list[_Leaf]]:
+    """Kind, static content and leaves in a file; whatever is wrong with it is a ValueError."""
     try:
         with np.load(path, allow_pickle=False) as file:
             header = json.loads(str(file["header"]))
@@ -114,7 +132,9 @@ def _read(path: Path) -> tuple[str, list[_Leaf]]:
                 )
             named = [(str(name), str(kind)) for name, kind in header["leaves"]]
             leaves = [_Leaf(*both, file[f"leaf{i}"]) for i, both in enumerate(named)]
-            return str(header["kind"]), leaves
+            # files from before version 0.12 have none
+            static = {str(k): str(v) for k, v in header.get("static", {}).items()}
+            return str(header["kind"]), static, leaves
     except Exception as error:  # numpy, zip and json raise many kinds for damaged bytes
         raise ValueError(f"{str(path)!r} is not a readable neurojax model file: {error}") from error
 

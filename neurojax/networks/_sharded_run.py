@@ -206,8 +206,10 @@ class ShardedRun:
             raise unknown(recorder.what, visible, readouts(output), what="record")
         if recorder.what.split(".")[0] not in self.shares:
             raise ValueError(
-                f"record {name!r} is of synapses, which are on different devices; read the weights "
-                "at the end, as in network.weights(sim.final_state, 'E->E:exc')"
+                f"record {name!r} is of synapses or their terminals, which cannot be recorded on "
+                "many devices; read the weights at the end, as in "
+                "network.weights(sim.final_state, 'E->E:exc'), and terminals in "
+                "sim.final_state.state['release']"
             )
         share = self.shares[recorder.what.split(".")[0]]
         if any(leaf.shape != (share.n,) for leaf in jax.tree.leaves(value)):

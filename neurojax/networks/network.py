@@ -69,7 +69,8 @@ class Network(Dynamics):
 
     The state is a dictionary: `"populations"` by name, `"inbox"` with the impulses that are under
     way, `"release"` and `"plasticity"` by projection. Recorders see the populations,
-    `nj.Trace("E.V_m")`, and the weights of plastic projections, see `visible` and `weights`.
+    `nj.Trace("E.V_m")`, the weights of plastic projections and the terminals of those with release,
+    see `visible` and `weights`.
 
     Arguments:
         populations: `Dynamics` by name.
@@ -390,7 +391,12 @@ class Network(Dynamics):
     # -- the contract ------------------------------------------------------------------------
 
     def init_state(self, *, key=None):
-        """The initial states of the populations, nothing under way."""
+        """The initial states of the populations, nothing under way.
+
+        The impulses under way are counted on the grid of the network. Where a run has another `dt`
+        than `Network(dt=)`, take the state of the network on its grid,
+        `net.on_grid(dt).init_state()`.
+        """
         clock = Clock(0, 1.0, key)
         own = lambda name: clock.child(name).key
         state = {
@@ -438,7 +444,7 @@ class Network(Dynamics):
                 raise ValueError(
                     f"the state is of a grid of delays other than {dt:g} ms: {what} holds what is "
                     f"under way there in steps of {before:g} ms; go on with dt={before:g}, or "
-                    "begin with init_state"
+                    f"begin with net.on_grid({dt:g}).init_state()"
                 )
         own = state["populations"]
         own = {n: part.recounted(own[n], before, dt) for n, part in self.populations.items()}
@@ -447,13 +453,18 @@ class Network(Dynamics):
     def visible(self, state):
         """The visible states of the populations by name.
 
-        Weights of plastic projections, one per edge, are under `"projections"`: they are recorded
-        as `nj.Trace("projections.E->E:exc.weights")`.
+        Under `"projections"` are weights of plastic projections, one per edge, and the terminals of
+        projections with release, one per sending neuron, as they are at the end of the step (after
+        the release of a spike there). They are recorded as
+        `nj.Trace("projections.E->E:exc.weights")` and `nj.Trace("projections.E->E:exc.release.u")`.
         """
         populations = state["populations"]
         seen = {name: part.visible(populations[name]) for name, part in self.populations.items()}
-        weights = {p.name: {"weights": self.weights(state, p.name)} for p in self.plastic}
-        return seen | ({"projections": weights} if weights else {})
+        own = {p.name: {"weights": self.weights(state, p.name)} for p in self.plastic}
+        for name, terminals in state.get("release", {}).items():
+            release = self.projections[name].release
+            own[name] = own.get(name, {}) | {"release": release.visible(terminals)}
+        return seen | ({"projections": own} if own else {})
 
     def weights(self, state, projection: str) -> Array:
         """The present weights of a projection, one per edge in the order of its `edges`.
@@ -482,6 +493,13 @@ class Network(Dynamics):
         for _ in range(learnt["weights"].ndim - plan.targets.ndim):
             one = jax.vmap(one)
         return one(learnt)
+
+    def without_host_data(self) -> "Network":
+        """The network without the lists of its synapses: steps read its plans."""
+        bare = lambda x: x.without_host_data() if isinstance(x, Dynamics | Synapses) else x
+        populations = {name: bare(part) for name, part in self.populations.items()}
+        projections = {name: bare(synapses) for name, synapses in self.projections.items()}
+        return self._replaced(populations=populations, projections=projections)
 
     def prepare(self) -> "Network":
         """Prepare every population; put the weights in the order of the tables."""
@@ -544,7 +562,9 @@ class Network(Dynamics):
                 raise ValueError(
                     f"the state is that of another network, or of a grid of delays other than "
                     f"{layout.dt:g} ms: its {what} has {own} places, this network has {wanted}; "
-                    "go on with the same network and dt, or begin with init_state"
+                    "go on with the same network and dt, or begin with "
+                    f"net.on_grid({layout.dt:g}).init_state(), the state of the network on the "
+                    f"grid of this run; Network(..., dt={layout.dt:g}) has that grid at once"
                 )
         learning = {
             p.name: PlasticStep(

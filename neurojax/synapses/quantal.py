@@ -23,6 +23,9 @@ class Quantal(AbstractRelease):
     synapse that transmits a spike with probability $p$. NEST's `quantal_stp_synapse` is the same
     with p as U, N as n, and a weight of one vesicle, the N-th part of that here.
 
+    Recorders see both at the end of the step, after a spike there: `u` and the number of `full`
+    sites, as `nj.Trace("projections.<name>.release.full")`, one value per sending neuron.
+
     The amplitude is the number released divided by $N$. Its mean over trials is the amplitude of
     `TsodyksMarkram(U=p, tau_rec, tau_facil)`; from full sites its mean is $p$, its variance
     $p (1 - p) / N$. All synapses of a neuron in one projection share its draws, those of two

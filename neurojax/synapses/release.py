@@ -42,6 +42,13 @@ class AbstractRelease(eqx.Module):
             The amplitude for each neuron, which counts only where it fired, and the new state.
         """
 
+    def visible(self, state: ReleaseState) -> ReleaseState:
+        """What recorders see of the state at the end of a step, after the release of a spike there.
+
+        A network shows it as `projections.<name>.release`; by default the state itself.
+        """
+        return state
+
 
 def left_after(tau, dt) -> Array:
     """exp(-dt / tau); 0, with a finite gradient, where tau is 0."""

@@ -26,6 +26,10 @@ class TsodyksMarkram(AbstractRelease):
     NEST's `tsodyks_synapse` keeps what is released inactive for `tau_psc` before it recovers, and
     comes close to this only where `tau_psc` is short beside the intervals.
 
+    Recorders see both at the end of the step, after a spike there, one value per sending neuron:
+    `nj.Trace("projections.<name>.release.u")` and `".x"`. A spike that came now would release with
+    $u + U (1 - u)$, at rest $U$: this is what Mongillo et al. (2008) and `tsodyks2_synapse` call u.
+
     Under a regular train with interval $T$ the amplitude goes to $u x$ with
     $u = U / (1 - (1 - U) e^{-T/\tau_\mathrm{facil}})$ and
     $x = (1 - e^{-T/\tau_\mathrm{rec}}) / (1 - (1 - u) e^{-T/\tau_\mathrm{rec}})$.
@@ -76,3 +80,7 @@ class TsodyksMarkram(AbstractRelease):
             "u": jnp.where(fired, used, u),
             "depleted": jnp.where(fired, depleted + amplitude, depleted),
         }
+
+    def visible(self, state):
+        """Utilisation u and resources x."""
+        return {"u": state["u"], "x": 1.0 - state["depleted"]}

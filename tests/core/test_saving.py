@@ -8,6 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neurojax as nj
+from neurojax.core._static_content import static_content
 from neurojax.core.saving import write_atomically
 
 
@@ -132,6 +134,59 @@ def test_models_that_do_not_fit(tmp_path, like, message):
         nj.load(tmp_path / "x", like=like)
 
 
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"n": 4}, r"n \(3 there, 4 in like=\)"),
+        ({"reset": "subtract"}, r"reset \('hard' there, 'subtract' in like=\)"),
+        ({"receptors": {"a": nj.synapses.ExpCurrent(2.0, normalise="area")}},
+         r"receptors\.a\.normalise \('peak' there, 'area' in like=\)"),
+        ({"surrogate": nj.surrogate.Triangle(width=2.0)}, None),
+        ({"solver": nj.solvers.Heun()}, None),
+        ({"V_th": -40.0}, None),
+    ],
+)  # fmt: skip
+def test_other_options_are_another_model(tmp_path, other, message):
+    """Not the way in which it is solved, nor anything outside of models."""
+    made = lambda **given: nj.neurons.LIF(
+        **{"n": 3, "receptors": {"a": nj.synapses.ExpCurrent(2.0)}} | given
+    )
+    nj.save(tmp_path / "m", [made()])
+    if message is None:
+        assert float(nj.load(tmp_path / "m", like=[made(**other)])[0].V_th) == -55.0
+        return
+    with pytest.raises(ValueError, match=f"another model than like=: it differs in 0.{message}"):
+        nj.load(tmp_path / "m", like=[made(**other)])
+
+
+@pytest.mark.filterwarnings("ignore:A JAX array is being set as static")
+def test_what_is_static_is_compared_by_what_it_is():
+    """Not by where it lies in memory or by its last bits, which differ between machines."""
+
+    class Model(nj.Dynamics):
+        held: object = eqx.field(static=True)
+
+        def init_state(self, *, key=None):
+            return {}
+
+        def step(self, state, inputs, clock):
+            return state, nj.Output()
+
+    text = lambda held: static_content(Model(held))
+    x = np.random.default_rng(0).lognormal(sigma=3.0, size=500)
+    last_bit = np.nextafter(x, np.inf)
+    wrong = x.copy()
+    wrong[77] *= 1.0001
+    assert text(x) == text(last_bit) == text(x.astype(">f8")) != text(wrong)
+    assert text(x) != text(x[::-1]) and text(x) != text(x.reshape(2, 250))
+    assert text(np.zeros(3)) == text(-np.zeros(3))
+    assert text(np.arange(3)) == text(np.arange(3, dtype=np.int8)) != text(np.arange(1, 4))
+    assert text({"a": 1, "b": slice(2)}) == text({"b": slice(2), "a": 1})
+    assert text(("a", 1.0)) != text(("a", True)) != text(("a", None))
+    assert text(lambda x: x) == text((1, np.tanh)) == text(object()) == {}
+    assert text("x?#" * 50) != text("x?#" * 51)
+
+
 def test_leaves_that_cannot_be_saved(tmp_path):
     with pytest.raises(TypeError, match=r"leaf 'f' is a str.*static=True"):
         nj.save(tmp_path / "x", {"f": "text"})
@@ -169,6 +224,7 @@ GOOD = {"format": "neurojax model", "version": 1, "kind": "dict", "leaves": [["w
         file_of("text"),
         file_of(GOOD | {"leaves": [["w", "O"]]}, leaf0=np.zeros(3)),
         file_of(GOOD | {"leaves": [["w", "nonsense"]]}, leaf0=np.zeros(3)),
+        file_of(GOOD | {"static": 7}, leaf0=np.zeros(3)),
         file_of(GOOD | {"leaves": [["w", "key:threefry2x32"]]}, leaf0=np.zeros(3)),
         file_of(GOOD, leaf0=np.array(["a", "b", "c"])),
         file_of(GOOD, leaf0=np.zeros(3, complex)),
@@ -246,6 +302,7 @@ def test_mutated_bytes(tmp_path_factory, data):
 
 KILLED = """
 import os, sys
+from neurojax.core._static_content import static_content
 from neurojax.core.saving import write_atomically
 import neurojax.core.saving as saving
 real = os.fsync

@@ -98,3 +98,89 @@ def test_parameters_of_release_are_drawn():
         build(None)
     with pytest.raises(ValueError, match="U of TsodyksMarkram must lie between 0 and 1"):
         build(jax.random.key(0), nj.synapses.TsodyksMarkram(U=nj.random.Normal(0.9, 1.0)))
+
+
+def integrated(U, tau_rec, tau_facil, times, steps, fine=100):
+    """u and x at the ends of steps of 0.1 ms: the equations by Heun's method in small steps."""
+    h, u, x, found = 0.1 / fine, 0.0, 1.0, []
+    spikes = {round(t / 0.1) for t in times}
+    flow = lambda u, x: (-u / tau_facil, (1 - x) / tau_rec)
+    for step in range(1, steps + 1):
+        for _ in range(fine):
+            du, dx = flow(u, x)
+            du2, dx2 = flow(u + h * du, x + h * dx)
+            u, x = u + h * (du + du2) / 2, x + h * (dx + dx2) / 2
+        if step in spikes:
+            u = u + U * (1 - u)
+            x = x - u * x
+        found.append((u, x))
+    return np.array(found).T
+
+
+@pytest.mark.parametrize("plasticity", [None, nj.plasticity.PairSTDP(w_max=9.0)])
+def test_terminals_are_recorded_at_the_end_of_each_step(plasticity):
+    """In every step, not only at spikes; beside the weights where these learn."""
+    U, tau_rec, tau_facil = 0.2, 30.0, 80.0
+    release = nj.synapses.TsodyksMarkram(U=U, tau_rec=tau_rec, tau_facil=tau_facil)
+    net = network(release)
+    (old,) = net.projections.values()
+    net = nj.Network(net.populations, [nj.Projection(
+        "in", "out", "exc", old.edges, weight=3.0, delay=0.5, release=release, name="in",
+        plasticity=plasticity,
+    )])  # fmt: skip
+    names = ["u", "x"]
+    record = {name: nj.Trace(f"projections.in.release.{name}") for name in names}
+    if plasticity is not None:
+        record["weights"] = nj.Trace("projections.in.weights")
+    sim = nj.simulate(net, duration=80.0, dt=0.1, record=record)
+    for i, times in enumerate(TIMES):
+        expected = integrated(U, tau_rec, tau_facil, times, 800)
+        for name, own in zip(names, expected, strict=True):
+            np.testing.assert_allclose(sim[name][:, i], own, rtol=1e-6, atol=1e-9)
+    # the next spike would release with u + U (1 - u), which moves as in Mongillo et al. (2008)
+    R, times = U, {round(t / 0.1) for t in TIMES[0]}
+    for step in range(1, 801):
+        R = U + (R - U) * np.exp(-0.1 / tau_facil)
+        R += U * (1 - R) * (step in times)
+        u = sim["u"][step - 1, 0]
+        assert u + U * (1 - u) == pytest.approx(R, rel=1e-9)
+    if plasticity is not None:
+        assert sim["weights"].shape == (800, 4)
+    with pytest.raises(nj.UnknownNameError, match=r"release\.u"):
+        nj.simulate(net, duration=1.0, dt=0.1, record={"u": nj.Trace("release.in.u")})
+
+
+def test_full_sites_are_recorded():
+    """Without recovery each release leaves one site less."""
+    release = nj.synapses.Quantal(N=3, p=1.0, tau_rec=1e9)
+    record = {"full": nj.Trace("projections.in.release.full")}
+    sim = nj.simulate(network(release), duration=30.0, dt=0.1, record=record, key=jax.random.key(0))
+    late = np.arange(1, 301)[:, None] * 0.1
+    spent = [np.any(late > np.array(times)[None, :1] - 1e-6, axis=1) if times else 0 * late[:, 0]
+             for times in TIMES]  # fmt: skip
+    np.testing.assert_array_equal(sim["full"], 3 - 3 * np.stack(spent, axis=1).astype(int))
+
+
+def test_terminals_that_nobody_records_are_not_computed():
+    """The same program, with what recorders could see and without."""
+    import re
+
+    def program(release):
+        run = lambda w: nj.simulate(network(release, weight=w), duration=2.0, dt=0.1).stats.spikes
+        text = jax.jit(run).lower(3.0).compile().as_text()
+        return len(re.findall(r"^\s+\S+ = ", text, re.MULTILINE))
+
+    class Blind(nj.synapses.AbstractRelease):
+        of: nj.synapses.TsodyksMarkram
+
+        def init_state(self, n):
+            return self.of.init_state(n)
+
+        def release(self, state, fired, clock):
+            return self.of.release(state, fired, clock)
+
+        def visible(self, state):
+            return {}
+
+    seen = nj.synapses.TsodyksMarkram(U=0.2, tau_rec=30.0, tau_facil=80.0)
+    assert program(seen) == program(Blind(seen))

@@ -126,6 +126,9 @@ def test_what_cannot_be_divided_is_refused():
     learns = nj.Projection("A", "A", "syn", one, plasticity=nj.plasticity.PairSTDP(), name="s")
     learning = nj.Network({"A": cell}, [learns])
     refused("is of synapses", learning, record={"w": nj.Trace("projections.s.weights")})
+    tired = nj.Projection("A", "A", "syn", one, release=nj.synapses.TsodyksMarkram(), name="s")
+    terminals = {"u": nj.Trace("projections.s.release.u")}
+    refused("'u' is of.*terminals", nj.Network({"A": cell}, [tired]), record=terminals)
     refused("not of nj.neurons", nj.Network({"A": nj.Network({"A": cell})}))
     noise = nj.inputs.OrnsteinUhlenbeck(0.0, 1.0, 5.0, shape=(8,))
     refused("needs random numbers, but there is no key", inputs={"A": {"I_e": noise}})

@@ -92,3 +92,24 @@ def test_a_network_that_is_built_again_goes_on(name):
 def test_weights_are_those_of_its_own_synapses():
     with pytest.raises(ValueError, match="its projection 'p' has other synapses"):
         NETWORKS["fewer"]().weights(run(NETWORKS["pair"]()), "p")
+
+
+def test_the_way_to_a_first_state_on_the_grid_of_the_run():
+    """The one that the message names, and it is the run that has no state."""
+    graph = nj.connectivity.from_edges(PRE, POST, weight=WEIGHT)
+    pairs = [nj.Projection("A", "A", "exc", graph, delay=1.5)]
+    populations = {"A": nj.neurons.LIF(n=N, receptors={"exc": EXP})}
+    net, coarse = nj.Network(populations, pairs), nj.Network(populations, pairs, dt=0.5)
+    go = lambda net, **state: nj.simulate(
+        net, duration=20.0, dt=0.5, inputs={"A": {"I_e": 500.0}}, **state
+    )
+    named = r"net\.on_grid\(0\.5\)\.init_state\(\).*Network\(\.\.\., dt=0\.5\)"
+    with pytest.raises(ValueError, match=named):
+        go(net, state=net.init_state())
+    fine = nj.simulate(net, duration=1.0, dt=0.1).final_state
+    with pytest.raises(ValueError, match=r"begin with net\.on_grid\(0\.5\)\.init_state\(\)"):
+        go(net, state=fine)
+    expected = go(net).final_state.state["populations"]["A"]["V_m"]
+    for start in (net.on_grid(0.5), coarse):
+        found = go(net, state=start.init_state()).final_state.state["populations"]["A"]["V_m"]
+        np.testing.assert_array_equal(found, expected)
