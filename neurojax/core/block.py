@@ -6,13 +6,23 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .clock import Clock
 from .dynamics import ContinuousDynamics, Output
 from .errors import UnknownNameError, suggestion
 from .parameters import arrays_only, unwrap
 from .part_inputs import inputs_of, with_added
-from .solvers import AbstractStepper, Heun, PartByPart
+from .solvers import (
+    AbstractStepper,
+    DiffraxStepper,
+    Heun,
+    Midpoint,
+    PartByPart,
+    Ralston,
+    RungeKutta4,
+)
+from .tracing import known
 from .vector_field import held_rates
 
 
@@ -46,8 +56,12 @@ class Block(ContinuousDynamics):
     Arguments:
         parts: `ContinuousDynamics` by name; the state is a dictionary with the same names.
         couplings: graded synapses and gap junctions between the parts.
-        solver: advances the whole block (default `Heun`; `PartByPart` where the spikes of a part
-            have a time within the step).
+        solver: advances the whole block. By default that of the parts, where all have the same one
+            and it is a Runge-Kutta method of second or higher order (`Heun`, `Midpoint`, `Ralston`,
+            `RungeKutta4`, such a `DiffraxStepper`); else `Heun`, also where a part has noise that
+            theirs would refuse; `PartByPart` where the spikes of a part have a time within the
+            step. `Propagator` and `ExponentialEuler` are of parts alone: to step the block by one,
+            give it here.
 
     Raises:
         ValueError: if a coupling names a part that is not there.
@@ -162,9 +176,33 @@ class Block(ContinuousDynamics):
 
 
 def joint_solver(parts: dict[str, Any]) -> AbstractStepper:
-    """The default for parts that are joined."""
-    within = any(part.solver.within_steps for part in parts.values())
-    return PartByPart() if within and not any(map(_is_noisy, parts.values())) else Heun()
+    """The default for parts that are joined, see `Block`."""
+    solvers = [part.solver for part in parts.values()]
+    within = any(solver.within_steps for solver in solvers)
+    own = PartByPart() if within else _common(solvers)
+    return Heun() if own is None or any(map(_is_noisy, parts.values())) else own
+
+
+def _common(solvers: list[AbstractStepper]) -> AbstractStepper | None:
+    """The one solver that all parts have, where it is no worse than `Heun` for coupled parts.
+
+    Others are exact or stable by what they know of a part alone (`Propagator`, `ExponentialEuler`),
+    or of first order; a solver of a user may rely on that too.
+    """
+    first = solvers[0] if solvers else None
+    if isinstance(first, DiffraxStepper):
+        fits = (first.solver.order(None) or 0) >= 2  # a Runge-Kutta method needs no terms for that
+    else:
+        fits = isinstance(first, Midpoint | Ralston | RungeKutta4)
+    return first if fits and all(_is_same(first, other) for other in solvers[1:]) else None
+
+
+def _is_same(a, b) -> bool:
+    """Whether two solvers are of one kind, with the same settings."""
+    (own, tree), (others, other) = jax.tree.flatten(a), jax.tree.flatten(b)
+    return tree == other and all(
+        x is y or (known(x, y) and np.array_equal(x, y)) for x, y in zip(own, others, strict=True)
+    )
 
 
 def _is_noisy(part: ContinuousDynamics) -> bool:

@@ -20,6 +20,7 @@ from neurojax.core.simulate import Number, check_start, start_of, tracing
 from neurojax.neurons import AbstractNeuron, AbstractSource
 from neurojax.plasticity import HomeostaticThreshold
 
+from ._independence import check_independent
 from ._sharded_run import ShardedRun
 from .network import Network
 
@@ -49,6 +50,10 @@ def simulate_sharded(
     with any weights, delays, release and learning rules, constant, step, ramp, sine, sampled and
     random inputs, noise and random sources are divided: a neuron draws the numbers that it would
     draw on one device. Not yet: graded couplings, other populations, derivatives.
+
+    Neurons, sources and receptors of your own are divided where the step of a neuron reads that
+    neuron alone: its state, its inputs, its parameters. Some steps on trial find out, and where it
+    is not so the run is refused.
 
     With several processes (`jax.distributed`) every one of them builds the network, calls this
     function with the same arguments, and gets the whole result.
@@ -118,6 +123,7 @@ def simulate_sharded(
     except ShapeError as error:
         name_misfits(network, inputs, error)
         raise
+    check_independent(prepared, whole, now, clock, mesh.devices.size)
     run = ShardedRun(prepared, whole, output, inputs, recorders, mesh, dt, key, values)
     return run.simulation(first, steps, throw)
 

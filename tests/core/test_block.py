@@ -1,5 +1,7 @@
 """Blocks: parts with graded coupling are advanced jointly."""
 
+import diffrax
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -84,17 +86,51 @@ def test_order_of_a_block_and_of_parts_stepped_apart():
     """Heun is second order on the block and first order part by part: why blocks exist."""
     dts = [0.1, 0.05, 0.025]
     order = lambda e: np.log2(e[:-1] / e[1:])
-    joint = errors(two(), dts)
+    joint = errors(two(), dts, solver=S.Heun())
     assert np.all(np.abs(order(joint) - 2) < 0.15)
     apart = errors(SteppedApart(two()), dts, solver=S.Heun())
     assert np.all(np.abs(order(apart) - 1) < 0.15)
-    fourth = errors(two(), [0.2, 0.1], solver=S.RungeKutta4())
+    fourth = errors(two(), [0.2, 0.1])
     assert np.all(np.abs(order(fourth) - 4) < 0.3)
 
 
 def test_solver_of_the_block_rules():
-    block = two(solver=S.RungeKutta4())
-    assert errors(block, [0.1])[0] < 0.01 * errors(two(), [0.1])[0]
+    """Else that of the parts, here of fourth order."""
+    heun = errors(two(solver=S.Heun()), [0.1])[0]
+    assert errors(two(), [0.1])[0] < 0.01 * heun
+    assert heun == errors(two(), [0.1], solver=S.Heun())[0]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "joint"),
+    [
+        (S.RungeKutta4(), S.RungeKutta4(), S.RungeKutta4),
+        (S.Midpoint(), S.Midpoint(), S.Midpoint),
+        (S.Ralston(), S.Ralston(), S.Ralston),
+        (S.DiffraxStepper(diffrax.Tsit5()), S.DiffraxStepper(diffrax.Tsit5()), S.DiffraxStepper),
+        (S.DiffraxStepper(diffrax.Euler()), S.DiffraxStepper(diffrax.Euler()), S.Heun),
+        (S.DiffraxStepper(diffrax.Tsit5()), S.DiffraxStepper(diffrax.Dopri5()), S.Heun),
+        (S.RungeKutta4(), S.Ralston(), S.Heun),
+        (S.Euler(), S.Euler(), S.Heun),
+        (S.ExponentialEuler(), S.ExponentialEuler(), S.Heun),
+    ],
+)
+def test_parts_with_one_solver_keep_it(left, right, joint):
+    parts = {"left": models.Oscillator(solver=left), "right": models.Oscillator(solver=right)}
+    parts["right"] = eqx.tree_at(lambda part: part.a, parts["right"], jnp.asarray(0.2))
+    block = nj.Block(parts, couplings())
+    assert type(block.solver) is joint
+    most = {S.RungeKutta4: 1e-5, S.DiffraxStepper: 1e-7}.get(joint, 1e-2)
+    assert errors(block, [0.05])[0] < most
+    net = nj.Network(parts, [], couplings())
+    assert type(net.block_solvers["left+right"]) is joint
+
+
+def test_parts_with_noise_move_by_a_method_that_knows_noise():
+    parts = {name: models.OrnsteinUhlenbeck(n=5, solver=S.RungeKutta4()) for name in "ab"}
+    block = nj.Block(parts)
+    assert type(block.solver) is S.Heun
+    nj.simulate(block, duration=1.0, dt=0.1, key=jax.random.key(0))
 
 
 def test_blocks_nest():
@@ -108,9 +144,7 @@ def test_blocks_nest():
 
 def test_inputs_reach_their_part():
     sine = nj.inputs.Sine(0.3, frequency=20.0)
-    alone = nj.simulate(
-        models.Oscillator(), duration=5.0, dt=0.1, inputs={"I": sine}, solver=S.Heun()
-    )
+    alone = nj.simulate(models.Oscillator(), duration=5.0, dt=0.1, inputs={"I": sine})
     block = nj.Block({"a": models.Oscillator(), "b": models.Oscillator()})
     both = nj.simulate(block, duration=5.0, dt=0.1, inputs={"b": {"I": sine}})
     np.testing.assert_allclose(
