@@ -16,6 +16,7 @@ from neurojax.core.inputs import AbstractStochasticInput, Sampled
 from neurojax.core.paths import leaf_names
 from neurojax.neurons import AbstractNeuron, SpikeTimes
 
+from ._copies import copy_of
 from ._division import Share
 
 
@@ -214,11 +215,3 @@ def _spike_times(part: SpikeTimes, share: Share):
     neurons = lambda d: np.where(device == d, place, share.size).astype(np.int32)
     values = {"times": Common(np.zeros(0)), "neurons": Divided(neurons), "n": share.size}
     return copy_of(SpikeTimes, values | {"labels": Common(part.labels)})
-
-
-def copy_of(kind, values: dict[str, Any]):
-    """A module of a class with these values of all its fields, which may be marks."""
-    new = object.__new__(kind)
-    for field in dataclasses.fields(kind):
-        object.__setattr__(new, field.name, values[field.name])
-    return new

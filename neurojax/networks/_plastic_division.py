@@ -14,8 +14,9 @@ import numpy as np
 from neurojax.connectivity.spike_list import BITS
 from neurojax.plasticity.events import Where, packed_rows
 
+from ._copies import copy_of
 from ._division import Share, Table
-from ._placement import Common, Divided, common, copy_of
+from ._placement import Common, Divided, common
 from .plastic import PlasticPlan, places_in_rows
 
 

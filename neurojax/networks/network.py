@@ -1,6 +1,5 @@
 """Networks: populations joined by projections."""
 
-import dataclasses
 from typing import Any
 
 import equinox as eqx
@@ -35,6 +34,7 @@ from neurojax.core.solvers import AbstractStepper
 from neurojax.core.tracing import is_traced, known
 
 from . import _inbox
+from ._copies import replaced
 from ._couplings import check_coupling
 from ._state_check import check_state
 from ._terminals import Terminals
@@ -320,14 +320,6 @@ class Network(Dynamics):
         single = {(n,): part for n, part in self.populations.items() if n not in in_block}
         return single | blocks
 
-    def _replaced(self, **fields) -> "Network":
-        """The same network with other values of some fields."""
-        new = object.__new__(Network)
-        for field in dataclasses.fields(self):
-            value = fields.get(field.name, getattr(self, field.name))
-            object.__setattr__(new, field.name, value)
-        return new
-
     def _with_components(self, components) -> "Network":
         """The network with its populations and the solvers of its blocks from `components`."""
         populations, solvers = dict(self.populations), dict(self.block_solvers)
@@ -337,7 +329,7 @@ class Network(Dynamics):
                 solvers["+".join(names)] = part.solver
             else:
                 populations[names[0]] = part
-        return self._replaced(populations=populations, block_solvers=solvers)
+        return replaced(self, populations=populations, block_solvers=solvers)
 
     def on_grid(self, dt: float) -> "Network":
         """The same network with its delays counted in steps of `dt` ms.
@@ -347,11 +339,11 @@ class Network(Dynamics):
         """
         finite_positive("dt", dt)
         populations = {name: part.on_grid(dt) for name, part in self.populations.items()}
-        new = self._replaced(populations=populations)
+        new = replaced(self, populations=populations)
         moving = any(s.interpolate and not is_traced(s.delay) for s in self.projections.values())
         if abs(self.layout.dt - dt) <= 1e-9 * dt and not moving:
             return new
-        return new._replaced(**compile_network(self.projections, self.sizes, float(dt)))
+        return replaced(new, **compile_network(self.projections, self.sizes, float(dt)))
 
     def summary(self) -> None:
         """Print the populations, projections, numbers of synapses and memory by part.
@@ -499,13 +491,13 @@ class Network(Dynamics):
         bare = lambda x: x.without_host_data() if isinstance(x, Dynamics | Synapses) else x
         populations = {name: bare(part) for name, part in self.populations.items()}
         projections = {name: bare(synapses) for name, synapses in self.projections.items()}
-        return self._replaced(populations=populations, projections=projections)
+        return replaced(self, populations=populations, projections=projections)
 
     def prepare(self) -> "Network":
         """Prepare every population; put the weights in the order of the tables."""
         populations = {name: part.prepare() for name, part in self.populations.items()}
         tables = tuple(self._table(plan) for plan in self.plans)
-        return self._replaced(populations=populations, tables=tables)
+        return replaced(self, populations=populations, tables=tables)
 
     def prepare_steps(self, state, inputs, clock: Clock) -> "Network":
         """Prepare the solvers of populations and blocks for steps of `clock.dt`."""

@@ -12,6 +12,7 @@ from neurojax.core import SimState, as_parameter
 from neurojax.core.fixed import Fixed
 from neurojax.plasticity._checks import check_one_run
 
+from ._copies import replaced
 from ._other_delays import in_ring, on_other_delays
 from .plan import compile_network
 from .plastic import check, rules_of
@@ -45,7 +46,7 @@ def rewired(network, state, old: Synapses, edges: Edges, origin: np.ndarray, wei
     )
     projections = network.projections | {projection: synapses}
     compiled = compile_network(projections, network.sizes, network.layout.dt)
-    new = network._replaced(projections=projections, tables=None, **compiled)
+    new = replaced(network, projections=projections, tables=None, **compiled)
 
     before, after = _plan(network, projection), _plan(new, projection)
     where_old, where_new = before.places[projection][0], after.places[projection][0]

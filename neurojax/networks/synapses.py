@@ -22,6 +22,7 @@ from neurojax.core.random import AbstractDistribution, drawn
 from neurojax.core.tracing import is_traced
 
 from . import _distances
+from ._copies import replaced
 from .projection import Group, Projection
 
 
@@ -100,10 +101,7 @@ class Synapses(eqx.Module):
         """The synapses as steps read them: stored edges are in the plans of the network."""
         edges, sizes = self.edges, (self.edges.n_pre, self.edges.n_post)
         edges = edges if self.is_computed else EdgeCount(len(edges), *sizes)
-        return Synapses(
-            self.name, self.source, self.target, self.port, edges, self.weight, self.delay,
-            self.release, self.plasticity, None,
-        )  # fmt: skip
+        return replaced(self, edges=edges, fixed_delay=None, distance=None)
 
     def weights(self) -> Array:
         """One weight per edge."""
