@@ -255,6 +255,54 @@ def test_many_small_matrices_are_integrated_as_one(precision):
     np.testing.assert_allclose(slopes(_step_integral), slopes(decay), rtol=1e-11)
 
 
+@pytest.mark.parametrize(("kind", "precision"), [("float64", 1e-14), ("float32", 1e-6)])
+@pytest.mark.parametrize("size", [1e-3, 63.0, 1e5])
+def test_the_derivative_of_the_integral_of_a_step(size, kind, precision):
+    """Against scipy's derivative of an exponential, of one matrix, of many, and under vmap."""
+    from neurojax.core.solvers.propagator import _step_integral
+
+    rng = np.random.default_rng(1)
+    A = 0.3 * rng.normal(size=(5, 3, 3)) - 2.5 * np.eye(3)
+    A *= size / np.abs(A).sum(-1).max() / 0.1
+    E = rng.normal(size=A.shape)
+    exact = []
+    for a, e in zip(A, E, strict=True):
+        block, along = np.zeros((6, 6)), np.zeros((6, 6))
+        block[:3, :3], block[:3, 3:], along[:3, :3] = 0.1 * a, 0.1 * np.eye(3), 0.1 * e
+        exact.append(scipy.linalg.expm_frechet(block, along, compute_expm=False)[:3, 3:])
+    scale = np.abs(exact).max((1, 2), keepdims=True)
+    A, E, dt = (jnp.asarray(x, kind) for x in (A, E, 0.1))
+    along = lambda f: jax.jit(lambda A, E: jax.jvp(f, (A,), (E,)))(A, E)
+    single = lambda a: _step_integral(a, dt)
+    for f in (single, jax.vmap(single)):
+        value, slope = along(f)
+        assert slope.dtype == kind
+        # scipy's own error grows with the squarings
+        np.testing.assert_allclose(slope / scale, exact / scale, atol=precision * max(1, size / 50))
+        np.testing.assert_array_equal(value, jax.jit(f)(A))
+    back = jax.grad(lambda A: jnp.vdot(_step_integral(A, dt) / scale.astype(kind), E))(A)
+    forward = jnp.vdot(along(single)[1] / scale.astype(kind), E)
+    np.testing.assert_allclose(jnp.vdot(back, E), forward, rtol=30 * precision)
+
+
+def test_higher_derivatives_of_the_integral_of_a_step():
+    """Of one number: a is the rate, and (exp(a h) - 1) / a the integral."""
+    from neurojax.core.solvers.propagator import _step_integral
+
+    a, h = -0.7, 1.3
+    e = np.exp(a * h)
+    first = h * e / a - (e - 1) / a**2
+    second = h**2 * e / a - 2 * h * e / a**2 + 2 * (e - 1) / a**3
+    third = h**3 * e / a - 3 * second / a
+    for shape in ((1, 1), (3, 1, 1)):
+        f = lambda a, h, shape=shape: jnp.mean(_step_integral(jnp.broadcast_to(a, shape), h))
+        slopes = jax.jit(jax.grad(f, (0, 1)))(a, h)
+        np.testing.assert_allclose(slopes, (first, e), rtol=1e-13)
+        curved = jax.jit(jax.jacrev(jax.grad(f, (0, 1))))(a, h)
+        np.testing.assert_allclose(curved, (second, h * e), rtol=1e-12)
+    assert float(jax.jit(jax.grad(jax.hessian(f)))(a, h)) == pytest.approx(third, rel=1e-11)
+
+
 @pytest.mark.parametrize(
     ("tau", "alike"),
     [

@@ -107,6 +107,50 @@ def test_spikes_under_vmap():
     assert len(last["s"].times) == counts[2]
 
 
+def lif():
+    return nj.neurons.LIF().population(12), lambda c: c.C_m
+
+
+def glif():
+    return nj.neurons.GLIF(level=5).population(12), lambda c: c.C_m
+
+
+def with_release():
+    port = {"exc": nj.synapses.ExpCurrent(tau=5.0)}
+    cells = nj.neurons.LIF(receptors=port, initial={"V_m": jnp.linspace(-70.0, -55.5, 12)}, n=12)
+    projection = nj.Projection(
+        "E", "E", "exc", nj.connectivity.all_to_all(), weight=40.0, delay=0.3,
+        release=nj.synapses.TsodyksMarkram(U=0.5, tau_rec=100.0),
+    )  # fmt: skip
+    network = nj.Network({"E": cells}, [projection], key=jax.random.key(0))
+    return network, lambda n: n.populations["E"].C_m
+
+
+@pytest.mark.parametrize("build", [lif, glif, with_release], ids=lambda f: f.__name__)
+def test_gradient_of_a_batch_of_runs_with_matrices_of_their_own(build):
+    """More than eight numbers, in reverse mode; the matrices of the propagator depend on them."""
+    model, where = build()
+    inputs = {"I_e": 500.0}
+    name, inputs = ("E.V_m", {"E": inputs}) if build is with_release else ("V_m", inputs)
+
+    @jax.jit
+    def loss(x, k):
+        run = nj.simulate(
+            eqx.tree_at(where, model, x * k), duration=2.0, dt=0.1, inputs=inputs,
+            record={"V": nj.Trace(name)},
+        )  # fmt: skip
+        return jnp.mean(run["V"] ** 2)
+
+    x, ks = jnp.linspace(100.0, 250.0, 12), jnp.array([1.0, 1.1])
+    found = jax.grad(lambda x: jnp.sum(jax.vmap(lambda k: loss(x, k))(ks)))(x)
+    one = jax.jit(jax.grad(loss))
+    assert np.all(np.abs(found) > 0)
+    np.testing.assert_allclose(found, sum(one(x, k) for k in ks), rtol=1e-11)
+    if build is lif:  # this one does not spike: no surrogate
+        ahead, behind = (sum(loss(x.at[3].add(d), k) for k in ks) for d in (1e-4, -1e-4))
+        assert float(found[3]) == pytest.approx(float((ahead - behind) / 2e-4), rel=1e-6)
+
+
 def test_remat_and_linearize_of_a_run():
     loss = lambda a: end(with_a(a)).sum()
     slope = jax.grad(loss)(0.7)

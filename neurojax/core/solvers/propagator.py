@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array
 
@@ -13,6 +14,7 @@ from .base import AbstractStepper
 _LARGEST = 2048  # variables of a coupled system whose matrix exponential is still formed
 _DOUBLINGS, _TERMS = 6, 18
 _SMALL = 64.0  # of A dt, up to which that many suffice in double precision
+_MORE = 14  # doublings, up to 1e6 of A dt; JAX's exponential is NaN beyond 7e5
 
 
 class Propagator(AbstractStepper):
@@ -86,6 +88,7 @@ class Propagator(AbstractStepper):
         return jax.tree.unflatten(tree, moved)
 
 
+@jax.custom_jvp
 def _step_integral(A, dt):
     """The integral of exp(A s) over a step, of one matrix or of many small ones."""
     if A.ndim == 2:
@@ -95,13 +98,23 @@ def _step_integral(A, dt):
     return jax.lax.cond(size < _SMALL, _by_doubling, _by_exponential, A, dt)
 
 
+@_step_integral.defjvp
+def _step_integral_slope(primals, tangents):
+    """By sums and products alone: of a branch that differs within a batch JAX has no transpose.
+
+    The rule of a whole run is such a place (`with_rule`), and an exponential has such branches.
+    """
+    A, dt = primals
+    size = jnp.max(jnp.sum(jnp.abs(A), axis=-2), initial=0.0) * jnp.abs(dt)
+    more = jnp.sum(size > _SMALL * 2.0 ** np.arange(_MORE))
+    _, slope = jax.jvp(lambda A, dt: _in_loops(A, dt, _DOUBLINGS + more), primals, tangents)
+    return _step_integral(A, dt), slope
+
+
 def _by_doubling(A, dt):
     """By the Taylor series of a part of the step, and P(2h) = 2 P(h) + P(h) A P(h)."""
-    # a product of all matrices is a sum of products of long arrays
-    shape, A = A.shape, jnp.moveaxis(A.reshape(-1, *A.shape[-2:]), 0, -1)
-    times = lambda X, Y: sum(X[:, i, None] * Y[None, i] for i in range(A.shape[0]))
+    shape, A, eye, times = _with_products(A)
     h = dt / 2**_DOUBLINGS
-    eye = jnp.broadcast_to(jnp.eye(A.shape[0], dtype=A.dtype)[:, :, None], A.shape)
     P = eye
     for n in reversed(range(2, _TERMS + 1)):
         P = eye + times(A, P) * (h / n)
@@ -109,6 +122,33 @@ def _by_doubling(A, dt):
     for _ in range(_DOUBLINGS):
         P = 2.0 * P + times(P, times(A, P))
     return jnp.moveaxis(P, -1, 0).reshape(shape)
+
+
+def _in_loops(A, dt, doublings):
+    """As `_by_doubling`, of any size: its derivative is compiled in a fraction of the time."""
+    kind = jnp.result_type(A, dt)
+    shape, A, eye, times = _with_products(A.astype(kind))
+    h = jnp.asarray(dt, kind) / 2.0 ** doublings.astype(kind)
+    term = lambda P, n: (eye + times(A, P) * (h / n), None)
+    P, _ = jax.lax.scan(term, eye + A * (h / _TERMS), jnp.arange(_TERMS - 1, 1, -1, kind))
+
+    def double(P, i):
+        Q = jnp.where(i < doublings, P, 0.0)  # beyond the step it may become infinite
+        return P + (Q + times(Q, times(A, Q))), None
+
+    P, _ = jax.lax.scan(double, P * h, jnp.arange(_DOUBLINGS + _MORE))
+    return P if len(shape) == 2 else jnp.moveaxis(P, -1, 0).reshape(shape)
+
+
+def _with_products(A):
+    """The shape of A, A as it is multiplied, its unit matrix, and the product."""
+    shape, eye = A.shape, jnp.eye(A.shape[-1], dtype=A.dtype)
+    if A.ndim == 2:
+        return shape, A, eye, lambda X, Y: jnp.matmul(X, Y, precision="highest")
+    # a product of all matrices is a sum of products of long arrays
+    A = jnp.moveaxis(A.reshape(-1, *shape[-2:]), 0, -1)
+    times = lambda X, Y: sum(X[:, i, None] * Y[None, i] for i in range(A.shape[0]))
+    return shape, A, jnp.broadcast_to(eye[:, :, None], A.shape), times
 
 
 def _by_exponential(A, dt):
