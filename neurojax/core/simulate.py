@@ -13,6 +13,7 @@ from . import inputs as signals
 from .clock import Clock
 from .dynamics import Dynamics
 from .errors import ShapeError, suggestion
+from .one_program import of_neurojax, one_program
 from .parameters import arrays_only, unwrap
 from .recorders import Trace
 from .run import FixedStepRun, step_output
@@ -36,7 +37,7 @@ from .solvers import (
     Ralston,
 )
 from .store import Stream
-from .tracing import is_traced, known
+from .tracing import is_traced, known, tracing
 
 Number = float | int | np.number | np.ndarray | jax.Array
 
@@ -156,6 +157,8 @@ def simulate(
             if stream_to is not None or progress:
                 raise ValueError("stream_to and progress work outside jit, vmap and grad only")
             return run.inside(start.state, waiting)
+        if waiting is None:
+            waiting = _first_noise(inputs, Clock(step0, float(dt), key, noise))
         stream = None if stream_to is None else _stream(stream_to, run, start.state)
         return run.outside(start.state, waiting, stream, progress, throw)
     except ShapeError as error:
@@ -257,6 +260,14 @@ def start_of(dynamics, state, key, t0, dt) -> tuple[SimState, Any]:
     return SimState(arrays_only(state), step), None
 
 
+def _first_noise(inputs: dict, clock: Clock):
+    """The first values of the noises of neurojax; the run begins those of others."""
+    is_noise = lambda x: isinstance(x, signals.AbstractStochasticInput) and of_neurojax(x)
+    pick = lambda x: x if is_noise(x) else None
+    noises = jax.tree.map(pick, inputs, is_leaf=signals.is_input)
+    return one_program(signals.begin_noise, noises, clock) if jax.tree.leaves(noises) else None
+
+
 def _has_steps_of(dt, state: SimState) -> bool:
     """Whether the steps of a state are known to be as long."""
     own = state.dt
@@ -284,10 +295,3 @@ def _counted_in_units_of(dt, state: SimState, model: Dynamics):
     same = jnp.abs(state.dt / dt - 1) < 1e-6
     pick = lambda old, x: old if x is old else jnp.where(same, old, x)
     return jax.tree.map(pick, state.state, new)
-
-
-def tracing(*trees) -> bool:
-    """Whether we are inside jit, vmap or grad."""
-    probe = jnp.zeros(()) + 0.0  # becomes a tracer under jit even if no argument is one
-    leaves = [probe, *jax.tree.leaves(trees)]
-    return any(is_traced(x) for x in leaves)

@@ -1,6 +1,7 @@
 """What is known while a function is traced."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
@@ -13,6 +14,13 @@ def is_traced(value) -> bool:
 def known(*values) -> bool:
     """Whether all values are numbers already."""
     return not any(isinstance(value, Tracer) for value in values)
+
+
+def tracing(*trees) -> bool:
+    """Whether we are inside jit, vmap or grad."""
+    probe = jnp.zeros(()) + 0.0  # becomes a tracer under jit even if no argument is one
+    leaves = [probe, *jax.tree.leaves(trees)]
+    return any(is_traced(x) for x in leaves)
 
 
 def mesh_axes(tree) -> frozenset:

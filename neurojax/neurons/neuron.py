@@ -13,6 +13,7 @@ from jaxtyping import Array
 from neurojax.core import Clock, ContinuousDynamics
 from neurojax.core import random as laws
 from neurojax.core.errors import UnknownNameError, suggestion
+from neurojax.core.one_program import one_program
 from neurojax.core.parameter_checks import check_no_nan, check_shapes, check_size
 from neurojax.core.solvers import AbstractStepper, Heun, Propagator
 from neurojax.synapses.receptor import AbstractReceptor
@@ -105,18 +106,7 @@ class AbstractNeuron(ContinuousDynamics):
 
     def init_state(self, *, key=None):
         """Rest, or what `initial` says, drawn with `key` where it is a distribution."""
-        state = {name: jnp.asarray(value) for name, value in self.rest().items()}
-        state = {name: jnp.broadcast_to(x, (self.n,)) for name, x in state.items()}
-        state |= {port: r.init_state(self.n) for port, r in self.receptors.items()}
-        for path, value in self.initial.items():
-            if key is None and isinstance(value, laws.AbstractDistribution):
-                raise ValueError(
-                    f"initial[{path!r}] is the distribution {value}, so give key=jax.random.key(0) "
-                    "to draw it"
-                )
-            own = None if key is None else Clock(0, 1.0, key).child(path).key
-            state = _with_leaf(state, path, lambda s, v=value, k=own: laws.draw(v, k, s), self.n)
-        return state
+        return one_program(_initial_state, self, key)
 
     def begin_refractory(self, state, spiked, t_ref, clock: Clock) -> Array:
         """Steps that are left in which the neuron is refractory, for `begin`.
@@ -163,6 +153,21 @@ class AbstractNeuron(ContinuousDynamics):
     def jumped(self, state, jump) -> dict[str, Any]:
         """The state after delta impulses that add up to `jump`, mV."""
         return state | {"V_m": state["V_m"] + jump}
+
+
+def _initial_state(cells: AbstractNeuron, key):
+    state = {name: jnp.asarray(value) for name, value in cells.rest().items()}
+    state = {name: jnp.broadcast_to(x, (cells.n,)) for name, x in state.items()}
+    state |= {port: r.init_state(cells.n) for port, r in cells.receptors.items()}
+    for path, value in cells.initial.items():
+        if key is None and isinstance(value, laws.AbstractDistribution):
+            raise ValueError(
+                f"initial[{path!r}] is the distribution {value}, so give key=jax.random.key(0) "
+                "to draw it"
+            )
+        own = None if key is None else Clock(0, 1.0, key).child(path).key
+        state = _with_leaf(state, path, lambda s, v=value, k=own: laws.draw(v, k, s), cells.n)
+    return state
 
 
 def _as_receptors(receptors) -> dict[str, AbstractReceptor]:
