@@ -59,3 +59,24 @@ def float32():
     """Runs the test in JAX's default 32-bit precision."""
     with jax.enable_x64(False):
         yield
+
+
+@pytest.fixture
+def compiled_in():
+    """Counts the programs that a call compiles."""
+
+    def count(f) -> int:
+        found = []
+
+        def listener(event: str, duration_secs: float, **kwargs: str | int) -> None:
+            if event == "/jax/core/compile/backend_compile_duration":
+                found.append(event)
+
+        jax.monitoring.register_event_duration_secs_listener(listener)
+        try:
+            f()
+        finally:
+            jax.monitoring.unregister_event_duration_listener(listener)
+        return len(found)
+
+    return count

@@ -88,5 +88,4 @@ def _rounded(x, zero):
         return x
     bits = jnp.dtype(f"uint{8 * x.dtype.itemsize}")
     same = jax.lax.bitcast_convert_type(x, bits) ^ zero.astype(bits)
-    same = jax.lax.bitcast_convert_type(same, x.dtype)
-    return same
+    return jax.lax.bitcast_convert_type(same, x.dtype)

@@ -32,22 +32,6 @@ def cells(n, law):
     return nj.neurons.LIF(n=n, receptors=receptors, initial={"V_m": law, "exc.I": 3.3})
 
 
-def compiled_in(f):
-    """How many programs a call compiles."""
-    found = []
-
-    def listener(event: str, duration_secs: float, **kwargs: str | int) -> None:
-        if event == "/jax/core/compile/backend_compile_duration":
-            found.append(event)
-
-    jax.monitoring.register_event_duration_secs_listener(listener)
-    try:
-        f()
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listener)
-    return len(found)
-
-
 def assert_same(got, wanted):
     assert jax.tree.structure(got) == jax.tree.structure(wanted)
     for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(wanted), strict=True):
@@ -100,7 +84,7 @@ def run(net, seed=0):
     return nj.simulate(net, duration=2.0, dt=0.1, inputs=inputs, record=record, key=key)
 
 
-def test_programs_before_the_loop_are_few():
+def test_programs_before_the_loop_are_few(compiled_in):
     nets = [network(range(10, 10 + n)) for n in (2, 6)]
     few, many = (compiled_in(lambda net=net: run(net)) for net in nets)
     assert many - few <= 4  # one more for each size, and some of what the build left

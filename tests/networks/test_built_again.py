@@ -70,24 +70,7 @@ def append_run(runs, net):
     runs.append(run(net))
 
 
-def compiled_in(f):
-    """How many programs a call compiles."""
-    found = []
-    wanted = "/jax/core/compile/backend_compile_duration"
-
-    def listener(event: str, duration_secs: float, **kwargs: str | int) -> None:
-        if event == wanted:
-            found.append(event)
-
-    jax.monitoring.register_event_duration_secs_listener(listener)
-    try:
-        f()
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listener)
-    return len(found)
-
-
-def test_one_program_serves_graphs_of_equal_shapes():
+def test_one_program_serves_graphs_of_equal_shapes(compiled_in):
     """Of other seeds, weights and delays; each of them has its own spikes."""
     nets = [built(seed, weight=w) for seed, w in ((0, 30.0), (1, 30.0), (2, 60.0))]
     shapes = {tuple(x.shape for x in jax.tree.leaves(net)) for net in nets}
