@@ -158,7 +158,7 @@ def simulate(
                 raise ValueError("stream_to and progress work outside jit, vmap and grad only")
             return run.inside(start.state, waiting)
         if waiting is None:
-            waiting = _first_noise(inputs, Clock(step0, float(dt), key, noise))
+            waiting = first_noise(inputs, Clock(step0, float(dt), key, noise))
         stream = None if stream_to is None else _stream(stream_to, run, start.state)
         return run.outside(start.state, waiting, stream, progress, throw)
     except ShapeError as error:
@@ -260,7 +260,7 @@ def start_of(dynamics, state, key, t0, dt) -> tuple[SimState, Any]:
     return SimState(arrays_only(state), step), None
 
 
-def _first_noise(inputs: dict, clock: Clock):
+def first_noise(inputs: dict, clock: Clock):
     """The first values of the noises of neurojax; the run begins those of others."""
     is_noise = lambda x: isinstance(x, signals.AbstractStochasticInput) and of_neurojax(x)
     pick = lambda x: x if is_noise(x) else None

@@ -16,7 +16,7 @@ from neurojax.core.run_checks import (
     name_misfits,
     whole_steps,
 )
-from neurojax.core.simulate import Number, check_start, start_of, tracing
+from neurojax.core.simulate import Number, check_start, first_noise, start_of, tracing
 from neurojax.neurons import AbstractNeuron, AbstractSource
 from neurojax.plasticity import HomeostaticThreshold
 
@@ -116,6 +116,7 @@ def simulate_sharded(
     first = int(start.step)
     check_run(network, inputs, recorders, first, steps, dt)
     clock = Clock(first, dt, key)
+    waiting = first_noise(inputs, clock) if waiting is None else waiting
     values = begin_noise(inputs, clock, waiting)
     prepared, now = network.prepare(), with_noise(prepare_inputs(inputs, dt), values)
     try:
