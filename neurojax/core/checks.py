@@ -28,8 +28,8 @@ def admitted(model: str, dynamics: Dynamics, state, inputs, clock):
     read = dynamics.read_inputs(inputs, clock)
     step = lambda state, inputs: dynamics.step(state, inputs, clock)
     output, shapes = fitting(model, step, state, signals.resolve(read, clock))
-    again = lambda state: jax.eval_shape(lambda s: step(s, read)[0], state)
-    return _settled(state, shapes, again), output
+    again = lambda state: jax.eval_shape(lambda s: step(s, read), state)
+    return _settled(state, (shapes, output), again)
 
 
 def fitting(model: str, step, state, inputs):
@@ -67,9 +67,13 @@ def _shapes(tree) -> str:
     return ", ".join(f"{name or 'state'} {jax.numpy.shape(leaf)}" for name, leaf in named) or "none"
 
 
-def _settled(state, shapes, next_shapes):
-    """The initial state in the precision that the step itself gives it; shapes must not change."""
+def _settled(state, stepped, again):
+    """The initial state in the precision that the step itself gives it, and what the step emits.
+
+    Shapes must not change.
+    """
     for _ in range(3):
+        shapes, output = stepped
         old, tree = jax.tree.flatten(state)
         if jax.tree.structure(shapes) != tree:
             raise ValueError(
@@ -86,7 +90,7 @@ def _settled(state, shapes, next_shapes):
                     "nj.inputs.Sampled(values, dt))"
                 )
         if all(a.dtype == b.dtype for a, b in zip(old, new, strict=True)):
-            return state
+            return state, output
         state = jax.tree.unflatten(tree, [a.astype(b.dtype) for a, b in zip(old, new, strict=True)])
-        shapes = next_shapes(state)
+        stepped = again(state)
     raise ValueError("step changes the precision of its state every time; fix its dtypes")

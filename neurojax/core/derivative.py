@@ -26,7 +26,7 @@ def with_rule(run, floats, others, choose, otherwise):
 
     @jax.custom_jvp
     def primal(floats, others):
-        return run(floats, others, None)
+        return _batched_as(run(floats, others, None), (floats, others))
 
     def rule(primals, tangents):
         floats, others = primals
@@ -45,6 +45,7 @@ def with_rule(run, floats, others, choose, otherwise):
             return run(jax.tree.unflatten(tree, filled), others, how)
 
         value, slope = _sloped(of_moving, how, otherwise, moving, slopes)
+        value = _batched_as(value, primals)
         return value, jax.tree.map(_without_integers, value, slope)
 
     primal.defjvp(rule, symbolic_zeros=True)
@@ -56,6 +57,26 @@ def _without_integers(value, slope):
     if jnp.issubdtype(value.dtype, jnp.inexact):
         return slope
     return jax.custom_derivatives.SymbolicZero.from_primal_value(value)
+
+
+def _batched_as(results, arguments):
+    """The results, in a batch each with it as first axis, whatever they depend on.
+
+    JAX takes for granted that a function and its rule agree in this. XLA leaves nothing of it.
+    """
+    leaves = jax.tree.leaves(jax.lax.stop_gradient(arguments))
+    always = _true(*leaves)
+    return jax.tree.map(lambda x: jnp.where(always, x, x), results)
+
+
+@jax.custom_batching.custom_vmap
+def _true(*leaves):
+    return jnp.ones((), bool)
+
+
+@_true.def_vmap
+def _(size, batched, *leaves):
+    return jnp.broadcast_to(_true(*leaves), size), True
 
 
 def _sloped(of_moving, how, otherwise, moving, slopes):

@@ -5,7 +5,7 @@ XLA compiles each reduction of a long array into several programs; leaves of one
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int
+from jaxtyping import Array, Bool
 
 from .vector_field import is_float
 
@@ -22,14 +22,15 @@ def all_finite(state) -> Bool[Array, ""]:
     return jnp.all(jnp.stack(found))
 
 
-def first_not_finite(state) -> Int[Array, ""]:
-    """The number of the first leaf that is not finite; 0 where all are."""
+def finite_leaves(state) -> Bool[Array, "leaf"]:
+    """For every leaf, whether no number in it is NaN or infinite; of no leaves, as if of one."""
     leaves = jax.tree.leaves(state)
-    bad = jnp.zeros(len(leaves), bool)
+    finite = [jnp.ones((), bool)] * max(1, len(leaves))
     for members in _by_shape(leaves).values():
-        fine = jnp.stack([jnp.isfinite(leaves[i]).ravel() for i in members])
-        bad = bad.at[jnp.array(members)].set(~jnp.all(fine, axis=1))
-    return jnp.argmax(bad)
+        fine = jnp.all(jnp.stack([jnp.isfinite(leaves[i]).ravel() for i in members]), axis=1)
+        for i, each in zip(members, fine, strict=True):
+            finite[i] = each
+    return jnp.stack(finite)
 
 
 def _by_shape(leaves) -> dict[tuple[int, ...], list[int]]:

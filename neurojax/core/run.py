@@ -18,6 +18,7 @@ from .parameters import unwrap
 from .paths import get, leaf_names
 from .progress import ProgressBar
 from .recorders import Spikes, Trace, check_index, indices_of, readout
+from .run_checks import largest_step
 from .simulation import SimState, Simulation, Stats
 from .solvers import ExponentialEuler
 from .spikes import SpikeRecord
@@ -52,9 +53,14 @@ class FixedStepRun:
         self.strides = [r.every for r in self.engine_recorders.values() if isinstance(r, Trace)]
         self.period = math.lcm(1, *self.strides)
 
-    def _run(self, state, waiting, done: int, steps: int, locate: bool) -> Result:
+    def _run(self, state, waiting, done: int, steps: int, locate: bool, room=None) -> Result:
         first = 0 if self.first_step is None else self.first_step
-        setup = Setup(steps, (first + done) % self.period, self.noise, self.adjoint, locate)
+        offset = (first + done) % self.period
+        if room is None:
+            setup = Setup(steps, offset, self.noise, self.adjoint, locate)
+        else:
+            number = jnp.asarray(steps), jnp.asarray(offset)
+            setup = Setup(*number, self.noise, None, locate, room)
         # of one type at the start and where a run goes on, so that one program serves both
         step = jnp.asarray(self.step0, jnp.result_type(self.step0)) + done
         return run_steps(
@@ -94,8 +100,9 @@ class FixedStepRun:
             records[name], times[name] = samples, (step0 + labels) * jnp.asarray(self.dt)
         step, leaf = result.trouble
         final = SimState(result.state, step0 + self.steps, np.asarray(self.dt), result.noise)
+        overflow = step0 > largest_step() - self.steps
         stats = Stats(
-            jnp.asarray(self.steps), result.spikes, step, leaf, jnp.asarray(False),
+            jnp.asarray(self.steps), result.spikes, step, leaf, overflow,
             leaf_names(result.state), result.neurons, jnp.asarray(self.dt),
         )  # fmt: skip
         return Simulation(records, final, stats, times, indices_of(self.recorders))
@@ -139,26 +146,30 @@ class FixedStepRun:
         check_index(name, recorder, value)
         return jax.eval_shape(recorder.pick, value)
 
-    def _chunk_steps(self, state, progress: bool, stream: bool) -> int:
+    def _chunk_steps(self, state, progress: bool, stream: bool) -> tuple[int, int]:
+        """The number of steps of a chunk, and for how many there is room for samples."""
         per_step = self._bytes_per_step(state)
-        chunk = self.steps if per_step == 0 else max(1, int(_CHUNK_BYTES / per_step))
+        limit = self.steps if per_step == 0 else max(1, int(_CHUNK_BYTES / per_step))
+        chunk = min(self.steps, limit)
         # spikes are counted in 32 bits; a network knows its populations
         sizes = getattr(unwrap(self.dynamics), "sizes", None)
         leaves = [x.size for x in jax.tree.leaves(state)] if sizes is None else sizes.values()
         largest = max(leaves, default=1)
         chunk = min(chunk, _MOST_COUNTED // max(1, largest))
-        if progress:
+        if progress or stream:  # a fiftieth is the most that a killed run loses
             chunk = min(chunk, max(1, self.steps // 50))
-        if stream:
-            chunk = min(chunk, max(1, self.steps // 4))
         if chunk < self.steps:
             # one offset for all chunks, so that one program serves them
             chunk = max(1, chunk // self.period) * self.period
-        return min(chunk, self.steps)
+        chunk = min(chunk, self.steps)
+        if not self.recorders:
+            return chunk, 0
+        # the program of this room serves shorter chunks too, and other runs
+        return chunk, max(chunk, min(1 << (chunk - 1).bit_length(), limit))
 
     def outside(self, state, waiting, stream_to, progress: bool, throw: bool) -> Simulation:
         """The run outside of transforms."""
-        chunk = self._chunk_steps(state, progress, stream_to is not None)
+        chunk, room = self._chunk_steps(state, progress, stream_to is not None)
         # begun here, so that one program serves the start and what goes on from it
         clock = Clock(self.step0, self.dt, self.key, self.noise)
         waiting = signals.begin_noise(self.inputs, clock, waiting)
@@ -171,9 +182,9 @@ class FixedStepRun:
         try:
             while done < self.steps:
                 steps = min(chunk, self.steps - done)
-                result = self._run(state, waiting, done, steps, False)
+                result = self._run(state, waiting, done, steps, False, room)
                 if not bool(result.finite):
-                    again = self._run(state, waiting, done, steps, True)
+                    again = self._run(state, waiting, done, steps, True, room)
                     trouble = (int(again.trouble[0]), int(again.trouble[1]))
                 self._collect(store, result, start_state, done, steps, one_piece)
                 for name, count in result.spikes.items():
@@ -217,8 +228,11 @@ class FixedStepRun:
         )
 
     def _collect(self, store, result: Result, start, done: int, steps: int, one_piece: bool):
+        begin = (self.first_step or 0) + done
         for name, recorder in self.recorders.items():
-            samples = result.samples[name]
+            every = getattr(self.engine_recorders[name], "every", 1)
+            taken = (begin + steps) // every - begin // every
+            samples = _front(result.samples[name], taken)
             if isinstance(recorder, Spikes):
                 for part, words in samples.items():
                     words = np.asarray(words)
@@ -281,6 +295,11 @@ def _step_output(static, arrays, dt):
     now = signals.with_noise(inputs, signals.begin_noise(inputs, clock))
     dynamics = unwrap(dynamics).prepare()
     return dynamics.step(state, dynamics.read_inputs(now, clock), clock)[1]
+
+
+def _front(samples, number: int):
+    """The first samples, where there are more."""
+    return jax.tree.map(lambda x: x if len(x) == number else x[:number], samples)
 
 
 def _index(recorder: Trace):

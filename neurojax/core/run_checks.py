@@ -102,27 +102,28 @@ def whole_steps(name: str, value, dt) -> int:
             f"{name}={value} ms is not a whole number of steps of dt={dt} ms; "
             f"the nearest that is: {fits}"
         )
-    if abs(steps) > _largest_step():
+    if abs(steps) > largest_step():
         raise ValueError(
             f"{name}={value} ms is {steps} steps of dt={dt} ms, but they are counted up to "
-            f"{_largest_step()} (2**63 - 2 with jax_enable_x64)"
+            f"{largest_step()} (2**63 - 2 with jax_enable_x64)"
         )
     return steps
 
 
-def _largest_step() -> int:
+def largest_step() -> int:
+    """The last step that is counted."""
     # the last integer is the step of what never comes, such as a spike that is too late to count
     return int(jnp.iinfo(jnp.result_type(int)).max) - 1
 
 
 def _check_counted(first_step: int, steps: int, dt: float) -> None:
     """The sum too: a start and a length that are counted may end at a step that is not."""
-    if -_largest_step() <= first_step and first_step + steps <= _largest_step():
+    if -largest_step() <= first_step and first_step + steps <= largest_step():
         return
     begin, end = shown(first_step * dt), shown((first_step + steps) * dt)
     raise ValueError(
         f"a run from t={begin} to {end} ms goes from step {first_step} to {first_step + steps} of "
-        f"dt={dt} ms, but they are counted up to {_largest_step()} (2**63 - 2 with "
+        f"dt={dt} ms, but they are counted up to {largest_step()} (2**63 - 2 with "
         "jax_enable_x64); begin earlier, or enable that"
     )
 

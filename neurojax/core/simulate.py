@@ -62,8 +62,8 @@ def simulate(
 ) -> Simulation:
     """Move a model through time.
 
-    Without `stepsize_controller` every step has length `dt` and the run is one `jax.lax.scan`
-    over `dynamics.step`; with it the same drift goes to `diffrax.diffeqsolve`. Works under
+    Without `stepsize_controller` every step has length `dt` and the run is one compiled
+    loop over `dynamics.step`; with it the same drift goes to `diffrax.diffeqsolve`. Works under
     `jit`, `grad`, `vmap` and `shard_map`. Outside of them a long run is cut into chunks whose
     records move to the host, with results identical to the run in one piece.
 

@@ -47,7 +47,8 @@ class Stats(eqx.Module):
             is looked at in blocks of steps and the step is then located exactly; an infinity
             that a reset removed within its block is not seen.
         nonfinite_leaf: index into `leaves` of the first leaf that was not finite, or -1.
-        overflow: whether a buffer of fixed size was too small.
+        overflow: whether the run passed the last step that is counted, so that times are wrong;
+            outside jit such a run is refused.
         leaves: names of the leaves of the state.
         neurons: number of neurons by population that spikes.
         dt: step length in ms, where it is fixed.
@@ -87,6 +88,11 @@ class Stats(eqx.Module):
         _check_known("warnings", self)
         trouble = self.trouble
         found = [] if trouble is None else [f"the state became NaN or infinite: {trouble}"]
+        if np.any(self.overflow):
+            found.append(
+                f"steps are counted beyond the last one{_share(np.asarray(self.overflow))}: times "
+                "are wrong; begin earlier, or enable jax_enable_x64"
+            )
         whole = np.asarray(self.nonfinite_step) < 0
         for name, rate in self.rates.items():
             label = f"population {name!r}" if name else "the population"

@@ -77,8 +77,9 @@ class SpikeOutput(eqx.Module):
         value, threshold, armed = jax.lax.stop_gradient((self.value, self.threshold, self.armed))
 
         def fired(part):
-            above = value[part] > (threshold if threshold.ndim == 0 else threshold[part])
-            return above if armed is None else above & armed[part]
+            own = lambda x: x if x.ndim == 0 else jax.lax.slice_in_dim(x, part.start, part.stop)
+            above = own(value) > own(threshold)
+            return above if armed is None else above & own(armed)
 
         return pack(fired, value.shape[0])
 
@@ -110,8 +111,10 @@ def pack(condition, n: int) -> UInt32[Array, " words"]:
         lo, hi = bit * words, min((bit + 1) * words, n)
         if lo >= hi:
             break
-        bits = condition(slice(lo, hi)).astype(jnp.uint32) << bit
-        packed = packed | jnp.pad(bits, (0, words - (hi - lo)))
+        bits = jax.lax.convert_element_type(condition(slice(lo, hi)), jnp.uint32)
+        bits = jax.lax.shift_left(bits, np.uint32(bit))
+        short = words - (hi - lo)
+        packed = jax.lax.bitwise_or(packed, jnp.pad(bits, (0, short)) if short else bits)
     return packed
 
 

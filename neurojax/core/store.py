@@ -148,6 +148,10 @@ class Store:
             file.close()
         if self.steps == 0:
             shutil.rmtree(self.partial, ignore_errors=True)
+            error.add_note(
+                f"Nothing is kept in {str(self.folder)!r}: the run ended before its first part was "
+                "written."
+            )
             return
         error.add_note(
             f"What was recorded of the first {self.steps} steps is in {str(self.partial)!r}; "

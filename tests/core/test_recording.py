@@ -104,7 +104,7 @@ def test_many_chunks_are_really_used(small_chunks, monkeypatch):
     run_steps = run_module.run_steps
 
     def spy(*arguments):
-        lengths.append(arguments[-1].steps)
+        lengths.append(int(arguments[-1].steps))
         return run_steps(*arguments)
 
     monkeypatch.setattr(run_module, "run_steps", spy)

@@ -77,6 +77,26 @@ def test_runs_that_end_beyond_what_integers_count(float32):
     assert int(last.final_state.step) == LAST
 
 
+def test_runs_inside_jit_say_that_they_end_beyond_what_integers_count(float32):
+    """Where a transform hides the start, the numbers of the result tell."""
+    cell = nj.neurons.LIF()
+    state = nj.simulate(cell, duration=0.1, dt=0.1).final_state.state
+    several = lambda step: (
+        (
+            nj.simulate(
+                cell, duration=2.0, dt=0.1, state=nj.SimState(state, step, 0.1), throw=False
+            )
+        ).stats
+    )
+    for step, over in ((0, False), (LAST - 20, False), (LAST - 19, True), (LAST, True)):
+        stats = jax.jit(several)(step)
+        assert bool(stats.overflow) == over
+        assert any("steps are counted beyond" in text for text in stats.warnings) == over
+    stats = jax.jit(jax.vmap(several))(jnp.array([0, LAST - 1]))
+    np.testing.assert_array_equal(stats.overflow, [False, True])
+    assert any("in 1 of 2 trials" in text for text in stats.warnings)
+
+
 @pytest.mark.parametrize("t0", [0.0, 1e5, 1e6, 1e7])
 @pytest.mark.parametrize("kind", [float, np.float32, jnp.float32])
 def test_jumps_that_single_precision_cannot_place(float32, t0, kind):

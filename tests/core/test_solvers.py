@@ -400,8 +400,8 @@ def test_propagator_refuses_a_huge_matrix(monkeypatch):
     from neurojax.core.solvers import propagator
 
     monkeypatch.setattr(propagator, "_LARGEST", 2)
-    with pytest.raises(ValueError, match="3 x 3"):
-        nj.simulate(LinearCircuit(-np.eye(3) + 0.1), duration=1.0, dt=0.1)
+    with pytest.raises(ValueError, match="7 x 7"):
+        nj.simulate(LinearCircuit(-np.eye(7) + 0.1), duration=1.0, dt=0.1)
 
 
 def test_propagator_matrices_are_formed_outside_of_the_loop_over_time():

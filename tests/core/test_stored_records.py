@@ -60,12 +60,12 @@ def test_records_come_back(folder):
 
 
 def test_an_interrupted_run_leaves_what_it_recorded(tmp_path, monkeypatch):
-    """Two of four parts, then a stop; also where the process was killed while it wrote the next."""
+    """Half of the parts, then a stop; also where the process was killed while it wrote the next."""
     run_steps, calls = run_module.run_steps, []
 
     def interrupted(*arguments):
         calls.append(1)
-        if len(calls) == 3:
+        if len(calls) == 7:
             raise KeyboardInterrupt
         return run_steps(*arguments)
 
@@ -81,12 +81,24 @@ def test_an_interrupted_run_leaves_what_it_recorded(tmp_path, monkeypatch):
         with file.open("ab") as handle:
             handle.write(bytes(1001))
     records, plain = nj.open_records(partial), run(duration=25.2, record=record)
-    assert records.steps == 2 * 63
+    assert records.steps == 6 * 21
     for name in record:
         n = np.sum(plain.times(name) <= 5.0 + 12.6 + 1e-9)
         assert 0 < n < len(plain.times(name))
         np.testing.assert_array_equal(records.times(name), plain.times(name)[:n])
         equal(records[name], jax.tree.map(lambda x, n=n: x[:n], plain[name]))
+
+
+def test_a_run_that_fails_before_its_first_part_says_that_nothing_is_kept(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(run_module.Store, "append_tree", full)
+    with pytest.raises(OSError, match="No space") as stop:
+        run(stream_to=tmp_path / "run", record={"V": "V"})
+    assert not list(tmp_path.iterdir())
+    (note,) = stop.value.__notes__
+    assert "Nothing is kept" in note and str(tmp_path / "run") in note
 
 
 def test_spikes_come_back(tmp_path):

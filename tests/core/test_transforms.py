@@ -160,7 +160,7 @@ def test_remat_and_linearize_of_a_run():
 
 
 def test_nothing_is_traced_again_for_new_numbers():
-    """A parameter, dt, an input, a start time, a key, a state: all are arguments."""
+    """A parameter, dt, an input, times, a key, a state: all are arguments."""
     arguments = {"duration": 5.0, "dt": 0.1, "inputs": {"I": 0.5}, "key": jax.random.key(0)}
     run = lambda a=0.7, **new: nj.simulate(with_a(a), **arguments | new)
     state = run().final_state
@@ -169,13 +169,14 @@ def test_nothing_is_traced_again_for_new_numbers():
         run(a=0.9)
         run(inputs={"I": 0.7})
         run(duration=10.0, dt=0.2)
+        run(duration=7.3)
         run(t0=3.0)
         run(key=jax.random.key(1))
         run(state=nj.SimState({"V": jnp.ones(2), "w": jnp.ones(2)}, 7))
     assert traces() == 0
     with models.count_traces() as traces:
-        run(duration=5.1)
-    assert traces() == 1  # another number of steps is another program: the counter counts
+        run(inputs={"I": jnp.ones(2)})
+    assert traces() == 1  # another shape is another program: the counter counts
 
 
 def test_a_jitted_run_is_traced_once():

@@ -1,0 +1,137 @@
+"""A run that is not differentiated: loops around one copy of the step.
+
+How often a loop goes round is known only while it runs. So the same lines lead to the next sample,
+to the next look for NaN and infinity, and, where one was found, step by step from the last sound
+state to the first that is not. With one copy of the step a program compiles in half the time.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from .finite import finite_leaves
+from .levels import levels, seat
+from .one_kernel import in_kernels
+from .tracing import varying
+
+_BLOCK = 128  # steps between two looks for NaN and infinity, roughly
+
+
+def in_loops(run):
+    """Take the steps of a `Run`.
+
+    Returns:
+        What is carried at the end; whether the state was found not to be finite; where that is
+        asked for, the first step after which it was not and the leaf (-1 for none); the samples by
+        name.
+    """
+    setup, axes = run.setup, run.axes
+    chain = levels([r.every for r in run.strided.values()])
+    seats = {name: seat(chain, r.every) for name, r in run.strided.items()}
+    block = max(1, _BLOCK // chain[-1]) * chain[-1]
+    blocks = -(-(setup.offset % block + setup.steps) // block)
+    take = in_kernels(run.one)
+
+    # `at` counts the steps of this run. It is the same in all trials of a batch, so that their
+    # loops end together and their samples are written to one place.
+
+    def following(at, stride: int):
+        """The next step whose absolute number is a multiple of a stride."""
+        return ((at + setup.offset) // stride + 1) * stride - setup.offset
+
+    def sampled(level: int, now):
+        """What recorders of a level read, if the last step is one of theirs."""
+        at, carry, rows = now
+        rows, count = dict(rows), at + setup.offset
+        for name, recorder in run.strided.items():
+            if seats[name] == level and recorder.every > 1 and run.samples(name):
+                row = -(-count // recorder.every) - setup.offset // recorder.every - 1
+                here = count % recorder.every == 0
+                rows[name] = _written(rows[name], run.read(name, carry), row, here)
+        return at, carry, rows
+
+    def one(now):
+        at, carry, rows = now
+        carry, sample = take(carry, run.step0 + at)
+        rows = rows | {name: _written(rows[name], x, at) for name, x in sample.items()}
+        return sampled(0, (at + 1, carry, rows))
+
+    def until(end, level: int, now):
+        """The steps before `end`, with the samples of a level and of those below."""
+
+        def stretch(now):
+            stop = jnp.minimum(end, following(now[0], chain[level]))
+            return sampled(level, until(stop, level - 1, now))
+
+        return jax.lax.while_loop(lambda now: now[0] < end, stretch if level else one, now)
+
+    def look(found):
+        """Look at the state, then take the steps to the next look."""
+        turn, (at, carry, rows), sound, bad, trouble, _ = found
+        finite = finite_leaves(carry[0])
+        # after the turns of the run, one that leads back, and then those that go step by step
+        back, again = turn == blocks, turn > blocks
+        bad = bad | (~jnp.all(finite) & ~again)
+        searching = jnp.zeros((), bool)
+        if setup.locate:
+            first = again & bad & ~jnp.all(finite) & (trouble[0] < 0)
+            here = run.step0 + at, jnp.argmin(finite)
+            trouble = tuple(
+                jnp.where(first, new, old).astype(old.dtype)
+                for new, old in zip(here, trouble, strict=True)
+            )
+            searching = _in_any(bad & (trouble[0] < 0), axes) & (turn <= blocks + setup.steps)
+            how = jnp.where(back, 2, (again | _in_any(bad, axes)).astype(int))
+            (at, carry), sound = jax.lax.switch(how, _KEPT, (at, carry), sound)
+        end = jnp.minimum(jnp.where(again, at + 1, following(at, block)), setup.steps)
+        at, *rest = until(jnp.where(back, at, end), len(chain) - 1, (at, carry, rows))
+        rest, bad, trouble = varying((rest, bad, trouble), axes)
+        return turn + 1, (at, *rest), sound, bad, trouble, searching
+
+    at, carry = jnp.zeros((), int), run.begin()
+    rows = {name: _empty(run.shape(name), run.samples(name)) for name in run.recorders}
+    sound = (at, carry) if setup.locate else None
+    trouble = (jnp.full((), -1, jnp.int32),) * 2 if setup.locate else None
+    rows, bad, trouble = varying((rows, jnp.zeros((), bool), trouble), axes)
+    found = jnp.zeros((), int), (at, carry, rows), sound, bad, trouble, jnp.zeros((), bool)
+    going = lambda found: (found[0] <= blocks) | found[-1]
+    _, (_, carry, rows), sound, bad, trouble, _ = jax.lax.while_loop(going, look, found)
+    return carry if sound is None else sound[1], bad, trouble, rows
+
+
+# what goes on and what is kept, of the present state and of the last that was sound in all trials
+_KEPT = (
+    lambda now, sound: (now, now),
+    lambda now, sound: (now, sound),
+    lambda now, sound: (sound, now),  # the final state is kept while the way there is gone again
+)
+
+
+def _empty(shape, n: int):
+    return jax.tree.map(lambda x: jnp.zeros((n, *x.shape), x.dtype), shape)
+
+
+def _written(rows, sample, row, here=None):
+    """The rows with a sample in one of them, where it is to be `here`."""
+
+    def put(rows, x):
+        if here is not None:
+            x = jnp.where(here, x, jax.lax.dynamic_index_in_dim(rows, row, keepdims=False))
+        return jax.lax.dynamic_update_index_in_dim(rows, x, row, 0)
+
+    return jax.tree.map(put, rows, sample)
+
+
+def _in_any(flag, axes: frozenset):
+    """Whether a flag is set in any trial of a batch, on any device."""
+    flag = _in_any_trial(flag)
+    return jax.lax.pmax(flag.astype(jnp.int32), tuple(axes)) > 0 if axes else flag
+
+
+@jax.custom_batching.custom_vmap
+def _in_any_trial(flag):
+    return flag
+
+
+@_in_any_trial.def_vmap
+def _(size, batched, flag):
+    return _in_any_trial(jnp.any(flag)), False
