@@ -31,7 +31,7 @@ def run(steps, start=None, record=None):
 @pytest.mark.parametrize("lead", [0, 7, 130])
 def test_samples_at_strides_are_those_of_every_step(steps, lead):
     start = run(lead).final_state if lead else None
-    strides = {name: r for name, r in RECORD.items() if name != "given"}
+    record = {name: r for name, r in RECORD.items() if name != "given"}
     outside = run(steps, start, record)
     inside = jax.jit(lambda: run(steps, start, record))()
     V, w = outside["all"], run(steps, start, {"w": "w"})["w"]
