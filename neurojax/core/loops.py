@@ -28,8 +28,7 @@ def in_loops(run):
     chain = levels([r.every for r in run.strided.values()])
     seats = {name: seat(chain, r.every) for name, r in run.strided.items()}
     block = max(1, _BLOCK // chain[-1]) * chain[-1]
-    blocks = -(-(setup.offset % block + setup.steps) // block)
-    take = in_kernels(run.one)
+    take = in_kernels(lambda at, carry: (*run.one(carry, run.step0 + at), at + 1))
 
     # `at` counts the steps of this run. It is the same in all trials of a batch, so that their
     # loops end together and their samples are written to one place.
@@ -51,9 +50,9 @@ def in_loops(run):
 
     def one(now):
         at, carry, rows = now
-        carry, sample = take(carry, run.step0 + at)
+        carry, sample, done = take(at, carry)
         rows = rows | {name: _written(rows[name], x, at) for name, x in sample.items()}
-        return sampled(0, (at + 1, carry, rows))
+        return sampled(0, (done, carry, rows))
 
     def until(end, level: int, now):
         """The steps before `end`, with the samples of a level and of those below."""
@@ -66,44 +65,58 @@ def in_loops(run):
 
     def look(found):
         """Look at the state, then take the steps to the next look."""
-        turn, (at, carry, rows), sound, bad, trouble, _ = found
-        finite = finite_leaves(carry[0])
-        # after the turns of the run, one that leads back, and then those that go step by step
-        back, again = turn == blocks, turn > blocks
-        bad = bad | (~jnp.all(finite) & ~again)
-        searching = jnp.zeros((), bool)
+        (at, carry, rows), sound, again, bad, trouble, _ = found
+        leaves = finite_leaves(carry[0])
+        finite = jnp.all(leaves)
+        bad = bad | (~finite & ~again)
+        end = following(at, block)
         if setup.locate:
-            first = again & bad & ~jnp.all(finite) & (trouble[0] < 0)
-            here = run.step0 + at, jnp.argmin(finite)
+            here = again & bad & ~finite & (trouble[0] < 0)
+            found = run.step0 + at, jnp.argmin(leaves)
             trouble = tuple(
-                jnp.where(first, new, old).astype(old.dtype)
-                for new, old in zip(here, trouble, strict=True)
+                jnp.where(here, new, old).astype(old.dtype)
+                for new, old in zip(found, trouble, strict=True)
             )
-            searching = _in_any(bad & (trouble[0] < 0), axes) & (turn <= blocks + setup.steps)
-            how = jnp.where(back, 2, (again | _in_any(bad, axes)).astype(int))
-            (at, carry), sound = jax.lax.switch(how, _KEPT, (at, carry), sound)
-        end = jnp.minimum(jnp.where(again, at + 1, following(at, block)), setup.steps)
-        at, *rest = until(jnp.where(back, at, end), len(chain) - 1, (at, carry, rows))
+            keep = ~_in_any(bad, axes)
+            sound = jax.lax.cond(keep, lambda new, _: new, lambda _, old: old, (at, carry), sound)
+            end = jnp.where(again & missing(bad, trouble), at + 1, end)
+        last = at >= setup.steps
+        at, *rest = until(jnp.minimum(end, setup.steps), len(chain) - 1, (at, carry, rows))
         rest, bad, trouble = varying((rest, bad, trouble), axes)
-        return turn + 1, (at, *rest), sound, bad, trouble, searching
+        return (at, *rest), sound, again, bad, trouble, last
 
-    at, carry = jnp.zeros((), int), run.begin()
+    def missing(bad, trouble):
+        """Whether where a trial broke is not known yet."""
+        return _in_any(bad & (trouble[0] < 0), axes)
+
+    def way(sound, rows, again, bad, trouble):
+        """From a sound state to the end of the run."""
+        begin = (*sound, rows), sound, again, bad, trouble, jnp.zeros((), bool)
+        if not setup.locate:
+            begin = begin[0], None, *begin[2:]
+        (_, carry, rows), sound, _, bad, trouble, _ = jax.lax.while_loop(
+            lambda found: ~found[-1], look, begin
+        )
+        return carry, sound, rows, bad, trouble
+
+    start = jnp.zeros((), int), run.begin()
     rows = {name: _empty(run.shape(name), run.samples(name)) for name in run.recorders}
-    sound = (at, carry) if setup.locate else None
     trouble = (jnp.full((), -1, jnp.int32),) * 2 if setup.locate else None
     rows, bad, trouble = varying((rows, jnp.zeros((), bool), trouble), axes)
-    found = jnp.zeros((), int), (at, carry, rows), sound, bad, trouble, jnp.zeros((), bool)
-    going = lambda found: (found[0] <= blocks) | found[-1]
-    _, (_, carry, rows), sound, bad, trouble, _ = jax.lax.while_loop(going, look, found)
-    return carry if sound is None else sound[1], bad, trouble, rows
+    if not setup.locate:
+        carry, _, rows, bad, _ = way(start, rows, jnp.zeros((), bool), bad, None)
+        return carry, bad, None, rows
 
+    def once(ways):
+        _, again, _, sound, rows, bad, trouble = ways
+        carry, sound, rows, bad, trouble = way(sound, rows, again, bad, trouble)
+        more = ~again & missing(bad, trouble)
+        return more, jnp.ones((), bool), carry, sound, rows, bad, trouble
 
-# what goes on and what is kept, of the present state and of the last that was sound in all trials
-_KEPT = (
-    lambda now, sound: (now, now),
-    lambda now, sound: (now, sound),
-    lambda now, sound: (sound, now),  # the final state is kept while the way there is gone again
-)
+    # where a trial broke, the whole way from there is gone a second time, with the same values
+    first = jnp.ones((), bool), jnp.zeros((), bool), start[1], start, rows, bad, trouble
+    _, _, carry, _, rows, bad, trouble = jax.lax.while_loop(lambda ways: ways[0], once, first)
+    return carry, bad, trouble, rows
 
 
 def _empty(shape, n: int):

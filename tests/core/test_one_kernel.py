@@ -134,6 +134,25 @@ def test_a_network_spikes_as_it_does_operation_by_operation():
     np.testing.assert_allclose(V, wanted, rtol=1e-9)
 
 
+@pytest.mark.parametrize("record", [None, {"V": "E.V_m"}, {"spikes": nj.Spikes("E")}])
+@pytest.mark.parametrize("n", [1, 50])
+def test_numbers_that_are_constants_of_a_program(record, n):
+    """XLA ended the process where one of them was also what a loop began with."""
+    receptors = {"exc": nj.synapses.ExpCurrent(tau=1.0)}
+    cell = nj.neurons.LIF(V_th=15.0, E_L=0.0, V_reset=0.0, t_ref=0.0, receptors=receptors)
+    everyone = nj.connectivity.all_to_all()
+    net = nj.Network(
+        {"E": cell.population(n)}, [nj.Projection("E", "E", "exc", everyone, weight=0.0)]
+    )
+
+    def run(current):
+        inputs = {"E": {"I_e": current}}
+        sim = nj.simulate(net, duration=50.0, dt=0.1, inputs=inputs, record=record, throw=False)
+        return sim.stats.spikes["E"]
+
+    assert int(jax.jit(lambda: run(500.0))()) == int(jax.jit(run)(500.0)) > 0
+
+
 @pytest.mark.slow
 def test_trials_divided_over_devices_by_jit():
     """XLA ended with an error where it divided what was one function already."""
