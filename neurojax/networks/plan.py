@@ -67,18 +67,23 @@ class Plan(eqx.Module):
         """The weights in the shape of the targets, or 1 where the plan has none of its own."""
         if not self.places:
             return jnp.ones((), dtype)
-        flat = jnp.zeros(self.targets.size, dtype)
+        found: list = []
         for name, places in self.places.items():
             weights = projections[name].weights().astype(dtype)
             shares = (weights,)
             if name in self.early:
                 late = projections[name].delay / dt - self.early[name]
                 shares = (weights * (1 - late), weights * late)
-            for where, share in zip(places, shares, strict=True):
-                flat = flat.at[where].set(
-                    share.astype(dtype), mode="promise_in_bounds", unique_indices=True,
-                    wrap_negative_indices=False,
-                )  # fmt: skip
+            found += zip(places, (share.astype(dtype) for share in shares), strict=True)
+        # written at once: each writing more is a part of the program more
+        where, weights = (jnp.concatenate(parts) for parts in zip(*found, strict=True))
+        flat = (
+            jnp.zeros(self.targets.size, dtype)
+            .at[where]
+            .set(
+                weights, mode="promise_in_bounds", unique_indices=True, wrap_negative_indices=False
+            )
+        )
         return flat.reshape(self.targets.shape)
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -151,6 +152,27 @@ def test_numbers_that_are_constants_of_a_program(record, n):
         return sim.stats.spikes["E"]
 
     assert int(jax.jit(lambda: run(500.0))()) == int(jax.jit(run)(500.0)) > 0
+
+
+def test_arrays_that_are_constants_of_a_program(float32):
+    """XLA ended the process where it knew an array that was handed to such a call."""
+    film = np.random.default_rng(0).uniform(0.0, 2000.0, (100, 500))
+    cell = nj.neurons.LIF(receptors={"exc": nj.synapses.ExpCurrent(tau=5.0)}).population(500)
+    some = nj.connectivity.fixed_indegree(50)
+    net = nj.Network(
+        {"E": cell}, [nj.Projection("E", "E", "exc", some, weight=20.0, delay=1.0)],
+        key=jax.random.key(0),
+    )  # fmt: skip
+
+    arrays, static = eqx.partition(net, eqx.is_array)
+
+    def run(arrays, film):
+        inputs = {"E": {"I_e": nj.inputs.Sampled(film, 1.0)}}
+        net = eqx.combine(arrays, static)
+        sim = nj.simulate(net, duration=50.0, dt=0.1, inputs=inputs, throw=False)
+        return sim.stats.spikes["E"]
+
+    assert int(jax.jit(lambda arrays: run(arrays, film))(arrays)) == int(jax.jit(run)(arrays, film))
 
 
 @pytest.mark.slow
