@@ -73,6 +73,8 @@ class Plan(eqx.Module):
             shares = (weights,)
             if name in self.early:
                 late = projections[name].delay / dt - self.early[name]
+                # beyond the two steps all of it goes to the nearer one; the slope leads back
+                late = late + jax.lax.stop_gradient(jnp.clip(late, 0.0, 1.0) - late)
                 shares = (weights * (1 - late), weights * late)
             found += zip(places, (share.astype(dtype) for share in shares), strict=True)
         # written at once: each writing more is a part of the program more

@@ -40,7 +40,8 @@ class Projection(eqx.Module):
             other. Delays of one synapse each are possible; the cost grows with the number of
             different ones.
         interpolate: let delays lie between steps: each spike is split over the two nearest steps,
-            so that a gradient by the delay exists; the delays become a parameter.
+            so that a gradient by the delay exists; the delays become a parameter. Those below a
+            step, the shortest there is, are one step.
         name: default `"source->target:port"`.
 
     Example:

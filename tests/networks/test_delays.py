@@ -85,6 +85,31 @@ def test_a_delay_between_steps_is_split_over_both():
     np.testing.assert_allclose(whole, early, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("delay", [-0.3, 0.0, 0.02, 0.05])
+def test_a_delay_below_a_step_is_a_step(delay):
+    """It was extrapolated: twice the weight in the first step, and less than nothing after it."""
+    first = current(pair(0.1))
+    if delay > 0:
+        np.testing.assert_allclose(current(pair(delay, interpolate=True)), first, atol=1e-12)
+    where = lambda n: n.projections["pre->post:syn"].delay
+    learned = eqx.tree_at(where, pair(0.15, interpolate=True), jnp.array([delay]))
+    for net in (learned, learned.on_grid(0.1)):
+        np.testing.assert_allclose(current(net), first, rtol=1e-9, atol=1e-12)
+
+
+def test_a_delay_that_has_left_its_two_steps_stays_at_the_nearer():
+    """Until `on_grid` lays the network out anew; the slope is that of the two steps."""
+    net = pair(0.25, interpolate=True)
+    where = lambda n: n.projections["pre->post:syn"].delay
+    moved = lambda delay: jnp.asarray(current(eqx.tree_at(where, net, delay)))
+    for delay, nearer in ((0.05, 0.2), (0.5, 0.3)):
+        at = jnp.array([delay])
+        np.testing.assert_allclose(jax.jit(moved)(at), current(pair(nearer)), atol=1e-12)
+        _, slope = jax.jvp(moved, (at,), (jnp.ones(1),))
+        expected = (current(pair(0.3)) - current(pair(0.2))) / 0.1
+        np.testing.assert_allclose(slope, expected, rtol=1e-9, atol=1e-9)
+
+
 def test_the_derivative_by_the_delay():
     net = pair(1.53, interpolate=True)
     name = "pre->post:syn"
