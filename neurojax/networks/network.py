@@ -31,7 +31,7 @@ from neurojax.core.part_inputs import inputs_of, with_added
 from neurojax.core.random import host_generator
 from neurojax.core.run_checks import finite_positive
 from neurojax.core.solvers import AbstractStepper
-from neurojax.core.tracing import is_traced, known
+from neurojax.core.tracing import known
 
 from . import _inbox
 from ._copies import replaced
@@ -334,13 +334,16 @@ class Network(Dynamics):
     def on_grid(self, dt: float) -> "Network":
         """The same network with its delays counted in steps of `dt` ms.
 
+        Delays that are parameters are laid out anew where their values are known: outside of jit
+        and grad. Inside they stay between the steps where they were.
+
         Raises:
             ValueError: if `dt` is no positive number, or a delay not a whole number of steps.
         """
         finite_positive("dt", dt)
         populations = {name: part.on_grid(dt) for name, part in self.populations.items()}
         new = replaced(self, populations=populations)
-        moving = any(s.interpolate and not is_traced(s.delay) for s in self.projections.values())
+        moving = any(s.interpolate and s.has_known_delays for s in self.projections.values())
         if abs(self.layout.dt - dt) <= 1e-9 * dt and not moving:
             return new
         return replaced(new, **compile_network(self.projections, self.sizes, float(dt)))

@@ -22,6 +22,7 @@ from . import _inbox
 from .plastic import PlasticPlan, compile_plastic, delays_of, is_axonal, places_in_rows, rules_of
 from .synapses import Synapses
 
+_TURNS = 8  # steps of the inbox are a multiple of this where delays are learned
 _PADS = 32  # dummy places at the end of each turn of the inbox, so that padding is spread
 
 
@@ -140,6 +141,9 @@ def compile_plans(
     longest = max(
         (int(steps[name].max(initial=1)) + s.interpolate for name, s in synapses.items()), default=1
     )
+    if any(s.interpolate for s in synapses.values()):
+        # so that a delay that is learned moves to another step, as a rule, without a new program
+        longest = -(-longest // _TURNS) * _TURNS
     groups, regions, size = _regions(synapses, sizes)
     if size * longest >= 2**31:
         raise ValueError(

@@ -48,7 +48,7 @@ class Synapses(eqx.Module):
         port: receptor of the target.
         edges: the synapses, in order of pre, then post.
         weight: a scalar that all synapses share, or an array with one value per edge: a parameter.
-        delay: ms per edge, a parameter, where delays may lie between steps; else `None`.
+        delay: ms per edge or for all, a parameter, where delays may lie between steps; else `None`.
         fixed_delay: ms, one number or one per edge; `None`: one step.
         release: dynamics of the presynaptic terminals, or `None`.
         plasticity: a learning rule, or `None`.
@@ -80,6 +80,11 @@ class Synapses(eqx.Module):
     def interpolate(self) -> bool:
         """Whether delays lie between steps."""
         return self.delay is not None
+
+    @property
+    def has_known_delays(self) -> bool:
+        """Whether delays that are parameters have values here, outside of jit and grad."""
+        return not is_traced(paramax.unwrap(self.delay))
 
     @property
     def is_computed(self) -> bool:
@@ -125,14 +130,18 @@ class Synapses(eqx.Module):
         m = 1 if self.is_computed else len(self.edges)
         if self.interpolate:
             delay = paramax.unwrap(self.delay)
-            if is_traced(delay):
+            if not self.has_known_delays:
                 raise ValueError(
                     f"the delays of projection {self.name!r} are a parameter, and inside jit they "
                     f"cannot be laid out anew for dt={dt:g} ms: call net.on_grid({dt:g}) before"
                 )
+            if not np.all(np.isfinite(delay)):
+                raise ValueError(
+                    f"the delays of projection {self.name!r} must be finite, got {delay}"
+                )
             # rounding must not put a whole number of steps into the step before
             steps = np.floor(np.asarray(delay, np.float64) / dt + 1e-6)
-            return np.maximum(steps, 1).astype(np.int32)
+            return np.broadcast_to(np.maximum(steps, 1).astype(np.int32), (m,))
         if self.fixed_delay is None:
             return np.ones(m, np.int32)
         delay = self.fixed_delay.value
@@ -205,7 +214,7 @@ def build(projection: Projection, sizes: dict[str, int], identities: dict[str, n
             _check_ends(pre, post)
             edges = graph.build(len(pre), len(post), rng, pre_ids=pre, post_ids=post)
         weight = _weight(projection.weight, edges, rng)
-        delay = _delay(projection.delay, graph, edges, rng)
+        delay = _delay(projection, graph, edges, rng)
         release = _release(projection.release, edges, rng)
     except ValueError as error:
         raise ValueError(f"projection {projection.name!r}: {error}") from error
@@ -217,7 +226,9 @@ def build(projection: Projection, sizes: dict[str, int], identities: dict[str, n
             raise ValueError(
                 f"projection {projection.name!r}: interpolate=True needs delay=, in ms"
             )
-        moving, fixed = as_parameter(np.broadcast_to(delay, (len(edges),))), None
+        wrapped = isinstance(projection.delay, paramax.AbstractUnwrappable)
+        each = projection.delay if wrapped else np.broadcast_to(delay, (len(edges),))
+        moving, fixed = as_parameter(each), None
     return Synapses(
         projection.name, projection.source, projection.target, projection.port, edges,
         as_parameter(weight), moving, release, projection.plasticity, fixed,
@@ -265,7 +276,7 @@ def _computed(projection: Projection, edges: ComputedEdges, n_pre: int, n_post: 
             f"weight of Procedural must be a number or one per sending neuron, shape ({n_pre},); "
             f"for one per synapse, {stored}"
         )
-    if made(delay) or np.ndim(delay):
+    if made(delay) or isinstance(delay, paramax.AbstractUnwrappable) or np.ndim(delay):
         raise ValueError(f"delay of Procedural must be one number; for others, {stored}")
     if delay is not None:
         delay = np.asarray(delay, float)
@@ -295,7 +306,19 @@ def _release(given, edges: Edges | ComputedEdges, rng):
     return drawn(given, lambda _, law: law.draw(rng, (edges.n_pre,)))
 
 
-def _delay(given, graph: Builder | Edges, edges: Edges, rng):
+def _delay(projection: Projection, graph: Builder | Edges, edges: Edges, rng):
+    given = projection.delay
+    if isinstance(given, paramax.AbstractUnwrappable):
+        if not projection.interpolate:
+            raise ValueError(
+                "a delay that is a parameter (nj.positive, ...) needs interpolate=True"
+            )
+        given = jnp.asarray(paramax.unwrap(given))
+        if is_traced(given):
+            raise ValueError("delays are laid out where they are known: build outside of jit, grad")
+        if given.shape not in ((), (len(edges),)):
+            raise ValueError(f"delay has shape {given.shape}, but there are {len(edges)} synapses")
+        given = np.asarray(given)
     if given is None:
         if edges.delay is None:
             return None

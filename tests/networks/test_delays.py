@@ -125,6 +125,48 @@ def test_the_derivative_by_the_delay():
     np.testing.assert_allclose(slope[0], numeric, rtol=1e-6)
 
 
+@pytest.mark.parametrize("given", [1.53, np.array([1.53])])
+def test_a_delay_that_stays_positive(given):
+    """Its slope is that of the plain delay, times that of what keeps it positive."""
+    where = lambda n: n.projections["pre->post:syn"].delay
+    loss = lambda net: jnp.sum(jnp.asarray(current(net)) ** 2)
+    plain, kept = pair(1.53, interpolate=True), pair(nj.positive(given), interpolate=True)
+    for net in (kept, kept.on_grid(0.1), eqx.tree_at(where, plain, nj.positive(np.array([1.53])))):
+        np.testing.assert_allclose(current(net), current(plain), rtol=1e-9, atol=1e-12)
+        slope = where(eqx.filter_grad(loss)(plain))
+        (got,) = jax.tree.leaves(where(eqx.filter_grad(loss)(net)))
+        np.testing.assert_allclose(got, 1.53 * slope.reshape(got.shape), rtol=1e-9)  # it is exp(x)
+    with pytest.raises(ValueError, match=r"needs interpolate=True"):
+        pair(nj.positive(given))
+    with pytest.raises(ValueError, match=r"shape \(3,\), but there are 1 syn"):
+        pair(nj.positive(np.ones(3)), interpolate=True)
+
+
+def test_delays_that_are_learned_share_a_program():
+    where = lambda n: n.projections["pre->post:syn"].delay
+    traced = []
+
+    @eqx.filter_jit
+    @eqx.filter_grad
+    def slope(net):
+        traced.append(1)
+        return jnp.sum(jnp.asarray(current(net)) ** 2)
+
+    net = pair(1.73, interpolate=True)
+    slope(net)
+    before = len(traced)
+    for delay in (1.62, 1.85, 2.1):
+        slope(eqx.tree_at(where, net, jnp.array([delay])).on_grid(0.1))
+    assert len(traced) == before
+
+
+def test_a_delay_that_is_no_number_is_named():
+    net = pair(1.5, interpolate=True)
+    where = lambda n: n.projections["pre->post:syn"].delay
+    with pytest.raises(ValueError, match=r"delays of projection 'pre->post:syn' must be finite"):
+        eqx.tree_at(where, net, jnp.array([jnp.nan])).on_grid(0.1)
+
+
 def test_a_delay_is_learned():
     net = pair(1.73, interpolate=True)
     name = "pre->post:syn"
