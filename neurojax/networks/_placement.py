@@ -214,4 +214,4 @@ def _spike_times(part: SpikeTimes, share: Share):
     device, place = share.places(np.asarray(part.neurons))
     neurons = lambda d: np.where(device == d, place, share.size).astype(np.int32)
     values = {"times": Common(np.zeros(0)), "neurons": Divided(neurons), "n": share.size}
-    return copy_of(SpikeTimes, values | {"labels": Common(part.labels)})
+    return copy_of(SpikeTimes, values | {"labels": Common(part.labels), "laid_out": None})

@@ -22,8 +22,13 @@ class SpikeTimes(AbstractSource):
 
     A spike is emitted in the step whose end is nearest to its time, half way between two in the
     later one, as by `Regular`; two spikes of a neuron in one step are one. Spikes that are a step
-    apart stay apart. The events are sorted once, and a step looks only at its own (after a binary
-    search).
+    apart stay apart. The events are sorted once a run, and a step looks only at its own (after a
+    binary search).
+
+    Times may be traced: trials of `jax.vmap` over times build their source inside, or replace
+    `times`, in the order of that attribute (`neurons` says whose they are). They are counted in the
+    precision of the run then, and not checked. They have no derivative (a delay with
+    `interpolate=True` has one), and are data: leave them out of what an optimiser changes.
 
     Arguments:
         times: times in ms, above zero, in any order: one array, with `neurons`, or a list with one
@@ -48,12 +53,13 @@ class SpikeTimes(AbstractSource):
 
     times: Any
     neurons: Any
-    labels: Any = eqx.field(init=False)
+    labels: Any = eqx.field(init=False)  # steps, sorted
+    laid_out: Any = eqx.field(init=False)  # the times and the dt of the labels; `None`: all is well
     n: int = eqx.field(static=True)
 
     def __init__(self, times, neurons=None, n: int | None = None):
         if neurons is None:
-            trains = [np.asarray(train, float) for train in times]
+            trains = [_times(train) for train in times]
             if any(train.ndim != 1 for train in trains):
                 raise ValueError(
                     "times must be a list with one array of spike times per neuron, or one array "
@@ -61,8 +67,13 @@ class SpikeTimes(AbstractSource):
                 )
             neurons = np.repeat(np.arange(len(trains)), [len(train) for train in trains])
             n = len(trains) if n is None else n
-            times = np.concatenate(trains) if trains else np.zeros(0)
-        times, neurons = np.asarray(times, float), np.asarray(neurons)
+            join = np.concatenate if known(*trains) else jnp.concatenate
+            times = join(trains) if trains else np.zeros(0)
+        if not known(neurons):
+            raise ValueError(
+                "neurons must be known where a source is built, outside of jit and vmap"
+            )
+        times, neurons = _times(times), np.asarray(neurons)
         if times.ndim != 1 or times.shape != neurons.shape:
             raise ValueError(
                 f"times and neurons must be lists of the same length, got shapes {times.shape} "
@@ -77,11 +88,13 @@ class SpikeTimes(AbstractSource):
                 f"neurons must lie between 0 and {n - 1} (n={n}), got {neurons.min()} to "
                 f"{neurons.max()}"
             )
-        if not (np.isfinite(times) & (times > 0)).all():
-            raise ValueError("times must be positive and finite (ms): a step ends after time 0")
-        order = np.argsort(times, kind="stable")
-        self.times, self.neurons = times[order], jnp.asarray(neurons[order], jnp.int32)
-        self.labels, self.n = None, int(n)
+        if known(times):
+            if not (np.isfinite(times) & (times > 0)).all():
+                raise ValueError("times must be positive and finite (ms): a step ends after time 0")
+            order = np.argsort(times, kind="stable")
+            times, neurons = times[order], neurons[order]
+        self.times, self.neurons = times, jnp.asarray(neurons, jnp.int32)
+        self.labels, self.laid_out, self.n = None, None, int(n)
 
     @classmethod
     def from_raster(cls, spikes, dt: float) -> "SpikeTimes":
@@ -100,6 +113,11 @@ class SpikeTimes(AbstractSource):
             >>> source.times.tolist()
             [0.5, 1.0, 1.5]
         """
+        if not known(spikes):
+            raise ValueError(
+                "spikes must be known, outside of jit and vmap: how many there are is part of a "
+                "program"
+            )
         spikes = np.asarray(spikes)
         if spikes.ndim != 2:
             raise ValueError(f"spikes must be an array (step, neuron), got shape {spikes.shape}")
@@ -112,14 +130,41 @@ class SpikeTimes(AbstractSource):
         """The same source with its times counted in steps of `dt` ms, in double precision."""
         if not known(self.times, dt):
             return self
-        labels = _nearest(np.asarray(self.times) / float(dt))
+        times, neurons = np.asarray(self.times, float), np.asarray(self.neurons)
+        order = np.argsort(times, kind="stable")
+        times, neurons = times[order], neurons[order]
+        labels = _nearest(times / float(dt))
         if labels.size and labels[0] < 1:
             raise ValueError(
-                f"the spike at {self.times[0]} ms is nearest to time 0, where no step of {dt} ms "
+                f"the spike at {times[0]} ms is nearest to time 0, where no step of {dt} ms "
                 "ends; move it to the first step"
             )
         labels = jnp.asarray(_counted(labels, jnp.result_type(int)))
-        return eqx.tree_at(lambda s: s.labels, self, labels, is_leaf=lambda x: x is None)
+        return self._with(times, jnp.asarray(neurons), labels, (times, float(dt)))
+
+    def prepare_steps(self, state, inputs, clock: Clock) -> "SpikeTimes":
+        """The same source with its events in order, laid out anew if their times are others."""
+        if not self.neurons.shape[0] or (self.labels is not None and self.laid_out is None):
+            return self
+        times = jax.lax.stop_gradient(jnp.asarray(self.times, float))
+
+        def anew():
+            labels = jnp.asarray(_counted(_nearest(times / clock.dt), jnp.result_type(int)))
+            return jax.lax.sort((labels, self.neurons), num_keys=1)
+
+        if self.labels is None:
+            labels, neurons = anew()
+        else:
+            old, dt = self.laid_out
+            same = jnp.all(times == jnp.asarray(old, float)) & (jnp.abs(clock.dt / dt - 1) < 1e-6)
+            labels, neurons = jax.lax.cond(same, lambda: (self.labels, self.neurons), anew)
+        return self._with(self.times, neurons, labels, None)
+
+    def _with(self, times, neurons, labels, laid_out) -> "SpikeTimes":
+        parts = lambda s: (s.times, s.neurons, s.labels, s.laid_out)
+        return eqx.tree_at(
+            parts, self, (times, neurons, labels, laid_out), is_leaf=lambda x: x is None
+        )
 
     def init_state(self, *, key=None):
         """No spike."""
@@ -128,14 +173,14 @@ class SpikeTimes(AbstractSource):
     def step(self, state, inputs, clock: Clock):
         """Emit the spikes whose time is nearest to the end of this step."""
         spike = jnp.zeros_like(state["spike"])
+        # a step may be taken by itself
+        ready = self if self.labels is not None else self.prepare_steps(state, inputs, clock)
         if self.neurons.shape[0] > 0:
-            spike = self._emitted(spike, clock)
+            spike = ready._emitted(spike, clock)
         return {"spike": spike}, Output(spikes=SpikeOutput(spike, 0.5))
 
     def _emitted(self, spike, clock: Clock):
         labels = self.labels
-        if labels is None:
-            labels = _counted(_nearest(jnp.asarray(self.times) / clock.dt), clock.step.dtype)
         now = (clock.step + 1).astype(labels.dtype)
         total = labels.shape[0]
         size = min(_BLOCK, total)
@@ -153,6 +198,11 @@ class SpikeTimes(AbstractSource):
 
         first = jnp.searchsorted(labels, now).astype(jnp.int32)
         return jax.lax.while_loop(more, block, (first, spike))[1]
+
+
+def _times(given):
+    """Times as numbers of double precision, or as they are traced."""
+    return np.asarray(given, float) if known(*jax.tree.leaves(given)) else jnp.asarray(given, float)
 
 
 def _nearest(steps):

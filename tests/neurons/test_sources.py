@@ -329,3 +329,67 @@ def test_steps_are_counted_anew_inside_jit(dt):
     go_on = lambda state: nj.simulate(source, duration=10.0, dt=dt, state=state).final_state
     for a, b in zip(*map(jax.tree.leaves, (jax.jit(go_on)(state), go_on(state))), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def _steps(source, dt=0.1):
+    """The steps in which neurons of a source spike, as rows (neuron, step)."""
+    record = {"spikes": nj.Trace("spikes")}
+    spikes = nj.simulate(source, duration=30.0, dt=dt, record=record)["spikes"]
+    return jnp.stack([spikes.sum(0), (spikes * jnp.arange(1, len(spikes) + 1)[:, None]).sum(0)])
+
+
+ORDERS = [[8.0, 11.0, 4.0], [4.0, 8.0, 11.0], [11.0, 8.0, 4.0], [0.3, 25.0, 25.0]]
+
+
+@pytest.mark.parametrize("on_grid", [False, True])
+@pytest.mark.parametrize("dt", [0.1, 0.05])
+def test_times_that_are_replaced(on_grid, dt):
+    """Inside of transforms the steps of the old times went on, and unsorted ones were lost."""
+    source = nj.neurons.SpikeTimes([[5.0], [20.0], [9.0]])
+    source = source.on_grid(0.1) if on_grid else source
+    neurons = np.asarray(source.neurons)
+    replaced = lambda times: _steps(eqx.tree_at(lambda s: s.times, source, times), dt)
+    expected = []
+    for times in ORDERS:
+        steps = np.zeros(3)
+        steps[neurons] = np.round(np.array(times) / dt)
+        expected.append(np.stack([np.ones(3), steps]))
+        for run in (replaced, jax.jit(replaced)):
+            np.testing.assert_array_equal(run(jnp.array(times)), expected[-1])
+    np.testing.assert_array_equal(jax.vmap(replaced)(jnp.array(ORDERS)), expected)
+    inside = eqx.filter_jit(lambda source: _steps(source, dt))(source)
+    np.testing.assert_array_equal(inside[1], np.round(np.array([5.0, 20.0, 9.0]) / dt))
+
+
+def test_sources_that_are_built_inside_of_transforms():
+    build = lambda times: _steps(nj.neurons.SpikeTimes([times[:2], times[2:]]))
+    found = jax.jit(jax.vmap(build))(jnp.array(ORDERS))
+    for (spikes, steps), times in zip(found, ORDERS, strict=True):
+        np.testing.assert_array_equal(spikes, [2, 1])
+        ends = np.round(np.array(times) / 0.1)
+        np.testing.assert_array_equal(steps, [ends[:2].sum(), ends[2]])
+    with pytest.raises(ValueError, match="neurons must be known"):
+        jax.jit(lambda which: _steps(nj.neurons.SpikeTimes(jnp.ones(2), which)))(jnp.arange(2))
+    with pytest.raises(ValueError, match="spikes must be known"):
+        jax.jit(lambda x: _steps(nj.neurons.SpikeTimes.from_raster(x, 0.1)))(jnp.eye(3))
+
+
+def test_the_derivative_of_trials_with_times_of_their_own():
+    """By many weights, of a sum over trials: no branch of the source stands in the way."""
+    cell = nj.neurons.LIF(receptors={"exc": nj.synapses.ExpCurrent(tau=5.0)}).population(9)
+    name, everyone = "a->b:exc", nj.connectivity.all_to_all()
+    pairs = nj.Projection("a", "b", "exc", everyone, weight=np.full(18, 30.0))
+    net = nj.Network({"a": nj.neurons.SpikeTimes([[5.0, 8.0], [7.0]]), "b": cell}, [pairs])
+    where = lambda n: (n.projections[name].weight, n.populations["a"].times)
+
+    def mean(weight, times):
+        moved = eqx.tree_at(where, net, (weight, times))
+        return nj.simulate(moved, duration=20.0, dt=0.1, record={"V": "b.V_m"})["V"].mean()
+
+    trials, weight = (
+        jnp.array([[5.0, 7.0, 8.0], [8.0, 7.0, 5.0], [1.0, 2.0, 3.0]]),
+        jnp.full(18, 30.0),
+    )
+    together = jax.grad(lambda w: jax.vmap(mean, (None, 0))(w, trials).sum())(weight)
+    each = sum(jax.grad(mean)(weight, times) for times in trials)
+    np.testing.assert_allclose(together, each, rtol=1e-9)
