@@ -108,7 +108,7 @@ class Run:
         self._place_recorders(output)
 
     def _place_recorders(self, output):
-        """Sort recorders into those of every step and those of the state at a stride."""
+        """Sort recorders into those of what a step emits and those of the state, at a stride."""
         visible = jax.eval_shape(self.dynamics.visible, self.state)
         self.every_step, self.strided, self.latest = {}, {}, {}
         self.visible, self.output = visible, output
@@ -154,13 +154,8 @@ class Run:
             counts = counts + jnp.concatenate(new)
         latest = {n: self.strided[n].pick(readout(output, self.strided[n].what)) for n in latest}
         carry = varying((state, noise, counts, latest, carried), self.axes)
-        return carry, sample | self.sample(carry, 1)
-
-    def sample(self, carry, stride: int):
-        """The samples of recorders with a stride."""
-        return {
-            name: self.read(name, carry) for name, r in self.strided.items() if r.every == stride
-        }
+        every = [name for name, recorder in self.strided.items() if recorder.every == 1]
+        return carry, sample | {name: self.read(name, carry) for name in every}
 
     def read(self, name: str, carry):
         """The sample of a recorder with a stride after a step."""
