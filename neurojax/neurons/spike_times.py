@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import paramax
 
 from neurojax.core import Clock, Output, SpikeOutput
 from neurojax.core.parameter_checks import check_size
@@ -28,7 +29,10 @@ class SpikeTimes(AbstractSource):
     Times may be traced: trials of `jax.vmap` over times build their source inside, or replace
     `times`, in the order of that attribute (`neurons` says whose they are). They are counted in the
     precision of the run then, and not checked. They have no derivative (a delay with
-    `interpolate=True` has one), and are data: leave them out of what an optimiser changes.
+    `interpolate=True` has one), but are an array as parameters are, which weight decay would move:
+    `nj.frozen(source)` keeps them out of `nj.fit`, and of `eqx.partition` with
+    `is_leaf=lambda x: isinstance(x, paramax.NonTrainable)` (in single precision, unless JAX has 64
+    bits).
 
     Arguments:
         times: times in ms, above zero, in any order: one array, with `neurons`, or a list with one
@@ -39,7 +43,8 @@ class SpikeTimes(AbstractSource):
 
     Raises:
         ValueError: for times that are not positive and finite, lists of different lengths, neurons
-            outside 0 to n - 1, or (in a run) a time that is nearest to the start of the run.
+            outside 0 to n - 1, or (in a run) a time that is nearest to the start of the run, or
+            replaced times that are not as many as `neurons`.
 
     Example:
         >>> import neurojax as nj
@@ -89,8 +94,7 @@ class SpikeTimes(AbstractSource):
                 f"{neurons.max()}"
             )
         if known(times):
-            if not (np.isfinite(times) & (times > 0)).all():
-                raise ValueError("times must be positive and finite (ms): a step ends after time 0")
+            _check(times)
             order = np.argsort(times, kind="stable")
             times, neurons = times[order], neurons[order]
         self.times, self.neurons = times, jnp.asarray(neurons, jnp.int32)
@@ -128,9 +132,16 @@ class SpikeTimes(AbstractSource):
 
     def on_grid(self, dt: float) -> "SpikeTimes":
         """The same source with its times counted in steps of `dt` ms, in double precision."""
-        if not known(self.times, dt):
+        times = paramax.unwrap(self.times)
+        if np.shape(times) != self.neurons.shape:
+            raise ValueError(
+                f"times must be as many as neurons, {self.neurons.size}, got shape "
+                f"{np.shape(times)}; build another SpikeTimes for another number of spikes"
+            )
+        if not known(times, dt):
             return self
-        times, neurons = np.asarray(self.times, float), np.asarray(self.neurons)
+        times, neurons = np.asarray(times, float), np.asarray(self.neurons)
+        _check(times)
         order = np.argsort(times, kind="stable")
         times, neurons = times[order], neurons[order]
         labels = _nearest(times / float(dt))
@@ -140,13 +151,16 @@ class SpikeTimes(AbstractSource):
                 "ends; move it to the first step"
             )
         labels = jnp.asarray(_counted(labels, jnp.result_type(int)))
-        return self._with(times, jnp.asarray(neurons), labels, (times, float(dt)))
+        laid_out = paramax.NonTrainable((times, float(dt)))
+        if isinstance(self.times, paramax.NonTrainable):
+            times = paramax.NonTrainable(times)
+        return self._with(times, jnp.asarray(neurons), labels, laid_out)
 
     def prepare_steps(self, state, inputs, clock: Clock) -> "SpikeTimes":
         """The same source with its events in order, laid out anew if their times are others."""
         if not self.neurons.shape[0] or (self.labels is not None and self.laid_out is None):
             return self
-        times = jax.lax.stop_gradient(jnp.asarray(self.times, float))
+        times = jax.lax.stop_gradient(jnp.asarray(paramax.unwrap(self.times), float))
 
         def anew():
             labels = jnp.asarray(_counted(_nearest(times / clock.dt), jnp.result_type(int)))
@@ -155,7 +169,7 @@ class SpikeTimes(AbstractSource):
         if self.labels is None:
             labels, neurons = anew()
         else:
-            old, dt = self.laid_out
+            old, dt = paramax.unwrap(self.laid_out)
             same = jnp.all(times == jnp.asarray(old, float)) & (jnp.abs(clock.dt / dt - 1) < 1e-6)
             labels, neurons = jax.lax.cond(same, lambda: (self.labels, self.neurons), anew)
         return self._with(self.times, neurons, labels, None)
@@ -203,6 +217,11 @@ class SpikeTimes(AbstractSource):
 def _times(given):
     """Times as numbers of double precision, or as they are traced."""
     return np.asarray(given, float) if known(*jax.tree.leaves(given)) else jnp.asarray(given, float)
+
+
+def _check(times):
+    if not (np.isfinite(times) & (times > 0)).all():
+        raise ValueError("times must be positive and finite (ms): a step ends after time 0")
 
 
 def _nearest(steps):

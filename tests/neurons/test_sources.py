@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import paramax
 import pytest
 from scipy import stats
 
@@ -393,3 +394,38 @@ def test_the_derivative_of_trials_with_times_of_their_own():
     together = jax.grad(lambda w: jax.vmap(mean, (None, 0))(w, trials).sum())(weight)
     each = sum(jax.grad(mean)(weight, times) for times in trials)
     np.testing.assert_allclose(together, each, rtol=1e-9)
+
+
+@pytest.mark.parametrize("on_grid", [False, True])
+def test_times_that_are_frozen(on_grid):
+    """They met an internal error; an optimiser that leaves frozen arrays alone must not see any."""
+    source = nj.neurons.SpikeTimes([[5.0], [20.0], [9.0]])
+    source = source.on_grid(0.1) if on_grid else source
+    is_frozen = lambda x: isinstance(x, paramax.NonTrainable)
+    replaced = lambda t: eqx.tree_at(lambda s: s.times, source, nj.frozen(t))
+    for frozen in (nj.frozen(source), nj.frozen(source).on_grid(0.1)):
+        assert not jax.tree.leaves(eqx.filter(frozen, eqx.is_inexact_array, is_leaf=is_frozen))
+        np.testing.assert_array_equal(_steps(frozen)[1], [50, 200, 90])
+        np.testing.assert_array_equal(eqx.filter_jit(_steps)(frozen)[1], [50, 200, 90])
+    moved = np.array([8.0, 25.0, 4.0])
+    for run in (lambda t: _steps(replaced(t)), jax.jit(lambda t: _steps(replaced(t)))):
+        steps = run(jnp.asarray(moved))[1]
+        np.testing.assert_array_equal(steps[source.neurons], np.round(moved / 0.1))
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        ([5.0, 8.0], r"as many as neurons, 3, got shape \(2,\)"),
+        ([5.0, np.nan, 8.0], "positive and finite"),
+        ([5.0, -1.0, 8.0], "positive and finite"),
+    ],
+)
+def test_replaced_times_that_are_refused(times, message):
+    source = nj.neurons.SpikeTimes([[5.0], [20.0], [9.0]])
+    go = lambda t: _steps(eqx.tree_at(lambda s: s.times, source, t))
+    with pytest.raises(ValueError, match=message):
+        go(jnp.array(times))
+    if len(times) != 3:
+        with pytest.raises(ValueError, match=message):
+            jax.jit(go)(jnp.array(times))
