@@ -3,6 +3,7 @@
 import gc
 import importlib.util
 import os
+import re
 
 import jax
 import pytest
@@ -78,5 +79,40 @@ def compiled_in():
         finally:
             jax.monitoring.unregister_event_duration_listener(listener)
         return len(found)
+
+    return count
+
+
+@pytest.fixture
+def copies_in_a_step():
+    """Counts the copies of arrays that a compiled run makes in every step.
+
+    A step is inside of three loops: the way of a run, its looks at the state, its steps.
+    """
+
+    def count(program: str, shapes: str) -> int:
+        calls, copies, name = {}, {}, ""
+        for line in program.splitlines():
+            if begins := re.match(r"(ENTRY )?%?([\w.\-]+) .*\{$", line):
+                name = "ENTRY" if begins[1] else begins[2]
+                calls[name], copies[name] = [], 0
+            elif name:
+                loops = re.findall(r"body=%?([\w.\-]+)", line)
+                other = re.findall(r"(?:to_apply|calls)=%?([\w.\-]+)", line)
+                other += re.findall(
+                    r"[\w.\-]+", "".join(re.findall(r"computations=\{(.*?)\}", line))
+                )
+                calls[name] += [(each, 1) for each in loops] + [(each, 0) for each in other]
+                copies[name] += bool(re.search(rf"= (?:{shapes})\S* copy\(", line))
+        depth = {"ENTRY": 0}
+        waiting = ["ENTRY"]
+        while waiting:
+            name = waiting.pop()
+            for inner, more in calls.get(name, ()):
+                if depth[name] + more > depth.get(inner, -1):
+                    depth[inner] = depth[name] + more
+                    waiting.append(inner)
+        assert max(depth.values()) >= 3
+        return sum(copies.get(name, 0) for name, at in depth.items() if at >= 3)
 
     return count

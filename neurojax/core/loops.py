@@ -13,7 +13,9 @@ from .levels import levels, seat
 from .one_kernel import in_kernels
 from .tracing import varying
 
-_BLOCK = 128  # steps between two looks for NaN and infinity, roughly
+_BLOCK = (
+    1024  # steps between two looks for NaN and infinity, roughly; each keeps a copy of the state
+)
 
 
 def in_loops(run):

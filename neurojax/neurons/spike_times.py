@@ -140,10 +140,11 @@ class SpikeTimes(AbstractSource):
             )
         if not known(times, dt):
             return self
-        times, neurons = np.asarray(times, float), np.asarray(self.neurons)
+        times, neurons = np.asarray(times, float), self.neurons
         _check(times)
-        order = np.argsort(times, kind="stable")
-        times, neurons = times[order], neurons[order]
+        if (np.diff(times) < 0).any():
+            order = np.argsort(times, kind="stable")
+            times, neurons = times[order], neurons[order]
         labels = _nearest(times / float(dt))
         if labels.size and labels[0] < 1:
             raise ValueError(
@@ -154,7 +155,7 @@ class SpikeTimes(AbstractSource):
         laid_out = paramax.NonTrainable((times, float(dt)))
         if isinstance(self.times, paramax.NonTrainable):
             times = paramax.NonTrainable(times)
-        return self._with(times, jnp.asarray(neurons), labels, laid_out)
+        return self._with(times, neurons, labels, laid_out)
 
     def prepare_steps(self, state, inputs, clock: Clock) -> "SpikeTimes":
         """The same source with its events in order, laid out anew if their times are others."""
