@@ -19,6 +19,7 @@ from .checks import admitted
 from .clock import Clock
 from .derivative import with_rule
 from .dynamics import Dynamics
+from .levels import taken
 from .loops import in_loops
 from .parameters import unwrap
 from .paths import get, unknown
@@ -177,7 +178,7 @@ class Run:
         every = self.strided[name].every if name in self.strided else 1
         if self.setup.room is not None:
             return -(-self.setup.room // every)
-        return (self.setup.offset + self.setup.steps) // every - self.setup.offset // every
+        return taken(self.setup.offset, self.setup.steps, every)
 
     def result(self) -> Result:
         """The traced run."""

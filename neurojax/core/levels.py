@@ -29,6 +29,16 @@ def seat(chain: list[int], stride: int) -> int:
     return max(i for i, level in enumerate(chain) if stride % level == 0)
 
 
+def taken(begin: int, steps: int, every: int) -> int:
+    """How many of the steps after number `begin` have a number that is a multiple of `every`."""
+    return (begin + steps) // every - begin // every
+
+
+def rows(shape, n: int):
+    """Room for `n` samples of a shape."""
+    return jax.tree.map(lambda x: jnp.zeros((n, *x.shape), x.dtype), shape)
+
+
 def block_length(steps: int, stride: int, target: int) -> int:
     """A block length near `target` that is a multiple of `stride` and divides `steps` if it can."""
     fits = [b for b in range(stride, min(steps, 8 * target) + 1, stride) if steps % b == 0]

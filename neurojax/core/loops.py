@@ -8,14 +8,12 @@ state to the first that is not. With one copy of the step a program compiles in 
 import jax
 import jax.numpy as jnp
 
+from . import levels
 from .finite import finite_leaves
-from .levels import levels, seat
 from .one_kernel import in_kernels
 from .tracing import varying
 
-_BLOCK = (
-    1024  # steps between two looks for NaN and infinity, roughly; each keeps a copy of the state
-)
+_BLOCK = 1024  # steps between two looks for NaN and infinity, roughly: a look copies the state
 
 
 def in_loops(run):
@@ -27,8 +25,8 @@ def in_loops(run):
         name.
     """
     setup, axes = run.setup, run.axes
-    chain = levels([r.every for r in run.strided.values()])
-    seats = {name: seat(chain, r.every) for name, r in run.strided.items()}
+    chain = levels.levels([r.every for r in run.strided.values()])
+    seats = {name: levels.seat(chain, r.every) for name, r in run.strided.items()}
     block = max(1, _BLOCK // chain[-1]) * chain[-1]
     take = in_kernels(lambda at, carry: (*run.one(carry, run.step0 + at), at + 1))
 
@@ -102,7 +100,7 @@ def in_loops(run):
         return carry, sound, rows, bad, trouble
 
     start = jnp.zeros((), int), run.begin()
-    rows = {name: _empty(run.shape(name), run.samples(name)) for name in run.recorders}
+    rows = {name: levels.rows(run.shape(name), run.samples(name)) for name in run.recorders}
     trouble = (jnp.full((), -1, jnp.int32),) * 2 if setup.locate else None
     rows, bad, trouble = varying((rows, jnp.zeros((), bool), trouble), axes)
     if not setup.locate:
@@ -119,10 +117,6 @@ def in_loops(run):
     first = jnp.ones((), bool), jnp.zeros((), bool), start[1], start, rows, bad, trouble
     _, _, carry, _, rows, bad, trouble = jax.lax.while_loop(lambda ways: ways[0], once, first)
     return carry, bad, trouble, rows
-
-
-def _empty(shape, n: int):
-    return jax.tree.map(lambda x: jnp.zeros((n, *x.shape), x.dtype), shape)
 
 
 def _written(rows, sample, row, here=None):

@@ -13,7 +13,7 @@ from .dynamics import Dynamics
 from .errors import NonFiniteError
 from .fixed_step import Result, Setup, run_steps
 from .given_times import GivenTimes
-from .levels import levels, seat
+from .levels import levels, seat, taken
 from .parameters import unwrap
 from .paths import get, leaf_names
 from .progress import ProgressBar
@@ -231,8 +231,7 @@ class FixedStepRun:
         begin = (self.first_step or 0) + done
         for name, recorder in self.recorders.items():
             every = getattr(self.engine_recorders[name], "every", 1)
-            taken = (begin + steps) // every - begin // every
-            samples = _front(result.samples[name], taken)
+            samples = _front(result.samples[name], taken(begin, steps, every))
             if isinstance(recorder, Spikes):
                 for part, words in samples.items():
                     words = np.asarray(words)

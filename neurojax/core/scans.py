@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from . import inputs as signals
 from .adjoints import CheckpointBlocks, CheckpointSteps
 from .finite import all_finite, finite_leaves
-from .levels import block_length, joined, levels, seat, unstacked
+from .levels import block_length, joined, levels, rows, seat, unstacked
 from .tracing import varying
 
 _BLOCK = 128  # steps between two looks for NaN and infinity, roughly
@@ -146,8 +146,7 @@ class _Scans:
         (carry, bad, saved), samples = self._blocks(run.begin(), run.step0, self.setup.steps)
         for name, level in self.level_of.items():
             if name not in samples:  # the run is shorter than the stride
-                empty = lambda x: jnp.zeros((0, *x.shape), x.dtype)
-                samples[name] = jax.tree.map(empty, run.shape(name))
+                samples[name] = rows(run.shape(name), 0)
             thin = run.strided[name].every // self.chain[level]
             if thin > 1:
                 samples[name] = self._thinned(name, samples[name], thin)
