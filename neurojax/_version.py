@@ -1,3 +1,3 @@
 """The version of the package: this file is the only place that holds it."""
 
-__version__ = "0.13.0"
+__version__ = "0.14.0"

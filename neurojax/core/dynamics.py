@@ -126,6 +126,15 @@ class Dynamics(eqx.Module):
         """
         return self
 
+    def narrowed(self, state: State) -> tuple[State, Any]:
+        """The state with leaves in smaller types, and whether that is the same state.
+
+        Steps that are not differentiated may go faster with it. The run calls it after
+        `prepare_steps`, gives the leaves their types back at its end, and reports a state that is
+        not the same as one that is not finite. By default all stays as it is.
+        """
+        return state, True
+
     def prepare_steps(self, state: State, inputs, clock: Clock) -> "Dynamics":
         """The same model with its solvers prepared for steps of `clock.dt`.
 

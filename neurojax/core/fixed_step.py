@@ -101,6 +101,9 @@ class Run:
         self.state, output = admitted(kind, model, state, now, first)
         now = signals.resolve(model.read_inputs(now, first), first)
         self.dynamics = model.prepare_steps(self.state, now, first)
+        self.given, self.same = self.state, True
+        if how is None:
+            self.state, self.same = self.dynamics.narrowed(self.state)
         parts = outputs_by_name(output)
         spikes = {name: part.spikes for name, part in parts.items() if part.spikes is not None}
         counts = lambda spikes: eqx.filter_eval_shape(lambda s: s.counts(), spikes)
@@ -139,6 +142,14 @@ class Run:
         # what has no derivative may be read as a constant
         carried = () if self.how is None else self.dynamics.carried()
         return varying((self.state, self.noise, counts, self.latest, carried), self.axes)
+
+    def broken(self):
+        """Whether the state is no sound one to begin with, and which leaf of it: -1 for none."""
+        if self.same is True:
+            return jnp.zeros((), bool), jnp.full((), -1, jnp.int32)
+        leaves = zip(jax.tree.leaves(self.state), jax.tree.leaves(self.given), strict=True)
+        changed = [own.dtype != given.dtype for own, given in leaves]
+        return ~self.same, jnp.where(self.same, -1, changed.index(True)).astype(jnp.int32)
 
     def one(self, carry, step):
         """One step: what is carried, and the samples that are taken in every step."""
@@ -185,6 +196,7 @@ class Run:
         take = in_loops if self.how is None else in_scans
         carry, bad, trouble, samples = take(self)
         state, noise, counts, _, _ = carry
+        state = jax.tree.map(lambda x, own: x.astype(own.dtype), state, self.given)
         ends = np.cumsum([0, *self.spiking.values()])
         counts = {
             name: jnp.sum(counts[lo:hi], dtype=jnp.int32)

@@ -101,8 +101,11 @@ def in_loops(run):
 
     start = jnp.zeros((), int), run.begin()
     rows = {name: levels.rows(run.shape(name), run.samples(name)) for name in run.recorders}
-    trouble = (jnp.full((), -1, jnp.int32),) * 2 if setup.locate else None
-    rows, bad, trouble = varying((rows, jnp.zeros((), bool), trouble), axes)
+    bad, leaf = run.broken()
+    trouble = None
+    if setup.locate:
+        trouble = jnp.where(bad, run.step0, -1).astype(jnp.int32), leaf
+    rows, bad, trouble = varying((rows, bad, trouble), axes)
     if not setup.locate:
         carry, _, rows, bad, _ = way(start, rows, jnp.zeros((), bool), bad, None)
         return carry, bad, None, rows

@@ -13,9 +13,8 @@ import numpy as np
 
 from neurojax.connectivity.spike_list import BITS
 
+from ._inbox import PADS
 from .plan import Layout, Region
-
-PADS = 32  # dummy places at the end of each turn of an inbox
 
 
 @dataclass(frozen=True)

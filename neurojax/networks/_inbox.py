@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+PADS = 32  # dummy places at the end of each turn, so that padding is spread
+
 
 def take(inbox: Array, step, size: int, steps: int) -> tuple[Array, Array]:
     """The inbox, and the impulses that arrive in this step."""
@@ -20,11 +22,20 @@ def cleared(inbox: Array, step, size: int, steps: int) -> Array:
     begin = turn(step, size, steps)
     if begin is not None:
         return jax.lax.dynamic_update_slice(inbox, jnp.zeros(size, inbox.dtype), (begin,))
-    words = jnp.uint32 if inbox.dtype.itemsize == 4 else jnp.uint64
+    words = jnp.dtype(f"uint{8 * inbox.dtype.itemsize}")
     # a plain zero would be a fill and a copy: XLA does not know that this is one
     nothing = jax.lax.optimization_barrier(jnp.zeros((), words))
     bits = jax.lax.bitcast_convert_type(inbox, words) & nothing
     return jax.lax.bitcast_convert_type(bits, inbox.dtype)
+
+
+def counted(inbox: Array, size: int, steps: int, dtype: str) -> tuple[Array, Array]:
+    """The inbox as whole numbers, and whether that is what it holds, but for its dummy places."""
+    turns = inbox.reshape(steps, size)
+    real = jnp.arange(size)[None] < size - PADS
+    counts = jnp.where(real, turns, 0.0).astype(dtype)
+    same = jnp.all(jnp.where(real, counts.astype(inbox.dtype) == turns, True))
+    return counts.reshape(-1), same
 
 
 def added(inbox: Array, arrived: Array, place: int, turn) -> Array:

@@ -4,9 +4,11 @@ from functools import partial
 from typing import Any
 
 import jax
+import numpy as np
 
-from neurojax.core.tracing import joined, split
+from neurojax.core.tracing import joined, known, split
 
+from ._inbox import PADS
 from .plastic import is_of_others
 
 _KEPT = ("release", "plasticity")
@@ -46,11 +48,29 @@ def check_state(network, state) -> None:
                 f"the projection {plan.name!r} has other synapses there, or its delays on the "
                 "other side"
             )
+    _check_counts(network.layout, found.get("inbox"))
 
 
 @partial(jax.jit, static_argnums=0)
 def _initial(static, arrays):
     return joined(static, arrays).init_state(key=jax.random.key(0))
+
+
+def _check_counts(layout, inbox) -> None:
+    """Spikes under way that are counted are whole numbers, and no more than there are synapses."""
+    if layout.counts is None or inbox is None or not known(inbox):
+        return
+    most = np.iinfo(layout.counts).max
+    real = np.asarray(inbox)
+    if real.size == layout.size * layout.steps:
+        real = real.reshape(layout.steps, -1)[:, :-PADS]
+    odd = real[~((real == np.rint(real)) & (real >= 0) & (real <= most))]
+    if odd.size:
+        raise ValueError(
+            f"state=: its inbox has {odd[0]:g} where this network counts the spikes that arrive "
+            f"(whole numbers from 0 to {most}; the weight multiplies them when they do). Give "
+            "impulses of other sizes as an input of the population, inputs={'E': {'exc': ...}}"
+        )
 
 
 def _check_like(what: str, given, wanted) -> None:

@@ -23,7 +23,6 @@ from .plastic import PlasticPlan, compile_plastic, delays_of, is_axonal, places_
 from .synapses import Synapses
 
 _TURNS = 8  # steps of the inbox are a multiple of this where delays are learned
-_PADS = 32  # dummy places at the end of each turn of the inbox, so that padding is spread
 
 
 class Region(NamedTuple):
@@ -43,6 +42,7 @@ class Layout:
     size: int  # places per step
     steps: int  # the longest delay
     dt: float  # ms
+    counts: str | None = None  # the type that holds all spikes of a step, where they are counted
 
 
 class Plan(eqx.Module):
@@ -150,9 +150,8 @@ def compile_plans(
             f"the inbox would need {size} places for each of {longest} steps of delay, more than "
             "2**31; shorten the longest delay"
         )
-    layout = Layout(
-        sources, tuple((key, tuple(found)) for key, found in regions.items()), size, longest, dt
-    )
+    regions_of = tuple((key, tuple(found)) for key, found in regions.items())
+    layout = Layout(sources, regions_of, size, longest, dt, _counts(groups, synapses))
     # the graph is known also where a network is built or put on another grid inside jit
     with jax.ensure_compile_time_eval():
         plans = [
@@ -221,7 +220,23 @@ def _regions(synapses, sizes):
                 known.append(Region(start, sizes[target], scale))
                 start += sizes[target]
     listed = [(owner, weighted, members) for (owner, weighted), members in groups.items()]
-    return listed, regions, start + _PADS
+    return listed, regions, start + _inbox.PADS
+
+
+def _counts(groups, synapses) -> str | None:
+    """The smallest type for the spikes that arrive at one place in one step.
+
+    They are counted where weights multiply what is read: a synapse counts at most once. `None`
+    where something else arrives, or too many.
+    """
+    if not groups:
+        return None
+    most = 0
+    for owner, weighted, members in groups:
+        if owner is not None or weighted:
+            return None
+        most = max(most, *(int(synapses[n].stored.in_degrees().max(initial=0)) for n in members))
+    return next((t for t in ("uint8", "uint16") if most <= np.iinfo(t).max), None)
 
 
 def _may_share(s: Synapses) -> bool:
@@ -274,7 +289,7 @@ def _plan(owner, weighted, members: dict[str, Synapses], regions, steps, layout:
             entries.append((name, row[s.stored.pre], column, slots + turned.astype(np.int32)))
             filled[row] += degrees.astype(np.int32)
     width = max(-(-int(filled.max(initial=1)) // 8) * 8, 8)
-    pads = layout.size - _PADS + np.arange(width, dtype=np.int32) % _PADS
+    pads = layout.size - _inbox.PADS + np.arange(width, dtype=np.int32) % _inbox.PADS
     targets = np.broadcast_to(pads, (height + 1, width)).copy()
     places: dict[str, list] = {}
     for name, row, column, place in entries:

@@ -168,6 +168,11 @@ class Liquid(RecurrentCircuit):
         """What the network counts in steps."""
         return state | {"network": self.network.recounted(state["network"], before, dt)}
 
+    def narrowed(self, state):
+        """See `Dynamics`, for the network."""
+        own, same = self.network.narrowed(state["network"])
+        return state | {"network": own}, same
+
     def rates(self, state) -> Array:
         """The filtered spikes of all neurons, excitatory ones first."""
         return state["trace"]
