@@ -7,7 +7,7 @@ one after the other are the words of the population, and rows of delivery tables
 and recorded spikes are those of one device.
 """
 
-from dataclasses import dataclass
+import dataclasses
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ._inbox import PADS
 from .plan import Layout, Region
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Share:
     """How one population is divided: devices d, neurons p of a device.
 
@@ -66,7 +66,7 @@ def share(n: int, devices: int) -> Share:
     return Share(n, np.where(real, neuron.reshape(devices, -1), n - 1), real)
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Inbox:
     """How the inbox is divided: the device and the place of every place of one turn."""
 
@@ -107,7 +107,7 @@ def inbox(layout: Layout, shares: dict[str, Share]) -> Inbox:
             own.append(Region(start, shares[name].size, region.scale))
             start += shares[name].size
         regions.append(((name, port), tuple(own)))
-    local = Layout(layout.sources, tuple(regions), start + PADS, layout.steps, layout.dt)
+    local = dataclasses.replace(layout, regions=tuple(regions), size=start + PADS)
     return Inbox(local, owner, place)
 
 

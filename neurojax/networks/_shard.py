@@ -139,6 +139,10 @@ class Shard(Dynamics):
         # another structure: a solver may hold matrices now
         return eqx.tree_at(lambda s: s.populations, self, parts, is_leaf=lambda x: x is None)
 
+    def narrowed(self, state):
+        """As those of the whole network."""
+        return _inbox.narrowed(state, self.layout)
+
     def read_inputs(self, inputs, clock: Clock):
         """The inputs of each population as it wants them."""
         parts = self.populations
@@ -228,6 +232,7 @@ class Shard(Dynamics):
             total: Any = None
             for region in regions:
                 part = arrived[region.start : region.start + region.size]
+                part = part.astype(jnp.result_type(float))
                 if region.scale is not None:
                     part = part * self.scales[region.scale].astype(part.dtype)
                 total = part if total is None else total + part

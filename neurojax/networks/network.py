@@ -533,20 +533,14 @@ class Network(Dynamics):
         return {name: read(name, own) for name, own in inputs.items()}
 
     def narrowed(self, state):
-        """Impulses under way as whole numbers of few bytes, where spikes alone are counted.
-
-        A step then moves a quarter of the memory. On CPUs alone: others add bytes slowly.
-        """
+        """Impulses under way as whole numbers of few bytes, where spikes alone are counted."""
         found = {n: p.narrowed(state["populations"][n]) for n, p in self.populations.items()}
         same: Any = True
         for _, each in found.values():
             same = same & each
         state = state | {"populations": {name: own for name, (own, _) in found.items()}}
-        layout = self.layout
-        if layout.counts is None or jax.default_backend() != "cpu":
-            return state, same
-        counts, kept = _inbox.counted(state["inbox"], layout.size, layout.steps, layout.counts)
-        return state | {"inbox": counts}, same & kept
+        state, counted = _inbox.narrowed(state, self.layout)
+        return state, same & counted
 
     def carried(self):
         """The weights that synapses have of their own, in the order of the tables."""
