@@ -196,7 +196,8 @@ class Run:
         take = in_loops if self.how is None else in_scans
         carry, bad, trouble, samples = take(self)
         state, noise, counts, _, _ = carry
-        state = jax.tree.map(lambda x, own: x.astype(own.dtype), state, self.given)
+        wide = lambda x, own: x if x.dtype == own.dtype else x.astype(own.dtype)
+        state = jax.tree.map(wide, state, self.given)
         ends = np.cumsum([0, *self.spiking.values()])
         counts = {
             name: jnp.sum(counts[lo:hi], dtype=jnp.int32)
