@@ -9,6 +9,7 @@ from jaxtyping import Float64, Int32, Int64
 
 from neurojax.core.fixed import digest
 from neurojax.core.tracing import is_traced
+from neurojax.core.units import refuse_units
 
 from ._ordering import lexicographic
 
@@ -173,6 +174,7 @@ def per_edge(name: str, given: Any, m: int) -> np.ndarray:
             "and vmap; what is traced goes to nj.Projection(weight=...), in the order of edges, or "
             "by eqx.tree_at into net.projections[name].weight"
         )
+    refuse_units(name, given)
     array = np.asarray(given)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got {array.dtype}")

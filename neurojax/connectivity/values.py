@@ -7,6 +7,7 @@ import numpy as np
 
 from neurojax.core.random import AbstractDistribution
 from neurojax.core.tracing import is_traced
+from neurojax.core.units import refuse_units
 
 from .dale import Dale
 from .edges import Edges, per_edge
@@ -79,6 +80,7 @@ def _traced(spec: Any, edges: Edges, name: str) -> Any:
 
 
 def _numbers(spec: Any, edges: Edges, name: str) -> np.ndarray | float:
+    refuse_units(name, spec)
     try:
         array = np.asarray(spec)
         if array.dtype.kind not in "iuf":

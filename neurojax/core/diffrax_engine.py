@@ -18,7 +18,7 @@ from .dynamics import ContinuousDynamics, Dynamics
 from .errors import NonFiniteError, UnknownNameError
 from .parameters import arrays_only, unwrap
 from .paths import get, leaf_names, unknown
-from .recorders import Spikes, Trace, check_index, indices_of, readouts
+from .recorders import Spikes, Trace, asked_of, check_index, indices_of, readouts
 from .simulation import SimState, Simulation, Stats
 from .structure import depends_on_state
 from .tracing import is_traced, known
@@ -79,7 +79,8 @@ def run_diffrax(
     if throw and not is_traced(steps):
         _raise_trouble(model, start, diffrax.is_successful(code), code, where, leaf)
     stats = Stats(steps, {}, where, leaf, jnp.asarray(False), leaf_names(start))
-    return Simulation(ys, _sim_state(final, t1, dt), stats, given, indices_of(recorders))
+    asked = indices_of(recorders), asked_of(recorders)
+    return Simulation(ys, _sim_state(final, t1, dt), stats, given, *asked)
 
 
 def as_continuous(model: Dynamics) -> ContinuousDynamics:

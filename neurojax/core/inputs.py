@@ -18,6 +18,7 @@ from .clock import Clock
 from .counts import poisson_counts
 from .multiples import multiple, two_whole_numbers
 from .tracing import known
+from .units import refuse_units
 
 __all__ = [
     "AbstractInput",
@@ -175,6 +176,7 @@ def _mean_indicator(clock: Clock, start, stop, places=None):
 
 def _array(what: str, value) -> Array:
     """A floating-point array."""
+    refuse_units(what, value)
     try:
         x = jnp.asarray(value)
     except (TypeError, ValueError) as error:

@@ -9,6 +9,7 @@ import numpy as np
 import paramax
 
 from .tracing import is_traced
+from .units import refuse_units
 
 
 def unwrap(model):
@@ -153,6 +154,7 @@ def _is_list_of_numbers(value) -> bool:
 
 
 def _start(value):
+    refuse_units("a parameter", value)
     try:
         kind = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
     except ValueError as error:

@@ -11,6 +11,12 @@ from jaxtyping import Array, Float
 
 from .keys import check_key
 from .tracing import known
+from .units import refuse_units
+
+
+def _parameter(value) -> Array:
+    refuse_units("a parameter of a distribution", value)
+    return jnp.asarray(value, float)
 
 
 class AbstractDistribution(eqx.Module):
@@ -35,8 +41,8 @@ class Uniform(AbstractDistribution):
         True
     """
 
-    low: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float))
-    high: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float))
+    low: Float[Array, "..."] = eqx.field(converter=_parameter)
+    high: Float[Array, "..."] = eqx.field(converter=_parameter)
 
     def __check_init__(self):
         _check(self, "low <= high", lambda low, high: low <= high)
@@ -60,8 +66,8 @@ class Normal(AbstractDistribution):
         (3,)
     """
 
-    mean: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float))
-    sd: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float))
+    mean: Float[Array, "..."] = eqx.field(converter=_parameter)
+    sd: Float[Array, "..."] = eqx.field(converter=_parameter)
 
     def __check_init__(self):
         _check(self, "sd >= 0", lambda mean, sd: sd >= 0)
@@ -85,8 +91,8 @@ class LogNormal(AbstractDistribution):
         True
     """
 
-    median: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float))
-    sigma: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float))
+    median: Float[Array, "..."] = eqx.field(converter=_parameter)
+    sigma: Float[Array, "..."] = eqx.field(converter=_parameter)
 
     def __check_init__(self):
         _check(self, "sigma >= 0", lambda median, sigma: sigma >= 0)
@@ -117,8 +123,8 @@ class Clipped(AbstractDistribution):
     """
 
     distribution: AbstractDistribution
-    low: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float), default=-np.inf)
-    high: Float[Array, "..."] = eqx.field(converter=lambda x: jnp.asarray(x, float), default=np.inf)
+    low: Float[Array, "..."] = eqx.field(converter=_parameter, default=-np.inf)
+    high: Float[Array, "..."] = eqx.field(converter=_parameter, default=np.inf)
 
     def __check_init__(self):
         _check(self, "low <= high", lambda low, high: low <= high)

@@ -135,6 +135,17 @@ def indices_of(recorders: dict[str, Any]) -> dict[str, Any]:
     return {name: trace.index for name, trace in traces.items() if trace.index is not None}
 
 
+def asked_of(recorders: dict[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The paths of traces and the populations of records of spikes, by name of record."""
+    found = []
+    for name, recorder in recorders.items():
+        if isinstance(recorder, Spikes):
+            found.append((name, recorder.names))
+        elif isinstance(recorder, Trace) and isinstance(recorder.what, str):
+            found.append((name, (recorder.what,)))
+    return tuple(found)
+
+
 def chosen(index, n: int) -> np.ndarray:
     """The numbers of the elements, of `n`, that an index of a trace names."""
     return np.atleast_1d(np.arange(n)[index.as_slice() if isinstance(index, _Slice) else index])
@@ -168,7 +179,12 @@ class Spikes(eqx.Module):
 
     names: tuple[str, ...] = eqx.field(static=True)
 
-    def __init__(self, *names: str):
+    def __init__(self, *names: Any):
+        for name in names:
+            if not isinstance(name, str):
+                raise TypeError(
+                    f"Spikes takes names of populations, as in nj.Spikes('E', 'I'), got {name!r}"
+                )
         self.names = names
 
     def read(self, output) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from .levels import levels, seat, taken
 from .parameters import unwrap
 from .paths import get, leaf_names
 from .progress import ProgressBar
-from .recorders import Spikes, Trace, check_index, indices_of, readout
+from .recorders import Spikes, Trace, asked_of, check_index, indices_of, readout
 from .run_checks import largest_step
 from .simulation import SimState, Simulation, Stats
 from .solvers import ExponentialEuler
@@ -105,7 +105,8 @@ class FixedStepRun:
             jnp.asarray(self.steps), result.spikes, step, leaf, overflow,
             leaf_names(result.state), result.neurons, jnp.asarray(self.dt),
         )  # fmt: skip
-        return Simulation(records, final, stats, times, indices_of(self.recorders))
+        asked = indices_of(self.recorders), asked_of(self.recorders)
+        return Simulation(records, final, stats, times, *asked)
 
     def _labels(self, every: int, done: int, steps: int) -> np.ndarray:
         """End labels, relative to the start of the run, of the samples taken in a stretch."""
@@ -214,7 +215,8 @@ class FixedStepRun:
             np.asarray(trouble[0]), np.asarray(trouble[1]), np.asarray(False), names,
             {n: np.asarray(size) for n, size in result.neurons.items()}, np.asarray(self.dt),
         )  # fmt: skip
-        return Simulation(records, final, stats, times, indices_of(self.recorders))
+        asked = indices_of(self.recorders), asked_of(self.recorders)
+        return Simulation(records, final, stats, times, *asked)
 
     def _advice(self, trouble, names) -> str:
         step, leaf = trouble

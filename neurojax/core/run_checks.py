@@ -13,6 +13,7 @@ from .errors import ShapeError
 from .parameters import arrays_only, unwrap
 from .recorders import Trace, as_recorders
 from .tracing import is_traced, known
+from .units import refuse_units
 
 
 def as_given(inputs, record) -> tuple[dict, dict[str, Any]]:
@@ -30,6 +31,7 @@ def check_times(duration, dt, t0) -> None:
     """The length of a run and of its steps, and the time of the first, are plain numbers."""
     finite_positive("duration", duration)
     finite_positive("dt", dt)
+    refuse_units("t0", t0)
     if is_traced(t0):
         raise ValueError("t0 must be a plain number; inside jit give state=SimState(state, step)")
     if isinstance(t0, bool) or not (np.ndim(t0) == 0 and math.isfinite(float(t0))):
@@ -74,6 +76,7 @@ def finite_positive(name: str, value) -> None:
     Raises:
         ValueError: if it is not.
     """
+    refuse_units(name, value)
     if is_traced(value):
         raise ValueError(
             f"{name} must be a plain number: it decides how many steps the compiled run has. "
@@ -146,7 +149,9 @@ def _values(inputs: dict, path: str = "inputs") -> dict:
         where = f"{path}[{name!r}]"
         if isinstance(value, dict):
             found[name] = _values(value, where)
-        elif isinstance(value, list | tuple):
+            continue
+        refuse_units(where, value)
+        if isinstance(value, list | tuple):
             found[name] = _floating(_array(where, value))
         elif value is None or isinstance(value, str):
             raise TypeError(
@@ -176,9 +181,11 @@ def _array(where: str, value: list | tuple) -> np.ndarray:
     except ValueError:  # rows of different lengths
         array = None
     if array is None or array.dtype == object:
+        several = any(isinstance(x, signals.AbstractInput) for x in value)
+        advice = "add them, a + b" if several else "give an array, for example jnp.array([...])"
         raise TypeError(
             f"{where} must be a number, an array or one of nj.inputs, got a "
-            f"{type(value).__name__} of {len(value)}; give an array, for example jnp.array([...])"
+            f"{type(value).__name__} of {len(value)}; {advice}"
         )
     return array
 

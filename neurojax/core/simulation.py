@@ -145,6 +145,7 @@ class Simulation(eqx.Module):
         stats: counters and troubles.
         sample_times: times of the samples in ms by name of record.
         indices: by name of record the `index=` of its `Trace`, where it had one.
+        asked: by name of record the path of its `Trace`, or the populations of its `Spikes`.
 
     Example:
         >>> import neurojax as nj
@@ -159,6 +160,7 @@ class Simulation(eqx.Module):
     stats: Stats
     sample_times: dict[str, Array | np.ndarray]
     indices: dict[str, Any] = eqx.field(default_factory=dict)
+    asked: tuple[tuple[str, tuple[str, ...]], ...] = eqx.field(static=True, default=())
 
     def __getitem__(self, name: str):
         """A record by name."""

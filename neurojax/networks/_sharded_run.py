@@ -21,7 +21,7 @@ from neurojax.core import (
 )
 from neurojax.core.fixed_step import Setup, run_steps
 from neurojax.core.paths import get, leaf_names, unknown
-from neurojax.core.recorders import check_index, indices_of, readout, readouts
+from neurojax.core.recorders import asked_of, check_index, indices_of, readout, readouts
 from neurojax.core.spikes import SpikeRecord
 
 from . import _division
@@ -291,7 +291,8 @@ class ShardedRun:
             self._joined(arrays), np.asarray(first + done), np.asarray(self.dt),
             jax.tree_util.tree_map_with_path(whole, values),
         )  # fmt: skip
-        return Simulation(records, final, stats, times, indices_of(self.recorders))
+        asked = indices_of(self.recorders), asked_of(self.recorders)
+        return Simulation(records, final, stats, times, *asked)
 
     def _sample(self, name: str, sample, first: int):
         """What one chunk recorded, in the order of the neurons."""

@@ -11,6 +11,7 @@ import paramax
 from neurojax.core import Clock, Output, SpikeOutput
 from neurojax.core.parameter_checks import check_size
 from neurojax.core.tracing import known
+from neurojax.core.units import refuse_units
 
 from .source import AbstractSource
 
@@ -217,6 +218,7 @@ class SpikeTimes(AbstractSource):
 
 def _times(given):
     """Times as numbers of double precision, or as they are traced."""
+    refuse_units("times", given)
     return np.asarray(given, float) if known(*jax.tree.leaves(given)) else jnp.asarray(given, float)
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 GREY, PALE = "#8C8C8C", "#D9D9D9"
+LINES = ("-", "--", ":", "-.")  # of the first sets that have all colours, the next ones, ...
 
 
 def dark() -> str:

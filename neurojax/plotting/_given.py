@@ -32,3 +32,15 @@ def check_one_run(name: str, source: Any) -> None:
 def array_records(sim: Simulation | Records) -> list[str]:
     """The names of the records that are arrays over time."""
     return [k for k, r in sim.records.items() if hasattr(r, "ndim") and k in sim.sample_times]
+
+
+def over_time(sim: Simulation | Records, record: str) -> np.ndarray:
+    """The values of a record, [time, column].
+
+    Raises:
+        ValueError: there is no sample.
+    """
+    values = np.asarray(sim[record], float)
+    if not len(values):
+        raise ValueError(f"record {record!r} has no samples: the run was shorter than its stride")
+    return values.reshape(len(values), -1)

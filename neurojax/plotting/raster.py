@@ -8,7 +8,7 @@ import numpy as np
 from neurojax.analysis import spikes
 from neurojax.analysis.spikes._events import finite, positive
 
-from ._axes import colours, inches, new_axes, open_frame, whole_numbers
+from ._axes import LINES, colours, inches, new_axes, open_frame, whole_numbers
 from ._spikes import Population, populations, span
 
 if TYPE_CHECKING:
@@ -185,7 +185,8 @@ def _rates(ax: "Axes", parts: list[Population], bin, start: float, stop: float) 
         if stop - edges[-1] > 1e-6 * bin:  # what is left after the whole bins
             last = spikes.mean_rate(source, t_start=edges[-1], t_stop=stop)
             edges, rate = np.append(edges, stop), np.append(rate, last)
-        ax.stairs(rate, edges, color=_colour(k), linewidth=1.1, label=part.name)
+        line = LINES[k // len(colours()) % len(LINES)]
+        ax.stairs(rate, edges, color=_colour(k), linewidth=1.1, linestyle=line, label=part.name)
     ax.set_ylim(bottom=0.0)
     ax.set_xlabel("time (ms)")
     ax.set_ylabel("rate (Hz)")

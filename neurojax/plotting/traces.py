@@ -12,7 +12,7 @@ from neurojax.recordings import Recording
 
 from ._axes import BLUE, dark, new_axes, open_frame
 from ._columns import checked_columns, like_voltage, picked
-from ._given import array_records, check_given, check_one_run
+from ._given import array_records, check_given, check_one_run, over_time
 from ._spikes import is_spikes
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _of_simulation(sim: Simulation | Records, neurons, record: str | None):
             + ("nj.plotting.raster draws spikes" if is_spikes(values) else "record its parts")
         )
     times = np.asarray(sim.times(record))
-    values = np.asarray(values, float).reshape(len(times), -1)
+    values = over_time(sim, record)
     n = values.shape[1]
     columns = list(range(n))[:_MOST] if neurons is None else checked_columns("neurons", neurons, n)
     names = [record] if values.shape[1] == 1 else [f"{record}[{c}]" for c in columns]

@@ -12,7 +12,7 @@ from neurojax.core.recorders import chosen
 
 from ._axes import BLUE, dark, new_axes, open_frame
 from ._columns import checked_columns, like_voltage
-from ._given import array_records, check_given, check_one_run
+from ._given import array_records, check_given, check_one_run, over_time
 from ._spikes import is_spikes, populations
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def voltage(
             spikes.
         columns: which columns of the record of voltages; by default the first 8.
         record: name of the record of voltages; not needed if only one is an array.
-        spikes: name of the record of spikes, or a `SpikeRecord`; not needed if there is only one.
+        spikes: name of the record of spikes, or a `SpikeRecord`; not needed if there is only one:
+            of several populations a simulation knows the one whose voltages these are.
         neurons: which neuron each *drawn* trace is in the record of spikes. A simulation knows
             where its `Trace` had an `index=`; it is needed for a part of the neurons otherwise.
         peak: mV up to which spikes reach, above all voltages drawn; by default as far above the
@@ -53,8 +54,9 @@ def voltage(
         The axes drawn on.
 
     Raises:
-        ValueError: a record has to be named or has no such column, `neurons` is needed or does
-            not fit the traces, or `peak` is below them.
+        ValueError: a record has to be named, has no sample or no such column, the spikes are
+            those of another population, `neurons` is needed or does not fit the traces, or `peak`
+            is below them.
         UnknownNameError: there is no such record.
         TypeError: `sim` is no run, or `spikes` holds no spikes.
 
@@ -73,12 +75,12 @@ def voltage(
     check_one_run("sim", sim)
     name = _array_record(sim, record)
     times = np.asarray(sim.times(name), float)
-    values = np.asarray(sim[name], float).reshape(len(times), -1)
+    values = over_time(sim, name)
     n = values.shape[1]
     shown = list(range(n))[:_MOST] if columns is None else checked_columns("columns", columns, n)
     if not shown:
         raise ValueError("there is no trace to draw")
-    found = _spike_record(sim, spikes)
+    found = _spike_record(sim, spikes, name)
     index = sim.indices.get(name) if isinstance(sim, Simulation) else None
     recorded = None if index is None else chosen(index, found.n)[shown]
     who = _neurons(recorded if neurons is None else neurons, shown, n, found.n, name)
@@ -137,15 +139,27 @@ def _array_record(sim: Simulation | Records, name: str | None) -> str:
     return name
 
 
-def _spike_record(sim: Simulation | Records, spikes: Any):
-    found = populations(sim, spikes) if spikes is None or isinstance(spikes, str) else (
-        populations(spikes, argument="spikes")
-    )  # fmt: skip
+def _spike_record(sim: Simulation | Records, spikes: Any, voltages: str):
+    """The spikes of the population whose voltages are drawn, as far as a run knows which it is."""
+    if spikes is not None and not isinstance(spikes, str):
+        found, record = populations(spikes, argument="spikes"), "spikes"
+    else:
+        found, record = populations(sim, spikes), spikes
+        if record is None:
+            record = next(k for k, r in sim.records.items() if is_spikes(r))
+        asked = dict(sim.asked) if isinstance(sim, Simulation) else {}
+        (path,), names = asked.get(voltages, ("",)), asked.get(record, ())
+        own = [name for name in names if path.startswith(f"{name}.")]
+        if "." in path and all(names) and names and not own:
+            raise ValueError(
+                f"record {voltages!r} is {path!r}, and {record!r} holds the spikes of "
+                f"{', '.join(map(repr, names))}: record those of its population, as in "
+                f"nj.Spikes({path.split('.')[0]!r}), or give spikes= a record of them"
+            )
+        if len(own) == 1 and len(found) > 1:
+            found = [part for part in found if part.name == own[0]]
     if len(found) != 1:
         names = [part.name for part in found]
-        record = spikes if isinstance(spikes, str) else (
-            next((k for k, r in sim.records.items() if is_spikes(r)), "spikes")
-        )  # fmt: skip
         raise ValueError(
             f"the record of spikes holds the populations {names}; give the one whose voltage it "
             f"is, as in spikes=sim[{record!r}][{names[0]!r}]"

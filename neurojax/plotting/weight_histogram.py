@@ -8,7 +8,7 @@ import numpy as np
 from neurojax.core.parameter_checks import check_count
 from neurojax.synapses.receptor import AbstractReceptor
 
-from ._axes import colours, inches, new_axes, open_frame
+from ._axes import LINES, colours, inches, new_axes, open_frame
 from ._synapses import weights_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _ROW = 0.22  # height of a row of a legend in inches, for letters of 10 points
 _FEW = 4  # the most rows of such a legend; a longer one is wider and has smaller letters
-_LINES = ("-", "--", ":", "-.")  # of the first sets that have all colours, the next ones, ...
 
 
 def weight_histogram(
@@ -43,6 +42,7 @@ def weight_histogram(
 
     Raises:
         ValueError: there is no weight, or one is not finite.
+        TypeError: for what holds no weights.
 
     Example:
         >>> import numpy as np
@@ -56,7 +56,7 @@ def weight_histogram(
         weights = weights.projections
     sets = weights if isinstance(weights, dict) else {"": weights}
     read = lambda values: weights_of(values) if hasattr(values, "edges") else values
-    sets = {str(name): np.ravel(np.asarray(read(x), float)) for name, x in sets.items()}
+    sets = {str(name): _numbers(read(x)) for name, x in sets.items()}
     if not any(len(values) for values in sets.values()):
         raise ValueError("there is no weight to draw")
     for name, values in sets.items():
@@ -76,7 +76,7 @@ def weight_histogram(
     several = colours()
     for k, (name, values) in enumerate(sets.items()):
         counts, _ = np.histogram(values, edges)
-        colour, line = several[k % len(several)], _LINES[k // len(several) % len(_LINES)]
+        colour, line = several[k % len(several)], LINES[k // len(several) % len(LINES)]
         ax.stairs(counts, edges, fill=True, color=colour, alpha=0.3)
         label = f"{name} ({len(values)})"
         ax.stairs(counts, edges, color=colour, linewidth=1.2, linestyle=line, label=label)
@@ -94,6 +94,17 @@ def weight_histogram(
     ax.set_ylabel("synapses")
     open_frame(ax, "left", "bottom")
     return ax
+
+
+def _numbers(values) -> np.ndarray:
+    try:
+        return np.ravel(np.asarray(values, float))
+    except (TypeError, ValueError):
+        raise TypeError(
+            "weights must be an array, a projection of a network, a network or a dictionary of "
+            f"these, got {type(values).__name__}; those that were learned are "
+            "net.weights(sim.final_state, name)"
+        ) from None
 
 
 def _in_a_row(sets: dict[str, np.ndarray], width: float, size: float = 10.0) -> int:

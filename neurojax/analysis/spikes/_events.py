@@ -105,6 +105,13 @@ def positive(name: str, value: Any, unit: str = "ms") -> float:
     return number
 
 
+def numbers(name: str, value: Any, way: str) -> np.ndarray:
+    """An array of numbers, and not a record of spikes, for which there is another way."""
+    if isinstance(value, SpikeRecord):
+        raise TypeError(f"{name} must be an array of numbers, got a SpikeRecord: {way}")
+    return np.asarray(value, float)
+
+
 def plain_number(name: str, value: Any) -> float:
     """A number in float64: 0.1 for the 32-bit number that is nearest to 0.1; NaN for `None`."""
     if hasattr(value, "rescale"):

@@ -6,6 +6,8 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Float64
 
+from ._events import numbers
+
 
 def branching_ratio(activity: Any) -> float:
     r"""The branching ratio m by linear regression of neighbouring bins.
@@ -115,7 +117,8 @@ def multistep_regression(activity: Any, k_max: int = 40) -> MultistepRegression:
 
 
 def _trials(activity) -> Float64[np.ndarray, "trial time"]:
-    values = np.asarray(activity, float)
+    way = "population_counts(record, bin, t_stop=...) counts spikes in bins"
+    values = numbers("activity", activity, way)
     if values.ndim not in (1, 2) or values.shape[-1] < 3:
         raise ValueError(
             "activity must have shape (time,) or (trial, time) with three bins at least, got "

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from ._events import Number
+from ._events import Number, numbers
 from .binning import binned_counts
 
 
@@ -48,7 +48,7 @@ def fano_factor_of_counts(counts: Any, *, axis: int = -1) -> Any:
         >>> float(fano_factor_of_counts([2, 4, 6]))
         1.0
     """
-    counts = np.asarray(counts, float)
+    counts = numbers("counts", counts, "fano_factor takes spikes")
     if not -counts.ndim <= axis < counts.ndim:
         raise ValueError(
             f"counts must have the axis of the trials, axis={axis}, got shape {counts.shape}"

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ._events import Number
+from ._events import Number, numbers
 from .binning import binned_counts
 
 
@@ -34,9 +34,11 @@ def chi(traces: Any) -> float:
         >>> round(chi(np.stack([wave, wave], axis=1)), 6)
         1.0
     """
-    traces = np.asarray(traces, float)
+    traces = numbers("traces", traces, "chi_of_counts takes spikes")
     if traces.ndim != 2 or traces.shape[0] < 2 or traces.shape[1] < 1:
-        raise ValueError(f"traces must have shape (time, neuron), got {traces.shape}")
+        raise ValueError(
+            f"traces must have shape (time, neuron) with two samples at least, got {traces.shape}"
+        )
     each = traces.var(axis=0).mean()
     # the mean of equal numbers is rounded, and their variance not exactly zero
     changes = each > 0 and np.any(traces.min(axis=0) != traces.max(axis=0))
