@@ -149,7 +149,8 @@ class Run:
             return jnp.zeros((), bool), jnp.full((), -1, jnp.int32)
         leaves = zip(jax.tree.leaves(self.state), jax.tree.leaves(self.given), strict=True)
         changed = [own.dtype != given.dtype for own, given in leaves]
-        return ~self.same, jnp.where(self.same, -1, changed.index(True)).astype(jnp.int32)
+        leaf = changed.index(True) if any(changed) else 0
+        return ~self.same, jnp.where(self.same, -1, leaf).astype(jnp.int32)
 
     def one(self, carry, step):
         """One step: what is carried, and the samples that are taken in every step."""

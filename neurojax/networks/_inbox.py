@@ -31,6 +31,11 @@ def cleared(inbox: Array, step, size: int, steps: int) -> Array:
     return jax.lax.bitcast_convert_type(bits, inbox.dtype)
 
 
+def most(counts: str) -> int:
+    """How many spikes under way a state may have at a place, and how many may come to them."""
+    return int(jnp.iinfo(counts).max) // 2
+
+
 def narrowed(state, layout) -> tuple[Any, Any]:
     """The state with an inbox of whole numbers of few bytes, where spikes alone are counted.
 
@@ -42,7 +47,8 @@ def narrowed(state, layout) -> tuple[Any, Any]:
     turns = state["inbox"].reshape(layout.steps, layout.size)
     real = jnp.arange(layout.size)[None] < layout.size - PADS
     counts = jnp.where(real, turns, 0.0).astype(layout.counts)
-    same = jnp.all(jnp.where(real, counts.astype(turns.dtype) == turns, True))
+    kept = (counts.astype(turns.dtype) == turns) & (counts <= most(layout.counts))
+    same = jnp.all(jnp.where(real, kept, True))
     return state | {"inbox": counts.reshape(-1)}, same
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from neurojax.core.tracing import joined, known, split
 
-from ._inbox import PADS
+from . import _inbox
 from .plastic import is_of_others
 
 _KEPT = ("release", "plasticity")
@@ -57,13 +57,13 @@ def _initial(static, arrays):
 
 
 def _check_counts(layout, inbox) -> None:
-    """Spikes under way that are counted are whole numbers, and no more than there are synapses."""
+    """Spikes under way that are counted are whole numbers, and leave room for more."""
     if layout.counts is None or inbox is None or not known(inbox):
         return
-    most = np.iinfo(layout.counts).max
+    most = _inbox.most(layout.counts)
     real = np.asarray(inbox)
     if real.size == layout.size * layout.steps:
-        real = real.reshape(layout.steps, -1)[:, :-PADS]
+        real = real.reshape(layout.steps, -1)[:, : -_inbox.PADS]
     odd = real[~((real == np.rint(real)) & (real >= 0) & (real <= most))]
     if odd.size:
         raise ValueError(

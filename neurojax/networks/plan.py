@@ -42,7 +42,7 @@ class Layout:
     size: int  # places per step
     steps: int  # the longest delay
     dt: float  # ms
-    counts: str | None = None  # the type that holds all spikes of a step, where they are counted
+    counts: str | None = None  # the type that holds the spikes of a step, where they are counted
 
 
 class Plan(eqx.Module):
@@ -226,8 +226,9 @@ def _regions(synapses, sizes):
 def _counts(groups, synapses) -> str | None:
     """The smallest type for the spikes that arrive at one place in one step.
 
-    They are counted where weights multiply what is read: a synapse counts at most once. `None`
-    where something else arrives, or too many.
+    They are counted where weights multiply what is read: a synapse counts at most once. Half of the
+    type is for what a state has under way already. `None` where something else arrives, or too
+    many.
     """
     if not groups:
         return None
@@ -236,7 +237,7 @@ def _counts(groups, synapses) -> str | None:
         if owner is not None or weighted:
             return None
         most = max(most, *(int(synapses[n].stored.in_degrees().max(initial=0)) for n in members))
-    return next((t for t in ("uint8", "uint16") if most <= np.iinfo(t).max), None)
+    return next((t for t in ("uint8", "uint16") if most <= _inbox.most(t)), None)
 
 
 def _may_share(s: Synapses) -> bool:
