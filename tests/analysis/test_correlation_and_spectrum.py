@@ -76,7 +76,7 @@ def test_chi():
     assert S.chi(np.repeat(common, 3, axis=1)) == pytest.approx(1.0, rel=1e-12)
     assert np.isnan(S.chi(np.full((5, 2), -65.0)))
     assert np.isnan(S.chi(np.full((1000, 3), -65.1)))  # whose mean is rounded
-    with pytest.raises(ValueError, match=r"\(time, neuron\), got \(5,\)"):
+    with pytest.raises(ValueError, match=r"two samples at least, got \(5,\)"):
         S.chi(np.zeros(5))
 
 
